@@ -1,0 +1,138 @@
+//! Shopify's cart permalink, `/cart/{variant}:{quantity},…?discount=…&attributes[…]=…`: attributes come back on the
+//! order as `note_attributes` (shopify.dev, "Create cart permalinks").
+//!
+//! Brackets are percent-encoded to be clean by RFC 3986; variant ids are digits only, so nothing can leave the path.
+
+use super::{CLICK_ID_ATTRIBUTE, CartRequest, append_forwarded};
+use crate::domain::query;
+
+/// The number in a variant id: digits, or the last segment of `gid://shopify/ProductVariant/44017`.
+pub fn variant_number(variant_id: &str) -> Option<&str> {
+    let number = variant_id
+        .strip_prefix("gid://shopify/ProductVariant/")
+        .unwrap_or(variant_id);
+    let is_number = !number.is_empty() && number.len() <= 20 && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(number)
+}
+
+/// Appends the permalink to `out`.
+pub fn write(out: &mut String, request: &CartRequest<'_>) {
+    out.push_str(request.base_url.trim_end_matches('/'));
+    out.push_str("/cart/");
+    for (place, line) in request.lines.iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        out.push_str(variant_number(line.variant_id).unwrap_or_default());
+        out.push(':');
+        push_number(out, line.quantity);
+    }
+    let mut is_first = true;
+    if !request.cart.discount_codes.is_empty() {
+        out.push_str("?discount=");
+        is_first = false;
+        for (place, code) in request.cart.discount_codes.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            out.extend(url::form_urlencoded::byte_serialize(code.as_bytes()));
+        }
+    }
+    if let Some(note) = &request.cart.note {
+        query::append(out, &mut is_first, "note", note);
+    }
+    for (name, value) in &request.cart.attributes {
+        append_attribute(out, &mut is_first, name, value);
+    }
+    if let Some(click_id) = request.click_id {
+        append_attribute(out, &mut is_first, CLICK_ID_ATTRIBUTE, click_id);
+    }
+    append_forwarded(out, &mut is_first, request);
+}
+
+fn append_attribute(out: &mut String, is_first: &mut bool, name: &str, value: &str) {
+    out.push(if *is_first { '?' } else { '&' });
+    *is_first = false;
+    out.push_str("attributes%5B");
+    out.extend(url::form_urlencoded::byte_serialize(name.as_bytes()));
+    out.push_str("%5D=");
+    out.extend(url::form_urlencoded::byte_serialize(value.as_bytes()));
+}
+
+/// `number` is a quantity, at most two digits.
+fn push_number(out: &mut String, number: u32) {
+    if number >= 10 {
+        out.push((b'0' + (number / 10 % 10) as u8) as char);
+    }
+    out.push((b'0' + (number % 10) as u8) as char);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Line;
+    use super::super::tests::cart;
+    use super::*;
+
+    #[test]
+    fn permalinks_are_exact() {
+        let mut full = cart(&[("a", 2, &[]), ("b", 1, &[])]);
+        full.discount_codes = vec!["MIA10".into(), "Ü+1".into()];
+        full.note = Some("hi & bye".into());
+        full.attributes = vec![("gift wrap".into(), "yes".into())];
+        let lines = [
+            Line {
+                variant_id: "gid://shopify/ProductVariant/44017",
+                quantity: 2,
+            },
+            Line {
+                variant_id: "44018",
+                quantity: 10,
+            },
+        ];
+        let utm = [Some("insta".to_owned()), None, None, None, None];
+        let plain = cart(&[("a", 2, &[])]);
+        for (cart, click_id, request_query, expected) in [
+            (
+                &plain,
+                None,
+                "",
+                "https://shop.example/cart/44017:2,44018:10?utm_source=insta",
+            ),
+            (
+                &plain,
+                Some("ID"),
+                "utm_source=tiktok&ref=x&discount=FREE&fbclid=f%20g&attributes%5Bhop_id%5D=forged",
+                "https://shop.example/cart/44017:2,44018:10?attributes%5Bhop_id%5D=ID&utm_source=tiktok&fbclid=f+g",
+            ),
+            (
+                &full,
+                Some("ID"),
+                "",
+                "https://shop.example/cart/44017:2,44018:10?discount=MIA10,%C3%9C%2B1&note=hi+%26+bye&attributes%5Bgift+wrap%5D=yes&attributes%5Bhop_id%5D=ID&utm_source=insta",
+            ),
+        ] {
+            let mut out = String::new();
+            write(
+                &mut out,
+                &CartRequest {
+                    base_url: "https://shop.example/",
+                    cart,
+                    lines: &lines,
+                    click_id,
+                    request_query,
+                    utm: &utm,
+                },
+            );
+            assert_eq!(out, expected);
+        }
+    }
+
+    #[test]
+    fn only_numbers_are_variants() {
+        assert_eq!(variant_number("44017"), Some("44017"));
+        assert_eq!(variant_number("gid://shopify/ProductVariant/9"), Some("9"));
+        for bad in ["", "4a", "../1", "gid://shopify/Product/9", "1:2", "１"] {
+            assert_eq!(variant_number(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Link domains: the hosts whose paths are slugs. (Named so because "domain" alone is this room.)
+
+use super::consent::ConsentMode;
+use super::id::{DomainNo, WorkspaceNo};
+use super::time::Timestamp;
+
+/// A link domain as the books keep it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkDomain {
+    pub no: DomainNo,
+    /// Public id, `dom_` and a ULID; `dom_default` for the server's own.
+    pub id: String,
+    /// Whose it is; `None` = the server's default domain, which all workspaces share.
+    pub workspace: Option<WorkspaceNo>,
+    /// Host name; empty for the default domain, which answers for every host that nobody registered.
+    pub slug: String,
+    /// Whether links of the workspace go here when they name no domain.
+    pub is_primary: bool,
+    pub is_archived: bool,
+    /// Whether custom slugs differ by letter case.
+    pub is_case_sensitive: bool,
+    pub consent: ConsentMode,
+    /// Whether the brand has a legal basis for click ids of opted-out followers.
+    pub has_legal_basis: bool,
+    /// Parent domain that the attribution cookie is set for; `None` = this host alone.
+    pub cookie_domain: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}

@@ -1,0 +1,31 @@
+//! The nouns and rules of the product: pure functions and plain data.
+//!
+//! Nothing in here waits, reads a clock, draws a random number, touches a disk or a socket, or computes with floats
+//! (but [`stats`], which turns exact sums into the ratios that people read). What a rule needs from outside, such as
+//! the time or entropy, is an argument or one of the small traits in [`outside`].
+
+pub mod api_key;
+pub mod attribution;
+pub mod cart;
+pub mod click;
+pub mod click_id;
+pub mod consent;
+pub mod creator;
+pub mod destination;
+pub mod discount_code;
+pub mod host;
+pub mod id;
+pub mod keyring;
+pub mod link;
+pub mod link_domain;
+pub mod money;
+pub mod order;
+pub mod outside;
+pub mod performance;
+pub mod query;
+pub mod slug;
+pub mod stats;
+pub mod store;
+pub mod time;
+pub mod user_agent;
+pub mod visitor;

@@ -1,0 +1,281 @@
+//! Orders and refunds as shops tell them, and what an order is worth.
+//!
+//! Deliveries come in any order and more than once: [`merge`] makes the same order of them whatever the order was.
+//! Revenue = subtotal after discounts, without tax and shipping; nothing here ever becomes negative.
+
+use super::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
+use super::time::Timestamp;
+
+/// One line of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OrderLine {
+    /// The shop's id of the line.
+    pub external_id: String,
+    pub sku: Option<String>,
+    pub variant_id: Option<String>,
+    pub title: String,
+    pub quantity: u32,
+    /// After discounts, without tax; minor units.
+    pub amount: i64,
+}
+
+/// The state of an order as one delivery tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderSnapshot {
+    /// The shop's id of the order.
+    pub external_id: String,
+    /// What people call it, such as `#1001`.
+    pub name: String,
+    pub ordered_at: Timestamp,
+    /// When the shop last changed it: decides between deliveries.
+    pub updated_at: Timestamp,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Subtotal after discounts, without tax and shipping; minor units.
+    pub revenue: i64,
+    /// Discounts; minor units.
+    pub discounts: i64,
+    pub is_test: bool,
+    pub is_paid: bool,
+    pub cancelled_at: Option<Timestamp>,
+    /// The shop's id of the customer.
+    pub customer: Option<String>,
+    /// Discount codes, in the shop's order.
+    pub codes: Vec<String>,
+    /// What came back as `hop_id`, unverified.
+    pub click_id: Option<String>,
+    pub lines: Vec<OrderLine>,
+}
+
+/// One refund as the shop tells it; refunds repeat and may come before their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    /// The shop's id of the refund.
+    pub external_id: String,
+    /// The shop's id of the order.
+    pub order_external_id: String,
+    pub at: Timestamp,
+    pub lines: Vec<RefundLine>,
+}
+
+impl Refund {
+    /// Sum of the lines' subtotals in minor units; `None` when it does not fit.
+    pub fn amount(&self) -> Option<i64> {
+        self.lines
+            .iter()
+            .try_fold(0i64, |sum, line| sum.checked_add(line.amount))
+    }
+}
+
+/// A refunded part of an order line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundLine {
+    /// The shop's id of the order line.
+    pub line_external_id: String,
+    pub quantity: u32,
+    /// Subtotal; minor units.
+    pub amount: i64,
+}
+
+/// What a webhook says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderEvent {
+    Order(OrderSnapshot),
+    Refund(Refund),
+    /// A topic that changes nothing here.
+    Ignored,
+}
+
+/// Why an order is kept out of the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quarantine {
+    /// Its currency is not the store's.
+    Currency,
+    /// Its revenue is negative.
+    Negative,
+}
+
+impl Quarantine {
+    /// The word in the books and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Currency => "currency",
+            Self::Negative => "negative",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Currency, Self::Negative]
+            .into_iter()
+            .find(|reason| reason.as_str() == word)
+    }
+
+    /// Whether `snapshot` must stay out of the numbers of a store that sells in `store_currency`.
+    pub fn of(snapshot: &OrderSnapshot, store_currency: &str) -> Option<Self> {
+        if !snapshot.currency.eq_ignore_ascii_case(store_currency) {
+            Some(Self::Currency)
+        } else if snapshot.revenue < 0 {
+            Some(Self::Negative)
+        } else {
+            None
+        }
+    }
+}
+
+/// An order as the books keep it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    pub workspace: WorkspaceNo,
+    pub store: StoreNo,
+    pub snapshot: OrderSnapshot,
+    pub quarantine: Option<Quarantine>,
+    /// Who is credited; decided by [`super::attribution`].
+    pub creator: Option<CreatorNo>,
+    /// The link that is credited.
+    pub link: Option<LinkNo>,
+}
+
+/// The order's state after `told`, or `None` when the delivery changes nothing.
+///
+/// The newest `updated_at` decides what can change; paid, cancelled and test never go back, and a click id or
+/// customer that an older delivery knew is kept when the newer one left it out.
+pub fn merge(known: Option<&OrderSnapshot>, told: &OrderSnapshot) -> Option<OrderSnapshot> {
+    let Some(known) = known else { return Some(told.clone()) };
+    let (newer, older) = if told.updated_at > known.updated_at {
+        (told, known)
+    } else {
+        (known, told)
+    };
+    let cancelled_at = match (known.cancelled_at, told.cancelled_at) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    let merged = OrderSnapshot {
+        is_paid: known.is_paid || told.is_paid,
+        is_test: known.is_test || told.is_test,
+        cancelled_at,
+        click_id: newer.click_id.clone().or_else(|| older.click_id.clone()),
+        customer: newer.customer.clone().or_else(|| older.customer.clone()),
+        codes: if newer.codes.is_empty() {
+            older.codes.clone()
+        } else {
+            newer.codes.clone()
+        },
+        ..newer.clone()
+    };
+    (merged != *known).then_some(merged)
+}
+
+/// Whether an order is in the numbers: verified by payment, real, and not set aside.
+pub fn counts(snapshot: &OrderSnapshot, quarantine: Option<Quarantine>) -> bool {
+    snapshot.is_paid && !snapshot.is_test && quarantine.is_none()
+}
+
+/// What of `revenue` is given back: the refunds, all of it once cancelled, never more than there is.
+pub fn refunded(revenue: i64, refunds: i64, is_cancelled: bool) -> i64 {
+    if is_cancelled {
+        revenue.max(0)
+    } else {
+        refunds.clamp(0, revenue.max(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn snapshot(updated_at: i64, revenue: i64) -> OrderSnapshot {
+        OrderSnapshot {
+            external_id: "1".into(),
+            name: "#1".into(),
+            ordered_at: Timestamp(1),
+            updated_at: Timestamp(updated_at),
+            currency: "EUR".into(),
+            revenue,
+            discounts: 0,
+            is_test: false,
+            is_paid: false,
+            cancelled_at: None,
+            customer: None,
+            codes: vec![],
+            click_id: None,
+            lines: vec![],
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn deliveries_in_any_order_make_the_same_order(
+            deliveries in proptest::collection::vec((0i64..5, any::<bool>(), proptest::option::of(0i64..9), proptest::option::of("[a-c]")), 1..6),
+            swaps in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
+        ) {
+            // One state per `updated_at`: a shop tells one version of an order at one time.
+            let told: Vec<OrderSnapshot> = deliveries.iter().map(|(at, ..)| {
+                let first = deliveries.iter().find(|(other, ..)| other == at).expect("itself");
+                let mut order = snapshot(*at, 100 + *at);
+                order.is_paid = first.1;
+                order.cancelled_at = first.2.map(Timestamp);
+                order.click_id = first.3.clone();
+                order
+            }).collect();
+            let run = |deliveries: &[OrderSnapshot]| {
+                let mut known: Option<OrderSnapshot> = None;
+                for delivery in deliveries {
+                    if let Some(next) = merge(known.as_ref(), delivery) {
+                        known = Some(next);
+                    }
+                }
+                known.expect("at least one")
+            };
+            let mut shuffled = told.clone();
+            for (place, swap) in swaps.iter().enumerate() {
+                let len = shuffled.len();
+                shuffled.swap(place % len, swap.index(len));
+            }
+            let (a, b) = (run(&told), run(&shuffled));
+            prop_assert_eq!((a.revenue, a.is_paid, a.cancelled_at, a.updated_at), (b.revenue, b.is_paid, b.cancelled_at, b.updated_at));
+            for delivery in &shuffled {
+                prop_assert_eq!(merge(Some(&b), delivery), None, "a replay changes nothing");
+            }
+        }
+    }
+
+    #[test]
+    fn refunds_never_exceed_the_order() {
+        for (revenue, refunds, is_cancelled, expected) in [
+            (100, 0, false, 0),
+            (100, 30, false, 30),
+            (100, 130, false, 100),
+            (100, 30, true, 100),
+            (0, 30, false, 0),
+            (-5, 3, true, 0),
+        ] {
+            assert_eq!(refunded(revenue, refunds, is_cancelled), expected);
+        }
+    }
+
+    #[test]
+    fn odd_orders_are_set_aside() {
+        assert_eq!(Quarantine::of(&snapshot(1, 5), "eur"), None);
+        assert_eq!(Quarantine::of(&snapshot(1, 5), "USD"), Some(Quarantine::Currency));
+        assert_eq!(Quarantine::of(&snapshot(1, -5), "EUR"), Some(Quarantine::Negative));
+        assert!(!counts(&snapshot(1, 5), None), "not paid yet");
+        assert!(counts(
+            &OrderSnapshot {
+                is_paid: true,
+                ..snapshot(1, 5)
+            },
+            None
+        ));
+        assert!(!counts(
+            &OrderSnapshot {
+                is_paid: true,
+                is_test: true,
+                ..snapshot(1, 5)
+            },
+            None
+        ));
+    }
+}

@@ -1,0 +1,88 @@
+//! What rules need from the world, as traits: implemented in other rooms, handed in by `app`.
+//!
+//! Holds no implementation that touches the world; [`FixedClock`] and [`SeededEntropy`] exist for tests and benches.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use super::time::Timestamp;
+
+/// Tells the time.
+pub trait Clock: Send + Sync + 'static {
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+}
+
+/// Draws unguessable bytes.
+pub trait Entropy: Send + Sync + 'static {
+    /// Fills `bytes` with random bytes.
+    fn fill(&self, bytes: &mut [u8]);
+
+    /// One random 64-bit number.
+    fn number(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+}
+
+/// Finds the country of an address.
+pub trait Countries: Send + Sync + 'static {
+    /// The ISO 3166-1 alpha-2 code of `address`, upper case; `None` when unknown.
+    fn country(&self, address: IpAddr) -> Option<[u8; 2]>;
+}
+
+/// Knows no country: what runs when no country file is configured.
+pub struct NoCountries;
+
+impl Countries for NoCountries {
+    fn country(&self, _: IpAddr) -> Option<[u8; 2]> {
+        None
+    }
+}
+
+/// A clock that stands until it is moved.
+pub struct FixedClock(AtomicI64);
+
+impl FixedClock {
+    /// A clock that shows `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.0))
+    }
+
+    /// Moves the clock by `milliseconds`, backwards when negative.
+    pub fn advance(&self, milliseconds: i64) {
+        self.0.fetch_add(milliseconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A repeatable stream of bytes that only looks random: never for keys that leave a test.
+pub struct SeededEntropy {
+    seed: u64,
+    drawn: AtomicU64,
+}
+
+impl SeededEntropy {
+    /// The stream that belongs to `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            drawn: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.seed.to_le_bytes());
+        hasher.update(&self.drawn.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+        hasher.finalize_xof().fill(bytes);
+    }
+}

@@ -1,0 +1,142 @@
+//! A store and its products: what can be put into a cart, and what is left of it.
+//!
+//! A [`Shelf`] is one consistent view of a store's stock; a change makes a new shelf, so that no follower sees half.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{StoreNo, WorkspaceNo};
+use super::time::Timestamp;
+
+/// Longest SKU, variant id or title, in characters.
+pub const NAME_MAX: usize = 255;
+/// Most products in one call.
+pub const PRODUCTS_PER_CALL_MAX: usize = 10_000;
+
+/// Which platform a store runs on: decides cart grammar and webhook form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    Shopify,
+    /// Any shop whose cart URL can be written as a template.
+    Template,
+}
+
+impl Provider {
+    /// The word of the API and the books.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shopify => "shopify",
+            Self::Template => "template",
+        }
+    }
+}
+
+/// A shop that carts lead to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    pub no: StoreNo,
+    /// Public id, `store_` and a ULID.
+    pub id: String,
+    pub workspace: WorkspaceNo,
+    pub name: String,
+    pub provider: Provider,
+    /// Front of the shop; for [`Provider::Template`] the template.
+    pub base_url: String,
+    /// ISO 4217 code.
+    pub currency: String,
+    pub created_at: Timestamp,
+}
+
+/// What happens at stock 0 in the shop itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum OversellPolicy {
+    /// Cannot be bought.
+    #[default]
+    Deny,
+    /// Can be bought all the same (back-order).
+    Continue,
+}
+
+/// A variant that can be bought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// The brand's own name of it, unique in the store.
+    pub sku: String,
+    /// The platform's id of it.
+    pub variant_id: String,
+    pub title: String,
+    pub image_url: Option<String>,
+    /// Minor units of the store's currency.
+    pub price: Option<i64>,
+    /// Pieces left; `None` = not tracked, sellable. Negative when oversold.
+    pub stock: Option<i64>,
+    pub policy: OversellPolicy,
+    /// When the stock was last told.
+    pub stock_at: Timestamp,
+}
+
+/// A product as the follower's path needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShelfItem {
+    pub variant_id: Box<str>,
+    pub stock: Option<i64>,
+    pub policy: OversellPolicy,
+}
+
+impl ShelfItem {
+    /// Whether `quantity` pieces can be sold.
+    pub fn can_sell(&self, quantity: u32) -> bool {
+        self.policy == OversellPolicy::Continue || self.stock.is_none_or(|left| left >= i64::from(quantity))
+    }
+}
+
+/// One consistent view of what a store has.
+#[derive(Debug, Clone, Default)]
+pub struct Shelf {
+    by_sku: HashMap<Box<str>, ShelfItem>,
+    sku_of_variant: HashMap<Box<str>, Box<str>>,
+}
+
+impl Shelf {
+    /// A shelf of `products`.
+    pub fn new<'a>(products: impl IntoIterator<Item = &'a Product>) -> Self {
+        let mut shelf = Self::default();
+        for product in products {
+            let sku: Box<str> = product.sku.as_str().into();
+            let variant_id: Box<str> = product.variant_id.as_str().into();
+            shelf.sku_of_variant.insert(variant_id.clone(), sku.clone());
+            shelf.by_sku.insert(
+                sku,
+                ShelfItem {
+                    variant_id,
+                    stock: product.stock,
+                    policy: product.policy,
+                },
+            );
+        }
+        shelf
+    }
+
+    /// The item called `sku`.
+    pub fn by_sku(&self, sku: &str) -> Option<&ShelfItem> {
+        self.by_sku.get(sku)
+    }
+
+    /// The item with the platform's `variant_id`.
+    pub fn by_variant(&self, variant_id: &str) -> Option<&ShelfItem> {
+        self.by_sku.get(self.sku_of_variant.get(variant_id)?)
+    }
+
+    /// Number of products.
+    pub fn len(&self) -> usize {
+        self.by_sku.len()
+    }
+
+    /// Whether there is no product.
+    pub fn is_empty(&self) -> bool {
+        self.by_sku.is_empty()
+    }
+}

@@ -1,0 +1,96 @@
+//! Instants as the product stores them, and the quarter-hour buckets that roll-ups use.
+//!
+//! Never reads a clock: see [`crate::domain::outside::Clock`].
+
+use std::fmt;
+
+/// A quarter of an hour: every time zone's days begin on a multiple of it, so roll-ups serve any zone.
+pub const BUCKET_MS: i64 = 15 * 60 * 1000;
+
+/// Milliseconds of one day without leap seconds.
+pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// An instant in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The instant `seconds` after the Unix epoch.
+    pub fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Whole seconds since the Unix epoch, rounded towards the past.
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// Number of the quarter hour since the epoch that holds this instant; instants before 1970 fall into bucket 0.
+    pub fn bucket(self) -> u32 {
+        u32::try_from(self.0.div_euclid(BUCKET_MS).max(0)).unwrap_or(u32::MAX)
+    }
+
+    /// First instant of quarter hour number `bucket`.
+    pub fn of_bucket(bucket: u32) -> Self {
+        Self(i64::from(bucket) * BUCKET_MS)
+    }
+
+    /// Number of the UTC day since the epoch; instants before 1970 fall into day 0.
+    pub fn day(self) -> u32 {
+        u32::try_from(self.0.div_euclid(DAY_MS).max(0)).unwrap_or(u32::MAX)
+    }
+
+    /// This instant moved by `milliseconds`, stopping at the ends of what the type holds.
+    pub fn plus_ms(self, milliseconds: i64) -> Self {
+        Self(self.0.saturating_add(milliseconds))
+    }
+
+    /// Milliseconds from `earlier` to this instant; negative when `earlier` is later.
+    pub fn since(self, earlier: Timestamp) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Reads an RFC 3339 instant such as `2026-11-21T10:00:00Z` or `2026-11-21T10:00:00.5+01:00`, or a plain date.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+            return Some(Self(instant.as_millisecond()));
+        }
+        let date: jiff::civil::Date = text.parse().ok()?;
+        let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(Self(midnight.timestamp().as_millisecond()))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC with milliseconds, the form of every instant in answers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(instant) => write!(f, "{instant:.3}"),
+            Err(_) => write!(f, "{}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_round_trip_through_text() {
+        let instant = Timestamp(1_795_254_780_123);
+        assert_eq!(Timestamp::parse(&instant.to_string()), Some(instant));
+        assert_eq!(instant.to_string(), "2026-11-21T09:53:00.123Z");
+        assert_eq!(Timestamp::parse("2026-11-21"), Some(Timestamp(1_795_219_200_000)));
+        assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn an_instant_lies_within_its_bucket() {
+        for ms in [0, 1, BUCKET_MS - 1, BUCKET_MS, 1_795_254_780_123] {
+            let instant = Timestamp(ms);
+            let start = Timestamp::of_bucket(instant.bucket());
+            assert!(start <= instant && instant.since(start) < BUCKET_MS, "{ms}");
+        }
+        assert_eq!(Timestamp(-5).bucket(), 0);
+    }
+}

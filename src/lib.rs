@@ -1,0 +1,3 @@
+//! Hopcart: a smart-link redirect and social-cart edge server.
+
+pub mod domain;
