@@ -51,11 +51,11 @@ impl DestinationError {
 }
 
 impl Policy {
-    /// Checks `input` and returns the form to store.
+    /// Checks `input` and returns the form to store. `is_own` says whether a host and port are this server's.
     ///
     /// # Errors
     /// The first rule that `input` breaks.
-    pub fn check(&self, input: &str, is_own_host: impl Fn(&str) -> bool) -> Result<Url, DestinationError> {
+    pub fn check(&self, input: &str, is_own: impl Fn(&str, u16) -> bool) -> Result<Url, DestinationError> {
         if input.chars().count() > DESTINATION_MAX {
             return Err(DestinationError::TooLong);
         }
@@ -88,7 +88,8 @@ impl Policy {
         }
         self.check_host(&url)?;
         let host = url.host_str().unwrap_or_default();
-        if is_own_host(host.trim_end_matches('.').trim_matches(['[', ']'])) {
+        let port = url.port_or_known_default().unwrap_or_default();
+        if is_own(host.trim_end_matches('.').trim_matches(['[', ']']), port) {
             return Err(DestinationError::OwnHost);
         }
         Ok(url)
@@ -184,7 +185,7 @@ mod tests {
 
     fn check(input: &str) -> Result<String, DestinationError> {
         Policy::default()
-            .check(input, |host| host == "go.brand.example")
+            .check(input, |host, _| host == "go.brand.example")
             .map(String::from)
     }
 
@@ -252,9 +253,9 @@ mod tests {
             allowed_hosts: vec!["shop.example".into()],
             ..Policy::default()
         };
-        assert!(policy.check("https://eu.shop.example/", |_| false).is_ok());
+        assert!(policy.check("https://eu.shop.example/", |_, _| false).is_ok());
         assert_eq!(
-            policy.check("https://notshop.example/", |_| false),
+            policy.check("https://notshop.example/", |_, _| false),
             Err(DestinationError::HostNotAllowed)
         );
     }

@@ -23,6 +23,7 @@ pub mod order;
 pub mod outside;
 pub mod performance;
 pub mod query;
+pub mod recognition;
 pub mod slug;
 pub mod stats;
 pub mod store;

@@ -55,6 +55,23 @@ pub fn minor_units(text: &str, currency: Currency) -> Result<i64, MoneyError> {
     Ok(if negative { -amount } else { amount })
 }
 
+/// As [`minor_units`], for numbers that others computed with floats: digits beyond the currency's are rounded, halves
+/// away from zero.
+pub fn minor_units_rounded(text: &str, currency: Currency) -> Result<i64, MoneyError> {
+    let kept = text.find('.').map_or(text.len(), |point| text.len().min(point + 1 + digits(currency) as usize));
+    let (exact, rest) = text.split_at_checked(kept).ok_or(MoneyError::NotANumber)?;
+    if !rest.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(MoneyError::NotANumber);
+    }
+    let amount = minor_units(exact, currency)?;
+    let step = match rest.bytes().next() {
+        Some(b'5'..) if exact.starts_with('-') => -1,
+        Some(b'5'..) => 1,
+        _ => 0,
+    };
+    amount.checked_add(step).ok_or(MoneyError::TooLarge)
+}
+
 /// `amount` minor units of `currency` as a decimal, such as `-3.05`.
 pub fn decimal(amount: i64, currency: Currency) -> String {
     let digits = digits(currency);
@@ -92,6 +109,22 @@ mod tests {
             ("99999999999999999999", Currency::EUR, Err(MoneyError::TooLarge)),
         ] {
             assert_eq!(minor_units(text, currency), expected, "{text} {currency:?}");
+        }
+    }
+
+    #[test]
+    fn computed_numbers_are_rounded() {
+        for (text, currency, expected) in [
+            ("17.94", Currency::EUR, Ok(1794)),
+            ("0.30000000000000004", Currency::EUR, Ok(30)),
+            ("8.965", Currency::EUR, Ok(897)),
+            ("-8.965", Currency::EUR, Ok(-897)),
+            ("12", Currency::EUR, Ok(1200)),
+            ("12.5", Currency::JPY, Ok(13)),
+            ("1e-7", Currency::EUR, Err(MoneyError::NotANumber)),
+            ("1.999x", Currency::EUR, Err(MoneyError::NotANumber)),
+        ] {
+            assert_eq!(minor_units_rounded(text, currency), expected, "{text}");
         }
     }
 

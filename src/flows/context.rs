@@ -1,0 +1,115 @@
+//! What every flow works with, made once by `app`.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::error::Error;
+use super::locks::Locks;
+use crate::books::Books;
+use crate::domain::destination::Policy;
+use crate::domain::host;
+use crate::domain::id::new_id;
+use crate::domain::outside::{Clock, Entropy};
+use crate::redirect::{TableReader, TableWriter};
+
+/// The stores, the table and the outside world, as flows use them. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub books: Books,
+    pub table: TableWriter,
+    pub reader: TableReader,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub destinations: Policy,
+    pub public: PublicName,
+    pub locks: Locks,
+}
+
+/// How followers reach the default domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicName {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// Host, with the port when it is not the scheme's own.
+    pub authority: String,
+    /// Host alone.
+    pub host: String,
+    /// Ports at which this server itself answers under that host.
+    pub ports: Vec<u16>,
+}
+
+impl PublicName {
+    /// The name in `--public-url`.
+    pub fn of_url(url: &Url, listening: &[u16]) -> Option<Self> {
+        let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
+        let authority = match url.port() {
+            Some(port) => format!("{}:{port}", url.host_str()?),
+            None => url.host_str()?.to_owned(),
+        };
+        let mut ports = listening.to_vec();
+        ports.extend(url.port_or_known_default());
+        Some(Self { scheme: url.scheme().to_owned(), authority, host, ports })
+    }
+
+    /// Whether `domain`, as a brand writes it, means the default domain.
+    pub fn is_meant_by(&self, domain: &str) -> bool {
+        domain.eq_ignore_ascii_case(&self.authority) || host::of_authority(domain) == self.host
+    }
+}
+
+impl Context {
+    /// Brings together what flows need.
+    pub fn new(
+        books: Books,
+        table: TableWriter,
+        reader: TableReader,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        destinations: Policy,
+        public: PublicName,
+    ) -> Self {
+        let inner = Inner { books, table, reader, clock, entropy, destinations, public, locks: Locks::new() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The books, for reading.
+    pub fn books(&self) -> &Books {
+        &self.inner.books
+    }
+
+    /// The clock of this server.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    /// How followers reach the default domain.
+    pub fn public(&self) -> &PublicName {
+        &self.inner.public
+    }
+
+    /// The link table, for reading.
+    pub fn table(&self) -> &TableReader {
+        &self.inner.reader
+    }
+
+    pub(super) fn new_id(&self, prefix: &str) -> String {
+        new_id(prefix, self.inner.clock.now(), &*self.inner.entropy)
+    }
+
+    /// Brings a destination through the one policy; `field` names it in the error.
+    pub(super) fn check_destination(&self, field: &str, input: &str) -> Result<Url, Error> {
+        let public = &self.inner.public;
+        let is_own = |host: &str, port: u16| {
+            self.inner.reader.is_own_host(host) || (host == public.host && public.ports.contains(&port))
+        };
+        self.inner
+            .destinations
+            .check(input, is_own)
+            .map_err(|error| Error::invalid(field, error.message()))
+    }
+}

@@ -1,0 +1,79 @@
+//! Creators are enlisted. An e-mail address that is known in the workspace changes that creator, as in the dialect.
+
+use super::context::Context;
+use super::error::Error;
+use crate::books;
+use crate::domain::creator::{Creator, CreatorTerms, NAME_MAX};
+use crate::domain::id::{CreatorNo, WorkspaceNo};
+
+/// Longest free text about a creator, in characters.
+const DESCRIPTION_MAX: usize = 4096;
+
+/// Enlists a creator, or changes the one with the same e-mail address.
+pub async fn enlist(context: &Context, workspace: WorkspaceNo, terms: CreatorTerms) -> Result<Creator, Error> {
+    check(&terms)?;
+    let creator = Creator {
+        no: CreatorNo(0),
+        id: context.new_id("pn_"),
+        workspace,
+        terms,
+        created_at: context.inner.clock.now(),
+    };
+    context
+        .inner
+        .books
+        .commit(move |tx| {
+            let known = match &creator.terms.email {
+                Some(email) => books::creator::by_email(tx, workspace, email)?,
+                None => None,
+            };
+            match known {
+                Some(known) => {
+                    let changed = Creator { terms: creator.terms, ..known };
+                    books::creator::update(tx, &changed)?;
+                    Ok(changed)
+                }
+                None => {
+                    let no = books::creator::insert(tx, &creator)?;
+                    Ok::<_, Error>(Creator { no, ..creator })
+                }
+            }
+        })
+        .await
+}
+
+fn check(terms: &CreatorTerms) -> Result<(), Error> {
+    let texts = [
+        ("name", Some(&terms.name)),
+        ("username", terms.username.as_ref()),
+        ("tenantId", terms.tenant_id.as_ref()),
+        ("niche", terms.niche.as_ref()),
+        ("platform", terms.platform.as_ref()),
+        ("email", terms.email.as_ref()),
+    ];
+    for (field, text) in texts {
+        if text.is_some_and(|text| text.trim().is_empty() || text.chars().count() > NAME_MAX) {
+            return Err(Error::invalid(field, "must have 1 to 190 characters"));
+        }
+    }
+    if terms.email.as_ref().is_some_and(|email| !is_address(email)) {
+        return Err(Error::invalid("email", "must be an e-mail address"));
+    }
+    if terms.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_MAX) {
+        return Err(Error::invalid("description", "must have at most 4096 characters"));
+    }
+    let is_country = |code: &String| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    if terms.country.as_ref().is_some_and(|code| !is_country(code)) {
+        return Err(Error::invalid("country", "must be an ISO 3166-1 code such as DE"));
+    }
+    if terms.cost < 0 {
+        return Err(Error::invalid("cost", "must not be negative"));
+    }
+    Ok(())
+}
+
+/// The least that every address has; whether it exists, only a letter can tell.
+fn is_address(email: &str) -> bool {
+    let shaped = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
+    shaped && !email.chars().any(|c| c.is_whitespace() || c.is_control())
+}

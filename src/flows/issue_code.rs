@@ -1,0 +1,37 @@
+//! Discount codes are given to creators. The code itself must exist in the shop; here it only says whose it is.
+
+use super::context::Context;
+use super::error::Error;
+use super::publish_link;
+use crate::books;
+use crate::domain::cart::check_code;
+use crate::domain::discount_code::DiscountCode;
+use crate::domain::id::WorkspaceNo;
+
+/// Gives `code` to a creator, optionally for one link.
+pub async fn issue(context: &Context, workspace: WorkspaceNo, code: String, creator_id: String, link_id: Option<String>) -> Result<DiscountCode, Error> {
+    check_code(&code).map_err(|message| Error::invalid("code", message))?;
+    let (id, now) = (context.new_id("dcode_"), context.inner.clock.now());
+    context
+        .inner
+        .books
+        .commit(move |tx| {
+            let creator = books::creator::by_id(tx, workspace, &creator_id)?
+                .ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?;
+            let link = match link_id {
+                Some(link_id) => {
+                    let link = publish_link::find(tx, workspace, &link_id)
+                        .map_err(|_| Error::invalid("linkId", "is not a link of this workspace"))?;
+                    if link.terms.creator != Some(creator.no) {
+                        return Err(Error::invalid("linkId", "is not a link of this partner"));
+                    }
+                    Some(link.no)
+                }
+                None => None,
+            };
+            let code = DiscountCode { id, workspace, code, creator: creator.no, link, created_at: now };
+            books::discount_code::insert(tx, &code)?;
+            Ok(code)
+        })
+        .await
+}

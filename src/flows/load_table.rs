@@ -1,0 +1,47 @@
+//! At start: the link table is filled from the books, click limits from the click log.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::error::Error;
+use crate::books;
+use crate::clicklog;
+use crate::domain::id::LinkNo;
+use crate::domain::store::{Shelf, Store};
+
+/// Links read at a time: bounds the memory of loading.
+const SLICE: u32 = 5_000;
+
+/// Fills the table; returns the number of links. Afterwards the table says that it is loaded.
+pub fn load(context: &Context, clicks: &clicklog::Reader) -> Result<u64, Error> {
+    let books = &context.inner.books;
+    let table = &context.inner.table;
+    table.put_domains(&books.read_blocking(|view| books::link_domain::all(view).map_err(Error::from))?);
+    let stores = books.read_blocking(|view| {
+        let stores = books::store::all(view)?;
+        let with_shelf = |store: Store| {
+            let shelf = Shelf::new(&books::product::list(view, store.no)?);
+            Ok::<_, Error>((store, shelf))
+        };
+        stores.into_iter().map(with_shelf).collect::<Result<Vec<_>, _>>()
+    })?;
+    for (store, shelf) in stores {
+        table.put_store(&store, Arc::new(shelf));
+    }
+    let mut after = LinkNo(0);
+    let mut loaded = 0;
+    loop {
+        let slice = books.read_blocking(move |view| books::link::in_slices(view, after, SLICE).map_err(Error::from))?;
+        let Some(last) = slice.last() else { break };
+        after = last.no;
+        for link in &slice {
+            if link.terms.clicks_max.is_some() {
+                table.restore_uses(link.no, clicks.totals(link.no).uses);
+            }
+            table.put(link, None);
+        }
+        loaded += slice.len() as u64;
+    }
+    table.set_loaded();
+    Ok(loaded)
+}

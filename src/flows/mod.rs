@@ -1,0 +1,24 @@
+//! The verbs: load, decide, commit, publish. The only writers of books, click log and link table.
+//!
+//! A flow decides with `domain`, commits in one transaction, and only then publishes to the link table; what it
+//! answered is durable. Flows know no HTTP.
+
+pub mod accept_order;
+mod cart_draft;
+mod context;
+pub mod enlist_creator;
+mod error;
+pub mod issue_code;
+pub mod issue_key;
+pub mod load_table;
+mod locks;
+pub mod publish_domain;
+pub mod publish_link;
+pub mod publish_product;
+pub mod publish_store;
+pub mod record_clicks;
+pub mod rotate_secrets;
+
+pub use cart_draft::{CartDraft, StockPolicyDraft};
+pub use context::{Context, PublicName};
+pub use error::{Error, Invalid};

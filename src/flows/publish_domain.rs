@@ -1,0 +1,110 @@
+//! Link domains are added and changed; a domain serves as soon as this returns.
+
+use super::context::Context;
+use super::error::Error;
+use crate::books::{self, View};
+use crate::domain::consent::ConsentMode;
+use crate::domain::host::{self, HostError};
+use crate::domain::id::{DomainNo, WorkspaceNo};
+use crate::domain::link_domain::LinkDomain;
+
+/// What a caller says of a domain. `None` = not said.
+#[derive(Debug, Clone, Default)]
+pub struct DomainChange {
+    pub slug: Option<String>,
+    pub is_primary: Option<bool>,
+    pub is_archived: Option<bool>,
+    pub is_case_sensitive: Option<bool>,
+    pub consent: Option<ConsentMode>,
+    pub has_legal_basis: Option<bool>,
+    pub cookie_domain: Option<Option<String>>,
+}
+
+/// Adds a domain to a workspace. The workspace's first one becomes its primary.
+pub async fn create(context: &Context, workspace: WorkspaceNo, change: DomainChange, consent: ConsentMode) -> Result<LinkDomain, Error> {
+    let slug = change.slug.as_deref().ok_or_else(|| Error::invalid("slug", "is required"))?;
+    let slug = parse_slug(context, slug)?;
+    let now = context.inner.clock.now();
+    let mut domain = LinkDomain {
+        no: DomainNo(0),
+        id: context.new_id("dom_"),
+        workspace: Some(workspace),
+        slug,
+        is_primary: false,
+        is_archived: false,
+        is_case_sensitive: false,
+        consent,
+        has_legal_basis: false,
+        cookie_domain: None,
+        created_at: now,
+        updated_at: now,
+    };
+    apply(change, &mut domain)?;
+    let _order = context.inner.locks.of("domains").await;
+    let made = context.inner.books.commit(move |tx| {
+        domain.is_primary |= books::link_domain::primary(tx, workspace)?.is_none();
+        domain.no = books::link_domain::insert(tx, &domain)?;
+        Ok::<_, Error>((domain, books::link_domain::all(tx)?))
+    });
+    let (domain, all) = made.await?;
+    context.inner.table.put_domains(&all);
+    Ok(domain)
+}
+
+/// Changes the domain called `slug`.
+pub async fn update(context: &Context, workspace: WorkspaceNo, slug: &str, change: DomainChange) -> Result<LinkDomain, Error> {
+    let new_slug = change.slug.as_deref().map(|slug| parse_slug(context, slug)).transpose()?;
+    let _order = context.inner.locks.of("domains").await;
+    let (now, slug) = (context.inner.clock.now(), slug.to_ascii_lowercase());
+    let changed = context.inner.books.commit(move |tx| {
+        let mut domain = find(tx, workspace, &slug)?;
+        domain.slug = new_slug.unwrap_or(domain.slug);
+        apply(change, &mut domain)?;
+        domain.updated_at = now;
+        books::link_domain::update(tx, &domain)?;
+        Ok::<_, Error>((domain, books::link_domain::all(tx)?))
+    });
+    let (domain, all) = changed.await?;
+    context.inner.table.put_domains(&all);
+    Ok(domain)
+}
+
+/// The workspace's domain called `slug`, or with that id.
+pub fn find(view: &View<'_>, workspace: WorkspaceNo, slug: &str) -> Result<LinkDomain, Error> {
+    let found = match books::link_domain::by_slug(view, slug)? {
+        Some(domain) => Some(domain),
+        None => books::link_domain::by_id(view, slug)?,
+    };
+    found.filter(|domain| domain.workspace == Some(workspace)).ok_or(Error::NotFound { what: "domain" })
+}
+
+fn parse_slug(context: &Context, slug: &str) -> Result<String, Error> {
+    if context.inner.public.is_meant_by(slug) {
+        return Err(Error::Conflict { field: "slug", message: "is this server's default domain".to_owned() });
+    }
+    host::parse_domain(slug, context.inner.destinations.private_allowed).map_err(|error| {
+        Error::invalid("slug", match error {
+            HostError::Malformed => "must be a host name such as go.brand.com, without scheme, port or path",
+            HostError::NotPublic => "must be a public host name",
+        })
+    })
+}
+
+fn apply(change: DomainChange, domain: &mut LinkDomain) -> Result<(), Error> {
+    domain.is_primary = change.is_primary.unwrap_or(domain.is_primary);
+    domain.is_archived = change.is_archived.unwrap_or(domain.is_archived);
+    domain.is_case_sensitive = change.is_case_sensitive.unwrap_or(domain.is_case_sensitive);
+    domain.consent = change.consent.unwrap_or(domain.consent);
+    domain.has_legal_basis = change.has_legal_basis.unwrap_or(domain.has_legal_basis);
+    if let Some(parent) = change.cookie_domain {
+        domain.cookie_domain = parent.map(|parent| parent.trim_start_matches('.').to_ascii_lowercase());
+    }
+    if let Some(parent) = &domain.cookie_domain {
+        // Browsers drop a cookie whose domain is not the host itself or above it (RFC 6265 section 5.3).
+        let is_above = domain.slug == *parent || domain.slug.strip_suffix(parent.as_str()).is_some_and(|head| head.ends_with('.'));
+        if !is_above || !parent.contains('.') {
+            return Err(Error::invalid("cookieDomain", "must be the domain itself or a parent domain of it"));
+        }
+    }
+    Ok(())
+}

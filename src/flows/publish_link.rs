@@ -1,0 +1,341 @@
+//! Links come into being, change and go: checked, committed, then made followable, in this order.
+
+use super::cart_draft::{CartDraft, StockPolicyDraft};
+use super::context::Context;
+use super::error::Error;
+use crate::books::{self, Tx, View};
+use crate::domain::click::{UTM_MAX, UTM_NAMES};
+use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
+use crate::domain::link::{EXTERNAL_ID_MAX, Link, LinkTerms, TEXT_MAX};
+use crate::domain::link_domain::LinkDomain;
+use crate::domain::slug::{self, GENERATED_LENGTH, SLUG_MAX, SlugError};
+use crate::domain::time::Timestamp;
+
+/// Links in one call.
+pub const BULK_MAX: usize = 100;
+
+/// Draws before a generated slug is given up; with 62^7 slugs one draw is almost always enough.
+const DRAWS_MAX: usize = 20;
+
+/// What a caller says of a link. `None` = not said; `Some(None)` = taken away.
+#[derive(Debug, Clone, Default)]
+pub struct LinkChange {
+    pub destination: Option<String>,
+    pub domain: Option<String>,
+    pub slug: Option<String>,
+    pub slug_length: Option<usize>,
+    pub slug_prefix: Option<String>,
+    pub external_id: Option<Option<String>>,
+    pub tenant_id: Option<Option<String>>,
+    /// Public id of the creator.
+    pub creator_id: Option<Option<String>>,
+    pub tracks_conversions: Option<bool>,
+    pub is_archived: Option<bool>,
+    pub is_disabled: Option<bool>,
+    pub expires_at: Option<Option<Timestamp>>,
+    pub expired_url: Option<Option<String>>,
+    pub clicks_max: Option<Option<u64>>,
+    pub title: Option<Option<String>>,
+    pub description: Option<Option<String>>,
+    pub comments: Option<Option<String>>,
+    /// In the order of [`UTM_NAMES`].
+    pub utm: [Option<Option<String>>; 5],
+    pub cart: Option<Option<CartDraft>>,
+    pub stock_policy: Option<Option<StockPolicyDraft>>,
+}
+
+/// Makes a link; it can be followed when this returns.
+pub async fn create(context: &Context, workspace: WorkspaceNo, change: LinkChange) -> Result<Link, Error> {
+    let mut made = create_all(context, workspace, vec![change]).await?;
+    made.pop().unwrap_or_else(|| Err(Error::Internal("one link asked for, none made".to_owned())))
+}
+
+/// Makes up to [`BULK_MAX`] links in one commit; each succeeds or fails by itself.
+pub async fn create_all(context: &Context, workspace: WorkspaceNo, changes: Vec<LinkChange>) -> Result<Vec<Result<Link, Error>>, Error> {
+    if changes.len() > BULK_MAX {
+        return Err(Error::invalid("links", "must have at most 100 entries"));
+    }
+    let inner = context.clone();
+    let made = context.inner.books.commit(move |tx| {
+        Ok::<_, Error>(changes.into_iter().map(|change| insert(&inner, tx, workspace, change)).collect::<Vec<_>>())
+    });
+    let made = made.await?;
+    for link in made.iter().flatten() {
+        context.inner.table.put(link, None);
+    }
+    Ok(made)
+}
+
+/// Changes a link; followers see the change when this returns.
+pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change: LinkChange) -> Result<Link, Error> {
+    let _order = context.inner.locks.of(id).await;
+    let (inner, id) = (context.clone(), id.to_owned());
+    let changed = context.inner.books.commit(move |tx| {
+        let before = find(tx, workspace, &id)?;
+        let mut after = before.clone();
+        place(&inner, tx, workspace, &change, &mut after)?;
+        apply(&inner, tx, workspace, change, &mut after.terms)?;
+        after.updated_at = inner.inner.clock.now();
+        books::link::update(tx, &after)?;
+        Ok::<_, Error>((before, after))
+    });
+    let (before, after) = changed.await?;
+    context.inner.table.put(&after, Some(&before));
+    Ok(after)
+}
+
+/// Deletes a link; its slug is free and its clicks stay in the log.
+pub async fn delete(context: &Context, workspace: WorkspaceNo, id: &str) -> Result<Link, Error> {
+    let _order = context.inner.locks.of(id).await;
+    let id = id.to_owned();
+    let gone = context.inner.books.commit(move |tx| {
+        let link = find(tx, workspace, &id)?;
+        books::link::delete(tx, link.no)?;
+        Ok::<_, Error>(link)
+    });
+    let link = gone.await?;
+    context.inner.table.remove(&link);
+    Ok(link)
+}
+
+/// The link that a caller names by its id or as `ext_` and its external id.
+pub fn find(view: &View<'_>, workspace: WorkspaceNo, id: &str) -> Result<Link, Error> {
+    let found = match id.strip_prefix("ext_") {
+        Some(external_id) => books::link::by_external_id(view, workspace, external_id)?,
+        None => books::link::by_id(view, workspace, id)?,
+    };
+    found.ok_or(Error::NotFound { what: "link" })
+}
+
+/// The domain that a caller names, or where links of the workspace go when it names none.
+pub fn domain_for(context: &Context, view: &View<'_>, workspace: WorkspaceNo, named: Option<&str>) -> Result<LinkDomain, Error> {
+    let missing = || Error::invalid("domain", "is not a domain of this workspace: POST /domains first");
+    let found = match named {
+        Some(name) if context.inner.public.is_meant_by(name) => books::link_domain::by_no(view, DomainNo::DEFAULT)?,
+        Some(name) => books::link_domain::by_slug(view, &name.to_ascii_lowercase())?
+            .filter(|domain| domain.workspace == Some(workspace)),
+        None => match books::link_domain::primary(view, workspace)? {
+            Some(primary) => Some(primary),
+            None => books::link_domain::by_no(view, DomainNo::DEFAULT)?,
+        },
+    };
+    found.ok_or_else(missing)
+}
+
+fn insert(context: &Context, tx: &Tx<'_>, workspace: WorkspaceNo, change: LinkChange) -> Result<Link, Error> {
+    if change.destination.is_none() && !matches!(change.cart, Some(Some(_))) {
+        return Err(Error::invalid("url", "is required"));
+    }
+    let now = context.inner.clock.now();
+    let domain = domain_for(context, tx, workspace, change.domain.as_deref())?;
+    let mut link = Link {
+        no: LinkNo(0),
+        id: context.new_id("link_"),
+        workspace,
+        domain: domain.no,
+        slug: String::new(),
+        is_exact: true,
+        terms: LinkTerms::default(),
+        created_at: now,
+        updated_at: now,
+    };
+    if let Some(key) = &change.slug {
+        (link.slug, link.is_exact) = (custom_slug(key)?, domain.is_case_sensitive);
+    } else {
+        link.slug = generated_slug(context, tx, &domain, change.slug_length, change.slug_prefix.as_deref())?;
+    }
+    apply(context, tx, workspace, change, &mut link.terms)?;
+    Ok(books::link::insert(tx, &link)?)
+}
+
+/// Moves a link to another domain or slug.
+fn place(context: &Context, view: &View<'_>, workspace: WorkspaceNo, change: &LinkChange, link: &mut Link) -> Result<(), Error> {
+    if change.slug_length.is_some() || change.slug_prefix.is_some() {
+        return Err(Error::invalid("keyLength", "and prefix are only for new links"));
+    }
+    if let Some(name) = &change.domain {
+        link.domain = domain_for(context, view, workspace, Some(name))?.no;
+    }
+    if let Some(key) = change.slug.as_deref().filter(|key| *key != link.slug) {
+        let domain = books::link_domain::by_no(view, link.domain)?.ok_or(Error::NotFound { what: "domain" })?;
+        (link.slug, link.is_exact) = (custom_slug(key)?, domain.is_case_sensitive);
+    }
+    Ok(())
+}
+
+fn custom_slug(key: &str) -> Result<String, Error> {
+    slug::parse_custom(key).map_err(|error| {
+        let message = match error {
+            SlugError::Empty => "must not be empty",
+            SlugError::TooLong => "must have at most 190 characters",
+            SlugError::Malformed => "must not contain control characters or empty segments",
+            SlugError::Reserved => "begins with a path that the server keeps for itself",
+        };
+        Error::invalid("key", message)
+    })
+}
+
+fn generated_slug(context: &Context, view: &View<'_>, domain: &LinkDomain, length: Option<usize>, prefix: Option<&str>) -> Result<String, Error> {
+    let length = length.unwrap_or(GENERATED_LENGTH);
+    if !(3..=SLUG_MAX).contains(&length) {
+        return Err(Error::invalid("keyLength", "must be from 3 to 190"));
+    }
+    let prefix = prefix.map(|prefix| prefix.trim_matches('/')).filter(|prefix| !prefix.is_empty());
+    let mut random = [0; SLUG_MAX * 2];
+    for _ in 0..DRAWS_MAX {
+        context.inner.entropy.fill(&mut random);
+        let Some(drawn) = slug::generate(length, &random) else { continue };
+        let slug = match prefix {
+            Some(prefix) => custom_slug(&format!("{prefix}/{drawn}"))?,
+            None => drawn,
+        };
+        if books::link::by_slug(view, domain.no, &slug)?.is_none() {
+            return Ok(slug);
+        }
+    }
+    Err(Error::Conflict { field: "keyLength", message: "leaves no free key: choose a longer one".to_owned() })
+}
+
+/// Writes what the caller said into `terms`.
+fn apply(context: &Context, view: &View<'_>, workspace: WorkspaceNo, change: LinkChange, terms: &mut LinkTerms) -> Result<(), Error> {
+    set(&mut terms.external_id, text("externalId", change.external_id, EXTERNAL_ID_MAX)?);
+    set(&mut terms.tenant_id, text("tenantId", change.tenant_id, EXTERNAL_ID_MAX)?);
+    set(&mut terms.title, text("title", change.title, TEXT_MAX)?);
+    set(&mut terms.description, text("description", change.description, TEXT_MAX)?);
+    set(&mut terms.comments, text("comments", change.comments, TEXT_MAX)?);
+    set(&mut terms.expires_at, change.expires_at);
+    set(&mut terms.clicks_max, change.clicks_max);
+    set(&mut terms.tracks_conversions, change.tracks_conversions);
+    set(&mut terms.is_archived, change.is_archived);
+    if let Some(is_disabled) = change.is_disabled {
+        terms.disabled_at = is_disabled.then(|| terms.disabled_at.unwrap_or_else(|| context.inner.clock.now()));
+    }
+    if terms.clicks_max == Some(0) {
+        return Err(Error::invalid("maxClicks", "must be at least 1"));
+    }
+    if let Some(url) = change.expired_url {
+        let checked = url.map(|url| context.check_destination("expiredUrl", &url)).transpose()?;
+        terms.expired_url = checked.map(String::from);
+    }
+    if let Some(id) = change.creator_id {
+        terms.creator = match id {
+            Some(id) => {
+                let creator = books::creator::by_id(view, workspace, &id)?;
+                Some(creator.ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?.no)
+            }
+            None => None,
+        };
+    }
+    if let Some(policy) = change.stock_policy {
+        terms.stock_policy = policy.map(|draft| draft.resolve(context)).transpose()?.unwrap_or_default();
+    }
+    apply_destination(context, view, workspace, change.destination, change.cart, change.utm, terms)
+}
+
+/// Settles where the link leads: a cart's own URL, or the destination with its UTM parameters written in.
+fn apply_destination(
+    context: &Context,
+    view: &View<'_>,
+    workspace: WorkspaceNo,
+    destination: Option<String>,
+    cart: Option<Option<CartDraft>>,
+    utm: [Option<Option<String>>; 5],
+    terms: &mut LinkTerms,
+) -> Result<(), Error> {
+    let mut named_utm: [Option<Option<String>>; 5] = Default::default();
+    for ((place, name), value) in named_utm.iter_mut().zip(UTM_NAMES).zip(utm) {
+        *place = text(name, value, UTM_MAX)?;
+    }
+    let says_utm = named_utm.iter().any(Option::is_some);
+    let was_cart = terms.cart.is_some();
+    let drops_cart = matches!(cart, Some(None));
+    if drops_cart && was_cart && destination.is_none() {
+        return Err(Error::invalid("url", "is required when the cart is taken away"));
+    }
+    // Clients that send a whole link back send its cart's URL as well: that is no new destination.
+    let destination = destination.filter(|url| !was_cart || *url != terms.destination);
+    let checked = destination.map(|url| context.check_destination("url", &url)).transpose()?;
+    let keeps_cart = was_cart && !drops_cart && checked.is_none();
+    if let Some(Some(draft)) = cart {
+        take_utm(&mut terms.utm, named_utm);
+        let (cart, url) = draft.resolve(context, view, workspace, &terms.utm)?;
+        (terms.cart, terms.destination) = (Some(cart), url);
+        return Ok(());
+    }
+    if keeps_cart {
+        if says_utm {
+            take_utm(&mut terms.utm, named_utm);
+            let draft = redraft(view, terms)?;
+            terms.destination = draft.resolve(context, view, workspace, &terms.utm)?.1;
+        }
+        return Ok(());
+    }
+    if checked.is_none() && !says_utm {
+        return Ok(());
+    }
+    terms.cart = None;
+    let url = match checked {
+        Some(url) => url,
+        None => context.check_destination("url", &terms.destination)?,
+    };
+    let url = with_utm(url, named_utm);
+    terms.destination = context.check_destination("url", url.as_str())?.into();
+    terms.utm = utm_of(&url);
+    Ok(())
+}
+
+fn take_utm(utm: &mut [Option<String>; 5], named: [Option<Option<String>>; 5]) {
+    for (own, named) in utm.iter_mut().zip(named) {
+        set(own, named);
+    }
+}
+
+/// A stored cart as if the caller had said it again.
+fn redraft(view: &View<'_>, terms: &LinkTerms) -> Result<CartDraft, Error> {
+    let cart = terms.cart.as_ref().ok_or(Error::NotFound { what: "cart" })?;
+    let store = books::store::by_no(view, cart.store)?.ok_or(Error::NotFound { what: "store" })?;
+    Ok(CartDraft {
+        store_id: store.id,
+        items: cart.items.clone(),
+        discount_codes: cart.discount_codes.clone(),
+        note: cart.note.clone(),
+        attributes: cart.attributes.clone(),
+        continue_to: cart.continue_to.clone(),
+    })
+}
+
+fn with_utm(mut url: url::Url, named: [Option<Option<String>>; 5]) -> url::Url {
+    for (name, value) in UTM_NAMES.iter().zip(named) {
+        let Some(value) = value else { continue };
+        let others: Vec<(String, String)> =
+            url.query_pairs().filter(|(other, _)| other != name).map(|(a, b)| (a.into_owned(), b.into_owned())).collect();
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(others);
+        if let Some(value) = value {
+            query.append_pair(name, &value);
+        }
+        let query = query.finish();
+        url.set_query((!query.is_empty()).then_some(&query));
+    }
+    url
+}
+
+fn utm_of(url: &url::Url) -> [Option<String>; 5] {
+    UTM_NAMES.map(|name| url.query_pairs().find(|(other, _)| other == name).map(|(_, value)| value.into_owned()))
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn text(field: &str, value: Option<Option<String>>, max: usize) -> Result<Option<Option<String>>, Error> {
+    if let Some(Some(text)) = &value
+        && text.chars().count() > max
+    {
+        return Err(Error::invalid(field, format!("must have at most {max} characters")));
+    }
+    // An empty text means "none", as in the dialect.
+    Ok(value.map(|text| text.filter(|text| !text.is_empty())))
+}

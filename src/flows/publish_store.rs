@@ -1,0 +1,118 @@
+//! Stores are added and changed; carts can name a store when this returns.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::error::Error;
+use crate::books;
+use crate::domain::cart::template;
+use crate::domain::id::{StoreNo, WorkspaceNo};
+use crate::domain::money;
+use crate::domain::store::{NAME_MAX, Provider, Shelf, Store};
+
+/// Webhook secrets a store can have at once: the present one, the next, and room for a late rotation.
+pub const SECRETS_MAX: usize = 5;
+/// Longest webhook secret, in bytes.
+pub const SECRET_MAX: usize = 255;
+
+/// What a caller says of a store. `None` = not said.
+#[derive(Clone, Default)]
+pub struct StoreChange {
+    pub name: Option<String>,
+    pub provider: Option<Provider>,
+    pub base_url: Option<String>,
+    pub currency: Option<String>,
+    pub webhook_secrets: Option<Vec<String>>,
+}
+
+/// Adds a store to a workspace.
+pub async fn create(context: &Context, workspace: WorkspaceNo, change: StoreChange) -> Result<Store, Error> {
+    let required = |field: &str| Error::invalid(field, "is required");
+    let provider = change.provider.ok_or_else(|| required("provider"))?;
+    let store = Store {
+        no: StoreNo(0),
+        id: context.new_id("store_"),
+        workspace,
+        name: check_name(change.name.ok_or_else(|| required("name"))?)?,
+        provider,
+        base_url: check_base_url(context, provider, &change.base_url.ok_or_else(|| required("baseUrl"))?)?,
+        currency: check_currency(&change.currency.ok_or_else(|| required("currency"))?)?,
+        created_at: context.inner.clock.now(),
+    };
+    let secrets = check_secrets(change.webhook_secrets.unwrap_or_default())?;
+    let made = context.inner.books.commit(move |tx| {
+        let mut store = store;
+        store.no = books::store::insert(tx, &store, &secrets)?;
+        Ok::<_, Error>(store)
+    });
+    let store = made.await?;
+    context.inner.table.put_store(&store, Arc::new(Shelf::default()));
+    Ok(store)
+}
+
+/// Changes a store; its provider stays what it is, for its carts are written for it.
+pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change: StoreChange) -> Result<Store, Error> {
+    let _order = context.inner.locks.of(id).await;
+    let (inner, id) = (context.clone(), id.to_owned());
+    let changed = context.inner.books.commit(move |tx| {
+        let mut store = books::store::by_id(tx, workspace, &id)?.ok_or(Error::NotFound { what: "store" })?;
+        if change.provider.is_some_and(|provider| provider != store.provider) {
+            return Err(Error::invalid("provider", "cannot be changed: add another store"));
+        }
+        if let Some(name) = change.name {
+            store.name = check_name(name)?;
+        }
+        if let Some(url) = change.base_url {
+            store.base_url = check_base_url(&inner, store.provider, &url)?;
+        }
+        if let Some(currency) = change.currency {
+            store.currency = check_currency(&currency)?;
+        }
+        books::store::update(tx, &store)?;
+        if let Some(secrets) = change.webhook_secrets {
+            books::store::set_secrets(tx, store.no, &check_secrets(secrets)?)?;
+        }
+        let shelf = Shelf::new(&books::product::list(tx, store.no)?);
+        Ok::<_, Error>((store, shelf))
+    });
+    let (store, shelf) = changed.await?;
+    context.inner.table.put_store(&store, Arc::new(shelf));
+    Ok(store)
+}
+
+fn check_name(name: String) -> Result<String, Error> {
+    let is_good = !name.trim().is_empty() && name.chars().count() <= NAME_MAX;
+    is_good.then_some(name).ok_or_else(|| Error::invalid("name", "must have 1 to 255 characters"))
+}
+
+fn check_base_url(context: &Context, provider: Provider, url: &str) -> Result<String, Error> {
+    match provider {
+        Provider::Shopify => {
+            let checked = context.check_destination("baseUrl", url)?;
+            if checked.query().is_some() || checked.fragment().is_some() {
+                return Err(Error::invalid("baseUrl", "must not have a query or fragment"));
+            }
+            Ok(checked.into())
+        }
+        Provider::Template => {
+            let sample = template::sample(url).map_err(|message| Error::invalid("baseUrl", message))?;
+            context.check_destination("baseUrl", &sample)?;
+            Ok(url.to_owned())
+        }
+    }
+}
+
+fn check_currency(code: &str) -> Result<String, Error> {
+    let known = money::currency(code).map(|currency| currency.code().to_owned());
+    known.ok_or_else(|| Error::invalid("currency", "must be an ISO 4217 code such as EUR"))
+}
+
+fn check_secrets(secrets: Vec<String>) -> Result<Vec<String>, Error> {
+    if secrets.len() > SECRETS_MAX {
+        return Err(Error::invalid("webhookSecrets", "must have at most 5 entries"));
+    }
+    if secrets.iter().any(|secret| secret.trim().is_empty() || secret.len() > SECRET_MAX) {
+        return Err(Error::invalid("webhookSecrets", "must have 1 to 255 bytes each: an empty secret would accept anything"));
+    }
+    Ok(secrets)
+}

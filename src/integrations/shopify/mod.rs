@@ -1,0 +1,3 @@
+//! Shopify: order and refund webhooks in.
+
+pub mod webhook;

@@ -1,0 +1,89 @@
+//! What a worker counts: written by one thread, read by `/metrics`.
+//!
+//! Relaxed stores of a single writer: no shared cache line is fought over on the hot path.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Upper bounds of the latency histogram in microseconds; one more bucket holds the rest.
+pub const LATENCY_BOUNDS_US: [u64; 14] = [
+    10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 1_000_000,
+];
+
+/// How requests ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcomes {
+    pub redirected: u64,
+    pub carts: u64,
+    pub not_found: u64,
+    pub gone: u64,
+    pub throttled: u64,
+    pub unavailable: u64,
+    /// Requests whose click could not be queued in detail.
+    pub details_lost: u64,
+}
+
+/// One worker's counters.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Counters {
+    pub(super) redirected: AtomicU64,
+    pub(super) carts: AtomicU64,
+    pub(super) not_found: AtomicU64,
+    pub(super) gone: AtomicU64,
+    pub(super) throttled: AtomicU64,
+    pub(super) unavailable: AtomicU64,
+    pub(super) details_lost: AtomicU64,
+    latency: [AtomicU64; LATENCY_BOUNDS_US.len() + 1],
+    latency_sum_us: AtomicU64,
+}
+
+/// Adds one; only the owning worker calls this, so load and store need no locked instruction.
+pub(super) fn bump(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+}
+
+impl Counters {
+    /// Notes how long a request took from its head to its reply.
+    pub fn observe(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = LATENCY_BOUNDS_US.partition_point(|bound| *bound < us);
+        bump(&self.latency[bucket], 1);
+        bump(&self.latency_sum_us, us);
+    }
+
+    /// The counts so far.
+    pub fn outcomes(&self) -> Outcomes {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Outcomes {
+            redirected: read(&self.redirected),
+            carts: read(&self.carts),
+            not_found: read(&self.not_found),
+            gone: read(&self.gone),
+            throttled: read(&self.throttled),
+            unavailable: read(&self.unavailable),
+            details_lost: read(&self.details_lost),
+        }
+    }
+
+    /// The latency histogram: counts by bucket of [`LATENCY_BOUNDS_US`], and the sum in microseconds.
+    pub fn latency(&self) -> ([u64; LATENCY_BOUNDS_US.len() + 1], u64) {
+        let counts = std::array::from_fn(|bucket| self.latency[bucket].load(Ordering::Relaxed));
+        (counts, self.latency_sum_us.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_fall_into_their_bucket() {
+        let counters = Counters::default();
+        for us in [0, 10, 11, 2_000_000] {
+            counters.observe(Duration::from_micros(us));
+        }
+        let (counts, sum) = counters.latency();
+        assert_eq!((counts[0], counts[1], counts[14], sum), (2, 1, 1, 2_000_021));
+    }
+}

@@ -1,0 +1,217 @@
+//! The hot path on one screen: resolve, read who it is, gate, locate, set the cookie, enqueue.
+
+use std::fmt::Write;
+
+use super::counters::bump;
+use super::lane::{NewClick, Ticket};
+use super::locate::locate;
+use super::person::{Person, bare_referrer, first_language, utm_of};
+use super::record::{DomainRecord, LinkRecord};
+use super::request::Request;
+use super::worker::{Keys, Redirect, Refusal, Reply, Worker};
+use crate::domain::click::{ClickFlags, Outcome, UTM_MAX, cut};
+use crate::domain::click_id::ClickId;
+use crate::domain::time::Timestamp;
+use crate::domain::user_agent::USER_AGENT_MAX;
+use crate::domain::visitor::{Touch, Visitor, cookie_name};
+use crate::domain::{host, slug};
+
+/// Room for a usual location without growing.
+const LOCATION_CAPACITY: usize = 512;
+
+impl Worker {
+    /// Answers a GET or HEAD of a path that is not reserved.
+    pub fn follow(&self, request: &Request<'_>) -> Reply {
+        let now = self.shared.clock.now();
+        let domain = self.shared.table.domain(&host::of_authority(request.host));
+        let Some(link) = slug::of_path(request.path).and_then(|slug| self.shared.table.link(domain.no, &slug)) else {
+            return self.miss(request, now);
+        };
+        let keys = self.shared.keys.load();
+        let mut person = Person::read(request, &domain, link.workspace, &self.shared, &keys, now);
+        if let Some(reply) = self.gate(&link, &mut person, now) {
+            return reply;
+        }
+        let sequence = self.next_sequence();
+        let id = ClickId {
+            at: now,
+            node: self.shared.options.node,
+            sequence,
+            link: link.no,
+        };
+        let may_send_id = !person.flags.has(ClickFlags::OPTED_OUT) || domain.has_legal_basis;
+        let id_text = (link.sends_click_id && may_send_id).then(|| id.sign(&keys.click_id));
+        if id_text.is_some() {
+            person.flags = person.flags.with(ClickFlags::ID_SENT);
+        }
+        let store = link
+            .cart
+            .as_ref()
+            .and_then(|cart| self.shared.table.store(cart.cart.store));
+        let mut location = String::with_capacity(LOCATION_CAPACITY);
+        let outcome = locate(
+            &mut location,
+            &link,
+            store.as_deref(),
+            request,
+            id_text.as_ref().map(|text| text.as_str()),
+        );
+        let (cookie, new_visitor) = self.cookie(request, &domain, &link, &person, &keys, now);
+        let ticket = self.enqueue(request, &domain, &link, &person, outcome, new_visitor, &id);
+        bump(
+            if link.cart.is_some() {
+                &self.counters.carts
+            } else {
+                &self.counters.redirected
+            },
+            1,
+        );
+        let status = if link.cart.is_some() { 303 } else { 302 };
+        Reply::Redirect(Redirect {
+            status,
+            location,
+            cookie,
+            ticket,
+        })
+    }
+
+    /// Nothing is there. Too many of these from one address are told so.
+    fn miss(&self, request: &Request<'_>, now: Timestamp) -> Reply {
+        if !self.shared.table.is_loaded() {
+            bump(&self.counters.unavailable, 1);
+            return Reply::Refused(Refusal::Unavailable);
+        }
+        if request.path != "/" && self.shared.throttle.miss(request.address, now) {
+            bump(&self.counters.throttled, 1);
+            return Reply::Refused(Refusal::TooMany);
+        }
+        bump(&self.counters.not_found, 1);
+        Reply::Refused(Refusal::NotFound)
+    }
+
+    /// Disabled, expired, used up: in this order. A follow that passes has taken its use.
+    fn gate(&self, link: &LinkRecord, person: &mut Person, now: Timestamp) -> Option<Reply> {
+        let is_over = link.expires_at.is_some_and(|end| end <= now);
+        let is_used_up = !is_over
+            && !link.is_disabled
+            && link.limit.as_ref().is_some_and(|limit| {
+                if person.is_use() {
+                    !limit.take()
+                } else {
+                    !limit.has_left()
+                }
+            });
+        if !link.is_disabled && !is_over && !is_used_up {
+            if link.limit.is_some() && person.is_use() {
+                person.flags = person.flags.with(ClickFlags::USE);
+            }
+            return None;
+        }
+        bump(&self.counters.gone, 1);
+        match &link.expired_url {
+            Some(url) if !link.is_disabled => {
+                let location = url.to_string();
+                Some(Reply::Redirect(Redirect {
+                    status: 302,
+                    location,
+                    cookie: None,
+                    ticket: None,
+                }))
+            }
+            _ => Some(Reply::Refused(Refusal::Gone)),
+        }
+    }
+
+    /// The `Set-Cookie` value, and the visitor's number when the cookie is new.
+    fn cookie(
+        &self,
+        request: &Request<'_>,
+        domain: &DomainRecord,
+        link: &LinkRecord,
+        person: &Person,
+        keys: &Keys,
+        now: Timestamp,
+    ) -> (Option<String>, u64) {
+        let name = cookie_name(link.workspace);
+        let suffix = |cookie: &mut String, max_age: u32| {
+            let secure = if request.is_secure { "; Secure" } else { "" };
+            let parent = &domain.cookie_domain;
+            let _ = write!(
+                cookie,
+                "; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}{parent}"
+            );
+        };
+        if !person.may_be_recognised() {
+            // An opt-out also ends a recognition that began before it.
+            let forget = person.has_cookie && person.flags.has(ClickFlags::OPTED_OUT);
+            let cookie = forget.then(|| {
+                let mut cookie = format!("{name}=");
+                suffix(&mut cookie, 0);
+                cookie
+            });
+            return (cookie, 0);
+        }
+        let mut visitor = person.known.unwrap_or_else(|| Visitor::new(self.random()));
+        visitor.add(Touch::new(link.no, now));
+        let mut cookie = String::with_capacity(256);
+        cookie.push_str(&name);
+        cookie.push('=');
+        visitor.sign(link.workspace, &keys.cookie, &mut cookie);
+        suffix(&mut cookie, self.shared.options.cookie_max_age_seconds);
+        (Some(cookie), if person.known.is_some() { 0 } else { visitor.id })
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the one place where all that was found out comes together"
+    )]
+    fn enqueue(
+        &self,
+        request: &Request<'_>,
+        domain: &DomainRecord,
+        link: &LinkRecord,
+        person: &Person,
+        outcome: Outcome,
+        visitor_new: u64,
+        id: &ClickId,
+    ) -> Option<Ticket> {
+        let utm = utm_of(request.query);
+        let own_query = link.destination.split_once('?').map_or("", |(_, query)| query);
+        let own_utm = utm_of(own_query.split('#').next().unwrap_or_default());
+        let click = NewClick {
+            sequence: id.sequence,
+            at: id.at,
+            workspace: link.workspace,
+            domain: domain.no,
+            link: link.no,
+            flags: person.flags,
+            outcome,
+            variant: 0,
+            country: person.country.unwrap_or_default(),
+            visitor_known: person.known.map_or(0, |visitor| visitor.id),
+            visitor_new,
+            identity: person.identity,
+            user_agent: cut(request.user_agent, USER_AGENT_MAX),
+            language: first_language(request.accept_language),
+            referrer: bare_referrer(request.referrer),
+            utm: std::array::from_fn(|place| {
+                cut(
+                    if utm[place].is_empty() {
+                        &own_utm[place]
+                    } else {
+                        &utm[place]
+                    },
+                    UTM_MAX,
+                )
+            }),
+            journey: person.known.as_ref().map_or(&[], Visitor::touches),
+        };
+        let is_durable = self.shared.options.is_durable;
+        let mut lane = self.lane.borrow_mut();
+        let ticket = lane.push(&click, is_durable);
+        if lane.has_lost() {
+            bump(&self.counters.details_lost, 1);
+        }
+        ticket
+    }
+}

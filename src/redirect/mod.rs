@@ -1,0 +1,23 @@
+//! The hot path: a request for a short link in, a reply out, decided from memory.
+//!
+//! Never waits, never touches a disk, holds no lock across anything. One [`Worker`] a core; what changes is pushed
+//! into the [`Table`] from outside ([`TableWriter`]), what happened leaves through a [`lane`].
+
+mod counters;
+mod follow;
+pub mod lane;
+mod locate;
+mod person;
+mod record;
+mod request;
+mod table;
+mod throttle;
+mod worker;
+
+pub use counters::{Counters, LATENCY_BOUNDS_US, Outcomes};
+pub use lane::{Lane, LaneReader, LaneRecord, Ticket};
+pub use record::{CartRecord, DomainRecord, LinkRecord, StoreRecord};
+pub use request::Request;
+pub use table::{Table, TableReader, TableWriter};
+pub use throttle::Throttle;
+pub use worker::{Keys, Options, Redirect, Refusal, Reply, Shared, Worker};

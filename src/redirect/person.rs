@@ -1,0 +1,163 @@
+//! Who follows: person or program, opted in or out, known or new. Decided from the request alone.
+
+use std::borrow::Cow;
+
+use super::record::DomainRecord;
+use super::request::Request;
+use super::throttle::network;
+use super::worker::{Keys, Shared};
+use crate::domain::api_key;
+use crate::domain::click::{ClickFlags, LANGUAGE_MAX, REFERRER_MAX, cut};
+use crate::domain::consent::Signals;
+use crate::domain::id::WorkspaceNo;
+use crate::domain::query;
+use crate::domain::time::Timestamp;
+use crate::domain::user_agent::{self, USER_AGENT_MAX};
+use crate::domain::visitor::{self, Visitor};
+
+/// What is known of the follower.
+#[derive(Debug)]
+pub(super) struct Person {
+    pub flags: ClickFlags,
+    pub country: Option<[u8; 2]>,
+    /// From a valid cookie.
+    pub known: Option<Visitor>,
+    /// Keyed hash of address and user agent; 0 for those who must not be recognised.
+    pub identity: u64,
+    /// The request showed a cookie of ours, valid or not.
+    pub has_cookie: bool,
+}
+
+impl Person {
+    /// Reads who follows a link of `workspace` on `domain`.
+    pub fn read(
+        request: &Request<'_>,
+        domain: &DomainRecord,
+        workspace: WorkspaceNo,
+        shared: &Shared,
+        keys: &Keys,
+        now: Timestamp,
+    ) -> Self {
+        let country = shared.countries.country(request.address);
+        let mut flags = class_flags(request, shared);
+        if domain.consent.is_opted_out(&signals(request, country)) {
+            flags = flags.with(ClickFlags::OPTED_OUT);
+        }
+        let text = visitor::cookie_value(request.cookie, &visitor::cookie_name(workspace));
+        let mut person = Self {
+            flags,
+            country,
+            known: None,
+            identity: 0,
+            has_cookie: text.is_some(),
+        };
+        if person.may_be_recognised() {
+            person.known = text.and_then(|text| Visitor::verify(text, workspace, &keys.cookie));
+            let agent = cut(request.user_agent, USER_AGENT_MAX).as_bytes();
+            person.identity =
+                visitor::hash_identity(&keys.salt, now.day(), workspace, &network(request.address), agent);
+        }
+        person
+    }
+
+    /// Whether a visitor number, a cookie and a journey may be kept.
+    pub fn may_be_recognised(&self) -> bool {
+        let shy = ClickFlags::BOT.0 | ClickFlags::HEAD.0 | ClickFlags::PREFETCH.0 | ClickFlags::OPTED_OUT.0;
+        self.flags.0 & shy == 0
+    }
+
+    /// Whether the follow is a person's that takes one of a limited number of uses.
+    pub fn is_use(&self) -> bool {
+        let others = ClickFlags::BOT.0 | ClickFlags::HEAD.0 | ClickFlags::PREFETCH.0 | ClickFlags::TEST.0;
+        self.flags.0 & others == 0
+    }
+}
+
+fn class_flags(request: &Request<'_>, shared: &Shared) -> ClickFlags {
+    let mut flags = ClickFlags::default();
+    if request.is_head {
+        flags = flags.with(ClickFlags::HEAD);
+    }
+    if request.is_prefetch {
+        flags = flags.with(ClickFlags::PREFETCH);
+    }
+    let agent = cut(request.user_agent, USER_AGENT_MAX);
+    if user_agent::is_bot(agent) {
+        flags = flags.with(ClickFlags::BOT);
+        if user_agent::is_preview(agent) {
+            flags = flags.with(ClickFlags::PREVIEW);
+        }
+    }
+    if !request.test_key.is_empty() && request.test_key.len() <= api_key::KEY_MAX {
+        let is_known = shared.table.key(&api_key::hash(request.test_key)).is_some();
+        flags = if is_known { flags.with(ClickFlags::TEST) } else { flags };
+    }
+    if request.query.contains("qr=1") && query::value_of(request.query, "qr").as_deref() == Some("1") {
+        flags = flags.with(ClickFlags::QR);
+    }
+    flags
+}
+
+fn signals(request: &Request<'_>, country: Option<[u8; 2]>) -> Signals {
+    let mut signals = Signals {
+        gpc: request.gpc,
+        dnt: request.dnt,
+        country,
+        ..Signals::default()
+    };
+    if request.query.contains("gdpr") {
+        signals.gdpr_applies = query::value_of(request.query, "gdpr").as_deref() == Some("1");
+        signals.has_consent_string =
+            query::value_of(request.query, "gdpr_consent").is_some_and(|text| !text.is_empty());
+    }
+    signals
+}
+
+/// First language of `Accept-Language`, such as `de-DE`; empty when it is none.
+pub(super) fn first_language(header: &str) -> &str {
+    let tag = header.split([',', ';']).next().unwrap_or_default().trim();
+    let is_tag = tag.len() <= LANGUAGE_MAX && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_tag { tag } else { "" }
+}
+
+/// A referrer without query and fragment, which can hold names and tokens.
+pub(super) fn bare_referrer(referrer: &str) -> &str {
+    let bare = referrer.split(['?', '#']).next().unwrap_or_default();
+    let is_web = bare.starts_with("https://") || bare.starts_with("http://") || bare.starts_with("android-app://");
+    if is_web { cut(bare, REFERRER_MAX) } else { "" }
+}
+
+/// The UTM parameters of a query, in the order of `UTM_NAMES`.
+pub(super) fn utm_of(query: &str) -> [Cow<'_, str>; 5] {
+    let mut utm: [Cow<'_, str>; 5] = Default::default();
+    if !query.contains("utm_") {
+        return utm;
+    }
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if let Some(place) = crate::domain::click::UTM_NAMES.iter().position(|known| *known == name)
+            && utm[place].is_empty()
+        {
+            utm[place] = value;
+        }
+    }
+    utm
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_reduced_to_what_reports_show() {
+        assert_eq!(first_language("de-DE,de;q=0.9,en;q=0.8"), "de-DE");
+        assert_eq!(first_language("*"), "");
+        assert_eq!(first_language("\"><script>"), "");
+        assert_eq!(
+            bare_referrer("https://l.instagram.com/x?token=secret#y"),
+            "https://l.instagram.com/x"
+        );
+        assert_eq!(bare_referrer("javascript:alert(1)"), "");
+        let utm = utm_of("utm_source=insta&a=b&utm_content=gr%C3%BCn&utm_source=second");
+        assert_eq!(utm.map(String::from), ["insta", "", "", "", "grün"].map(str::to_owned));
+    }
+}

@@ -1,0 +1,331 @@
+//! The link table: what every follow reads and only flows write.
+//!
+//! Short slugs are found by a 64-bit key, the rest in a second map. Reading and writing are different types, so that
+//! the request path cannot write. No guard leaves a method: a caller cannot hold a shard's lock.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use foldhash::fast::RandomState;
+
+use super::record::{DomainRecord, LinkRecord, StoreRecord};
+use crate::domain::id::{DomainNo, LinkNo, StoreNo, WorkspaceNo};
+use crate::domain::link::Link;
+use crate::domain::link_domain::LinkDomain;
+use crate::domain::slug::{self, SLUG_MAX, SlugKey};
+use crate::domain::store::{Shelf, Store};
+
+/// Most hosts are found without hashing a long name twice; this many bytes hold any long key.
+const LONG_KEY_MAX: usize = 5 + SLUG_MAX * 4;
+
+/// Everything that follows read.
+#[derive(Debug)]
+pub struct Table {
+    short: DashMap<u64, Arc<LinkRecord>, RandomState>,
+    long: DashMap<Box<[u8]>, Arc<LinkRecord>, RandomState>,
+    /// Uses of links with a click limit, shared by all versions of a link.
+    uses: DashMap<LinkNo, Arc<AtomicU64>, RandomState>,
+    domains: ArcSwap<Domains>,
+    stores: ArcSwap<HashMap<StoreNo, Arc<StoreRecord>>>,
+    /// Hashes of live API keys: what marks test traffic.
+    keys: ArcSwap<HashMap<[u8; 32], WorkspaceNo>>,
+    is_loaded: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Domains {
+    by_host: HashMap<Box<str>, Arc<DomainRecord>>,
+    default: Arc<DomainRecord>,
+}
+
+impl Table {
+    /// An empty table whose every host is `default`.
+    pub fn new(default: &LinkDomain) -> (TableReader, TableWriter) {
+        let table = Arc::new(Self {
+            short: DashMap::with_hasher(RandomState::default()),
+            long: DashMap::with_hasher(RandomState::default()),
+            uses: DashMap::with_hasher(RandomState::default()),
+            domains: ArcSwap::from_pointee(Domains {
+                by_host: HashMap::new(),
+                default: Arc::new(default.into()),
+            }),
+            stores: ArcSwap::from_pointee(HashMap::new()),
+            keys: ArcSwap::from_pointee(HashMap::new()),
+            is_loaded: AtomicBool::new(false),
+        });
+        (TableReader(Arc::clone(&table)), TableWriter(table))
+    }
+}
+
+/// Finds; cannot change anything.
+#[derive(Debug, Clone)]
+pub struct TableReader(Arc<Table>);
+
+impl TableReader {
+    /// The domain that answers for `host` (lower case, no port).
+    pub fn domain(&self, host: &str) -> Arc<DomainRecord> {
+        let domains = self.0.domains.load();
+        Arc::clone(domains.by_host.get(host).unwrap_or(&domains.default))
+    }
+
+    /// Whether `host` is a registered link domain.
+    pub fn is_own_host(&self, host: &str) -> bool {
+        self.0.domains.load().by_host.contains_key(host)
+    }
+
+    /// The link that `slug` (decoded) names on `domain`: the exact one first, then one in any letter case.
+    pub fn link(&self, domain: DomainNo, slug: &str) -> Option<Arc<LinkRecord>> {
+        self.get(&SlugKey::new(domain, true, slug)).or_else(|| {
+            let is_folded = slug.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+            let folded = if is_folded {
+                Cow::Borrowed(slug)
+            } else {
+                Cow::Owned(slug::fold(slug))
+            };
+            self.get(&SlugKey::new(domain, false, &folded))
+        })
+    }
+
+    /// The store with number `store`.
+    pub fn store(&self, store: StoreNo) -> Option<Arc<StoreRecord>> {
+        self.0.stores.load().get(&store).cloned()
+    }
+
+    /// The workspace of a live API key by its hash.
+    pub fn key(&self, hash: &[u8; 32]) -> Option<WorkspaceNo> {
+        self.0.keys.load().get(hash).copied()
+    }
+
+    /// Number of links.
+    pub fn links(&self) -> usize {
+        self.0.short.len() + self.0.long.len()
+    }
+
+    /// Whether every link of the books is in.
+    pub fn is_loaded(&self) -> bool {
+        self.0.is_loaded.load(Ordering::Acquire)
+    }
+
+    fn get(&self, key: &SlugKey<'_>) -> Option<Arc<LinkRecord>> {
+        match key {
+            SlugKey::Short(number) => self.0.short.get(number).map(|found| Arc::clone(&found)),
+            SlugKey::Long(domain, is_exact, slug) => {
+                let mut bytes = [0; LONG_KEY_MAX];
+                let key = long_key(&mut bytes, *domain, *is_exact, slug)?;
+                self.0.long.get(key).map(|found| Arc::clone(&found))
+            }
+        }
+    }
+}
+
+/// Changes the table. Flows hold it; the request path does not.
+#[derive(Debug, Clone)]
+pub struct TableWriter(Arc<Table>);
+
+impl TableWriter {
+    /// Makes `link` followable, replacing its earlier version `before`.
+    pub fn put(&self, link: &Link, before: Option<&Link>) {
+        let uses = link
+            .terms
+            .clicks_max
+            .map(|_| Arc::clone(&self.0.uses.entry(link.no).or_default()));
+        let record = Arc::new(LinkRecord::new(link, uses));
+        if let Some(before) = before.filter(|before| key_of(before) != key_of(link)) {
+            self.remove(before);
+        }
+        match key_of(link) {
+            Key::Short(number) => {
+                self.0.short.insert(number, record);
+            }
+            Key::Long(bytes) => {
+                self.0.long.insert(bytes, record);
+            }
+        }
+    }
+
+    /// Makes `link` unknown.
+    pub fn remove(&self, link: &Link) {
+        match key_of(link) {
+            Key::Short(number) => drop(self.0.short.remove_if(&number, |_, record| record.no == link.no)),
+            Key::Long(bytes) => drop(self.0.long.remove_if(&bytes, |_, record| record.no == link.no)),
+        }
+    }
+
+    /// Sets the uses so far of a link with a click limit.
+    pub fn restore_uses(&self, link: LinkNo, uses: u64) {
+        self.0.uses.entry(link).or_default().store(uses, Ordering::Relaxed);
+    }
+
+    /// Replaces all domains.
+    pub fn put_domains(&self, domains: &[LinkDomain]) {
+        let by_host = domains.iter().filter(|domain| domain.no != DomainNo::DEFAULT);
+        let by_host = by_host
+            .map(|domain| (domain.slug.as_str().into(), Arc::new(domain.into())))
+            .collect();
+        let default = domains.iter().find(|domain| domain.no == DomainNo::DEFAULT);
+        let default = default.map_or_else(
+            || Arc::clone(&self.0.domains.load().default),
+            |found| Arc::new(found.into()),
+        );
+        self.0.domains.store(Arc::new(Domains { by_host, default }));
+    }
+
+    /// Adds or replaces a store with its shelf.
+    pub fn put_store(&self, store: &Store, shelf: Arc<Shelf>) {
+        let record = Arc::new(StoreRecord::new(store, shelf));
+        self.0.stores.rcu(|stores| {
+            let mut next = HashMap::clone(stores);
+            next.insert(store.no, Arc::clone(&record));
+            next
+        });
+    }
+
+    /// Publishes one snapshot of what a store has; no follower sees half of it.
+    pub fn put_shelf(&self, store: StoreNo, shelf: Arc<Shelf>) {
+        if let Some(record) = self.0.stores.load().get(&store) {
+            record.shelf.store(shelf);
+        }
+    }
+
+    /// Replaces the live API keys.
+    pub fn put_keys(&self, keys: impl IntoIterator<Item = ([u8; 32], WorkspaceNo)>) {
+        self.0.keys.store(Arc::new(keys.into_iter().collect()));
+    }
+
+    /// Says that every link of the books is in.
+    pub fn set_loaded(&self) {
+        self.0.is_loaded.store(true, Ordering::Release);
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Key {
+    Short(u64),
+    Long(Box<[u8]>),
+}
+
+fn key_of(link: &Link) -> Key {
+    let slug = if link.is_exact {
+        Cow::Borrowed(link.slug.as_str())
+    } else {
+        Cow::Owned(slug::fold(&link.slug))
+    };
+    match SlugKey::new(link.domain, link.is_exact, &slug) {
+        SlugKey::Short(number) => Key::Short(number),
+        SlugKey::Long(domain, is_exact, slug) => {
+            let mut bytes = Vec::with_capacity(5 + slug.len());
+            bytes.extend_from_slice(&domain.0.to_be_bytes());
+            bytes.push(u8::from(is_exact));
+            bytes.extend_from_slice(slug.as_bytes());
+            Key::Long(bytes.into())
+        }
+    }
+}
+
+/// Writes the key that [`key_of`] makes into `bytes`; `None` when `slug` is longer than any stored one.
+fn long_key<'a>(bytes: &'a mut [u8; LONG_KEY_MAX], domain: DomainNo, is_exact: bool, slug: &str) -> Option<&'a [u8]> {
+    let end = 5 + slug.len();
+    bytes[..4].copy_from_slice(&domain.0.to_be_bytes());
+    bytes[4] = u8::from(is_exact);
+    bytes.get_mut(5..end)?.copy_from_slice(slug.as_bytes());
+    Some(&bytes[..end])
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::domain::consent::ConsentMode;
+    use crate::domain::link::LinkTerms;
+    use crate::domain::time::Timestamp;
+
+    pub fn default_domain() -> LinkDomain {
+        LinkDomain {
+            no: DomainNo::DEFAULT,
+            id: "dom_default".into(),
+            workspace: None,
+            slug: String::new(),
+            is_primary: false,
+            is_archived: false,
+            is_case_sensitive: false,
+            consent: ConsentMode::Gpc,
+            has_legal_basis: false,
+            cookie_domain: None,
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+        }
+    }
+
+    pub fn link(no: u32, slug: &str, is_exact: bool) -> Link {
+        Link {
+            no: LinkNo(no),
+            id: format!("link_{no}"),
+            workspace: WorkspaceNo(1),
+            domain: DomainNo::DEFAULT,
+            slug: slug.into(),
+            is_exact,
+            terms: LinkTerms {
+                destination: format!("https://shop.example/{no}"),
+                ..LinkTerms::default()
+            },
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+        }
+    }
+
+    #[test]
+    fn exact_comes_before_folded() {
+        let (reader, writer) = Table::new(&default_domain());
+        let found = |slug: &str| reader.link(DomainNo::DEFAULT, slug).map(|record| record.no.0);
+        writer.put(&link(1, "AbC", true), None);
+        writer.put(&link(2, "Summer-Sale", false), None);
+        writer.put(&link(3, "ÄPFEL", false), None);
+        for (slug, expected) in [
+            ("AbC", Some(1)),
+            ("abc", None),
+            ("summer-sale", Some(2)),
+            ("SUMMER-SALE", Some(2)),
+            ("äpfel", Some(3)),
+            ("nothing-here", None),
+        ] {
+            assert_eq!(found(slug), expected, "{slug}");
+        }
+        assert_eq!(reader.link(DomainNo(2), "AbC").map(|record| record.no), None);
+        assert_eq!(reader.links(), 3);
+    }
+
+    #[test]
+    fn a_renamed_link_leaves_its_old_slug() {
+        let (reader, writer) = Table::new(&default_domain());
+        let before = link(1, "old", false);
+        writer.put(&before, None);
+        writer.put(&link(1, "a-much-longer-new-slug", false), Some(&before));
+        assert!(reader.link(DomainNo::DEFAULT, "old").is_none());
+        assert!(reader.link(DomainNo::DEFAULT, "A-much-longer-new-slug").is_some());
+        writer.remove(&link(2, "a-much-longer-new-slug", false));
+        assert_eq!(reader.links(), 1, "another link's removal leaves this one");
+    }
+
+    #[test]
+    fn uses_outlive_a_change_of_the_link() {
+        let (reader, writer) = Table::new(&default_domain());
+        let limited = |max| {
+            let mut link = link(1, "few", false);
+            link.terms.clicks_max = Some(max);
+            link
+        };
+        writer.restore_uses(LinkNo(1), 3);
+        writer.put(&limited(5), None);
+        let take = || {
+            reader
+                .link(DomainNo::DEFAULT, "few")
+                .and_then(|record| record.limit.as_ref().map(|limit| limit.take()))
+        };
+        assert_eq!(take(), Some(true));
+        writer.put(&limited(6), Some(&limited(5)));
+        assert_eq!([take(), take(), take()], [Some(true), Some(true), Some(false)]);
+    }
+}

@@ -1,0 +1,141 @@
+//! One core's share of the hot path: its lane of clicks, its counters, its random numbers; and what all share.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+
+use super::counters::Counters;
+use super::lane::{Lane, Ticket};
+use super::table::TableReader;
+use super::throttle::Throttle;
+use crate::domain::keyring::Keyring;
+use crate::domain::outside::{Clock, Countries};
+
+/// Sequence numbers that a worker takes at a time, so that a click writes no shared cache line.
+const SEQUENCES_PER_LEASE: u64 = 64;
+
+/// What the server's owner sets.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Number of this server among those that share click ids; below 1024.
+    pub node: u16,
+    /// Life of the attribution cookie in seconds.
+    pub cookie_max_age_seconds: u32,
+    /// Whether replies wait for their click to be on disk: then each push asks for a ticket.
+    pub is_durable: bool,
+}
+
+/// The secrets of the hot path; replaced as a whole when one rotates.
+#[derive(Debug)]
+pub struct Keys {
+    pub click_id: Keyring,
+    pub cookie: Keyring,
+    /// Today's salt of the identity hash.
+    pub salt: [u8; 32],
+}
+
+/// What all workers share.
+pub struct Shared {
+    pub table: TableReader,
+    pub keys: ArcSwap<Keys>,
+    pub options: Options,
+    pub countries: Arc<dyn Countries>,
+    pub clock: Arc<dyn Clock>,
+    pub throttle: Throttle,
+    /// The next sequence number that no worker holds.
+    pub sequence: AtomicU64,
+}
+
+/// One core's worker: lives on one thread.
+pub struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) lane: RefCell<Lane>,
+    pub(super) counters: Arc<Counters>,
+    lease: RefCell<(u64, u64)>,
+    random: RefCell<blake3::OutputReader>,
+}
+
+impl Worker {
+    /// A worker that queues into `lane`; `seed` must be fresh from the system's entropy.
+    pub fn new(shared: Arc<Shared>, lane: Lane, counters: Arc<Counters>, seed: [u8; 32]) -> Self {
+        let random = blake3::Hasher::new_keyed(&seed).finalize_xof();
+        Self {
+            shared,
+            lane: RefCell::new(lane),
+            counters,
+            lease: RefCell::new((0, 0)),
+            random: RefCell::new(random),
+        }
+    }
+
+    /// What this worker counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What all workers share.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Passes on counts that found no room; called about once a second and before the worker ends.
+    pub fn flush_lost(&self) {
+        self.lane.borrow_mut().flush_lost();
+    }
+
+    /// Whether counts still wait for room.
+    pub fn has_lost(&self) -> bool {
+        self.lane.borrow().has_lost()
+    }
+
+    pub(super) fn next_sequence(&self) -> u64 {
+        let mut lease = self.lease.borrow_mut();
+        if lease.0 == lease.1 {
+            let start = self.shared.sequence.fetch_add(SEQUENCES_PER_LEASE, Ordering::Relaxed);
+            *lease = (start, start + SEQUENCES_PER_LEASE);
+        }
+        lease.0 += 1;
+        lease.0 - 1
+    }
+
+    pub(super) fn random(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.random.borrow_mut().fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+}
+
+/// A reply to a follower.
+#[derive(Debug)]
+pub enum Reply {
+    Redirect(Redirect),
+    Refused(Refusal),
+}
+
+/// Go there.
+#[derive(Debug)]
+pub struct Redirect {
+    /// 302, or 303 for carts.
+    pub status: u16,
+    /// A serialised URL: printable ASCII.
+    pub location: String,
+    /// Value of `Set-Cookie`.
+    pub cookie: Option<String>,
+    /// Tells when the click is on disk; only in durable mode, and only when it was queued.
+    pub ticket: Option<Ticket>,
+}
+
+/// Why there is nowhere to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// 404
+    NotFound,
+    /// 410: expired, disabled or used up.
+    Gone,
+    /// 429 in place of a 404.
+    TooMany,
+    /// 503: not loaded yet.
+    Unavailable,
+}

@@ -1,0 +1,142 @@
+//! The public listener: followers' links, shops' webhooks, and the few paths that the server keeps for itself.
+//!
+//! Runs on the edge's workers: whatever may take long is handed to the background runtime.
+
+mod reply;
+mod webhook;
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::{Method, Request, Response, StatusCode};
+
+pub use webhook::Webhooks;
+
+use crate::net::{Handler, Peer};
+use crate::redirect::{self, Reply, Ticket, Worker};
+use crate::web::pages::FollowerPage;
+
+/// Longest wait of a reply for its click to be on disk; then it goes out marked `late`.
+pub const DURABLE_WAIT: Duration = Duration::from_millis(25);
+
+/// What followers' requests say about fetching ahead.
+const PURPOSE_HEADERS: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
+
+/// One worker's handler.
+pub struct PublicHandler {
+    worker: Worker,
+    webhooks: Webhooks,
+}
+
+impl PublicHandler {
+    /// Answers with `worker`'s part of the hot path; webhooks go to `webhooks`.
+    pub fn new(worker: Worker, webhooks: Webhooks) -> Self {
+        Self { worker, webhooks }
+    }
+
+    async fn follow(&self, peer: Peer, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let started = Instant::now();
+        let cookies = joined_cookies(request.headers());
+        let facts = facts(&peer, request, &cookies);
+        let mut response = match self.worker.follow(&facts) {
+            Reply::Redirect(redirect) => {
+                let ack = match (redirect.ticket.as_ref(), self.worker.is_durable()) {
+                    (_, false) => None,
+                    (Some(ticket), true) => Some(wait_durable(ticket).await),
+                    (None, true) => Some(false),
+                };
+                reply::redirect(redirect, ack)
+            }
+            Reply::Refused(refusal) => reply::refused(refusal),
+        };
+        self.worker.counters().observe(started.elapsed());
+        if facts.is_head {
+            *response.body_mut() = Full::default();
+        }
+        response
+    }
+}
+
+impl Handler for PublicHandler {
+    async fn handle(&self, peer: Peer, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        if let Some(store_id) = path.strip_prefix("/_/hooks/") {
+            let store_id = store_id.to_owned();
+            return self.webhooks.take(store_id, request).await;
+        }
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            return reply::method_not_allowed();
+        }
+        match path {
+            "/robots.txt" => reply::text(StatusCode::OK, "User-agent: *\nDisallow: /\n"),
+            "/favicon.ico" => reply::empty(StatusCode::NO_CONTENT),
+            _ if path.starts_with("/_/") || path.starts_with("/.well-known/") || path == "/_" => {
+                reply::page(FollowerPage::NotFound)
+            }
+            _ => self.follow(peer, &request).await,
+        }
+    }
+
+    fn idle(&self) {
+        self.worker.flush_lost();
+    }
+}
+
+async fn wait_durable(ticket: &Ticket) -> bool {
+    let mut durable = ticket.durable.clone();
+    let wait = durable.wait_for(|position| *position >= ticket.position);
+    tokio::time::timeout(DURABLE_WAIT, wait).await.is_ok_and(|waited| waited.is_ok())
+}
+
+fn facts<'a>(peer: &Peer, request: &'a Request<Incoming>, cookies: &'a str) -> redirect::Request<'a> {
+    let headers = request.headers();
+    let text = |name: HeaderName| text_of(headers, name.as_str());
+    redirect::Request {
+        is_head: request.method() == Method::HEAD,
+        host: host_of(request),
+        path: request.uri().path(),
+        query: request.uri().query().unwrap_or_default(),
+        address: canonical(peer.address),
+        is_secure: peer.is_secure,
+        user_agent: text(header::USER_AGENT),
+        referrer: text(header::REFERER),
+        accept_language: text(header::ACCEPT_LANGUAGE),
+        cookie: cookies,
+        gpc: text_of(headers, "sec-gpc") == "1",
+        dnt: text_of(headers, "dnt") == "1",
+        is_prefetch: PURPOSE_HEADERS.iter().any(|name| is_ahead(text_of(headers, name))),
+        test_key: text_of(headers, "x-hopcart-test"),
+    }
+}
+
+fn is_ahead(purpose: &str) -> bool {
+    let purpose = purpose.to_ascii_lowercase();
+    purpose.contains("prefetch") || purpose.contains("preview") || purpose.contains("prerender")
+}
+
+/// HTTP/2 and absolute-form requests name their host in the URI; the header is second (RFC 9112 section 3.2.2).
+fn host_of(request: &Request<Incoming>) -> &str {
+    match request.uri().authority() {
+        Some(authority) => authority.as_str(),
+        None => text_of(request.headers(), "host"),
+    }
+}
+
+fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).unwrap_or_default()
+}
+
+/// HTTP/2 may split cookies over several headers (RFC 9113 section 8.2.3).
+fn joined_cookies(headers: &HeaderMap) -> std::borrow::Cow<'_, str> {
+    let mut all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let first = all.next().unwrap_or_default();
+    all.fold(first.into(), |joined, next| format!("{joined}; {next}").into())
+}
+
+fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}

@@ -1,0 +1,94 @@
+//! Replies to followers as HTTP: every header value is built from checked parts, no request byte is copied.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use crate::redirect::{Redirect, Refusal};
+use crate::web::pages::{FollowerPage, follower};
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
+const REFERRER_POLICY: HeaderValue = HeaderValue::from_static("strict-origin-when-cross-origin");
+const NO_INDEX: HeaderValue = HeaderValue::from_static("noindex");
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+const ACK: HeaderName = HeaderName::from_static("hopcart-ack");
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// A redirect; `is_durable` says whether its click is on disk, when somebody wants to know.
+pub(super) fn redirect(redirect: Redirect, is_durable: Option<bool>) -> Response<Full<Bytes>> {
+    let mut response = empty(if redirect.status == 303 { StatusCode::SEE_OTHER } else { StatusCode::FOUND });
+    let headers = response.headers_mut();
+    match HeaderValue::from_maybe_shared(Bytes::from(redirect.location)) {
+        Ok(location) => headers.insert(header::LOCATION, location),
+        // Stored destinations are serialised URLs and merged parts are percent-encoded: this cannot be reached, and
+        // must not be a redirect to nowhere if it ever is.
+        Err(_) => return page(FollowerPage::Unavailable),
+    };
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    headers.insert(header::REFERRER_POLICY, REFERRER_POLICY);
+    headers.insert(ROBOTS, NO_INDEX);
+    if let Some(cookie) = redirect.cookie.and_then(|cookie| HeaderValue::from_maybe_shared(Bytes::from(cookie)).ok()) {
+        headers.insert(header::SET_COOKIE, cookie);
+    }
+    if let Some(is_durable) = is_durable {
+        headers.insert(ACK, HeaderValue::from_static(if is_durable { "durable" } else { "late" }));
+    }
+    response
+}
+
+/// Nowhere to go: a page that says so.
+pub(super) fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
+    match refusal {
+        Refusal::NotFound => page(FollowerPage::NotFound),
+        Refusal::Gone => page(FollowerPage::Gone),
+        Refusal::TooMany => {
+            let mut response = page(FollowerPage::TooMany);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            response
+        }
+        Refusal::Unavailable => {
+            let mut response = page(FollowerPage::Unavailable);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        }
+    }
+}
+
+/// One of the follower's pages.
+pub(super) fn page(page: FollowerPage) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(page.status()).unwrap_or(StatusCode::NOT_FOUND);
+    let mut response = with_body(status, "text/html; charset=utf-8", Bytes::from_static(page.html().as_bytes()));
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(follower::CSP));
+    response
+}
+
+/// Plain text.
+pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    with_body(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
+}
+
+/// 405 for methods that no link takes.
+pub(super) fn method_not_allowed() -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Links take GET and HEAD.\n");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+/// No body.
+pub(super) fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
+fn with_body(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
+    headers.insert(ROBOTS, NO_INDEX);
+    response
+}

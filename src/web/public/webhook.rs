@@ -1,0 +1,138 @@
+//! Shops' webhooks, `POST /_/hooks/{store}`: the raw body is verified before it is parsed, and answered 2xx only
+//! after the commit. The work runs on the background runtime, so that an order storm does not slow followers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use super::reply;
+use crate::clicklog;
+use crate::domain::store::{Provider, Store};
+use crate::flows::accept_order::{self, Accepted, Delivery};
+use crate::flows::{Context, Error};
+use crate::integrations::shopify;
+use crate::redirect::Keys;
+
+/// Largest body: Shopify's largest orders stay below.
+const BODY_MAX: usize = 1 << 20;
+/// A shop that sends slower than this is no shop.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Deliveries worked on at once; more are told to come back, which every shop does.
+const AT_ONCE_MAX: usize = 256;
+/// Longest delivery id or topic that is kept.
+const HEADER_MAX: usize = 255;
+
+/// What webhooks need; one for all workers.
+#[derive(Clone)]
+pub struct Webhooks {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    context: Context,
+    clicks: clicklog::Reader,
+    keys: Arc<ArcSwap<Keys>>,
+    runtime: Handle,
+    places: Arc<Semaphore>,
+}
+
+impl Webhooks {
+    /// Works on `runtime`.
+    pub fn new(context: Context, clicks: clicklog::Reader, keys: Arc<ArcSwap<Keys>>, runtime: Handle) -> Self {
+        let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
+        Self { inner: Arc::new(Inner { context, clicks, keys, runtime, places }) }
+    }
+
+    /// Takes one delivery for the store called `store_id`.
+    pub(super) async fn take(&self, store_id: String, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if request.method() != Method::POST {
+            let mut response = reply::text(StatusCode::METHOD_NOT_ALLOWED, "Webhooks are POSTed.\n");
+            response.headers_mut().insert("allow", HeaderValue::from_static("POST"));
+            return response;
+        }
+        let Ok(place) = Arc::clone(&self.inner.places).try_acquire_owned() else { return busy() };
+        let (head, body) = request.into_parts();
+        let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_MAX).collect()).await {
+            Err(_) => return reply::text(StatusCode::REQUEST_TIMEOUT, "The body came too slowly.\n"),
+            Ok(Err(_)) => return reply::text(StatusCode::PAYLOAD_TOO_LARGE, "A webhook has at most 1 MiB.\n"),
+            Ok(Ok(body)) => body.to_bytes(),
+        };
+        let inner = Arc::clone(&self.inner);
+        let work = self.inner.runtime.spawn(async move {
+            let _place = place;
+            inner.work(&store_id, &head.headers, &body).await
+        });
+        work.await.unwrap_or_else(|_| busy())
+    }
+}
+
+impl Inner {
+    async fn work(&self, store_id: &str, headers: &HeaderMap, body: &[u8]) -> Response<Full<Bytes>> {
+        let known = match accept_order::store_of_hook(&self.context, store_id).await {
+            Ok(known) => known,
+            Err(error) => return refuse(&error),
+        };
+        let Some((store, secrets)) = known else {
+            return reply::text(StatusCode::NOT_FOUND, "No store has this webhook URL.\n");
+        };
+        let delivery = match store.provider {
+            Provider::Shopify => read_shopify(&store, &secrets, headers, body),
+            Provider::Template => Err(reply::text(StatusCode::NOT_FOUND, "This store takes no webhooks.\n")),
+        };
+        let delivery = match delivery {
+            Ok(delivery) => delivery,
+            Err(response) => return response,
+        };
+        match accept_order::accept(&self.context, &self.clicks, &self.keys, store, delivery).await {
+            Ok(Accepted::Changed) => reply::text(StatusCode::OK, "accepted\n"),
+            Ok(Accepted::Unchanged) => reply::text(StatusCode::OK, "nothing new\n"),
+            Err(error) => refuse(&error),
+        }
+    }
+}
+
+fn read_shopify(store: &Store, secrets: &[String], headers: &HeaderMap, body: &[u8]) -> Result<Delivery, Response<Full<Bytes>>> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let signature = [header("x-shopify-hmac-sha256"), header("shopify-hmac-sha256")].into_iter().find(|text| !text.is_empty());
+    if !shopify::webhook::verify(secrets, body, signature.unwrap_or_default()) {
+        tracing::warn!(store = %store.id, "webhook with a wrong signature refused");
+        return Err(reply::text(StatusCode::UNAUTHORIZED, "The signature does not fit any of the store's webhook secrets.\n"));
+    }
+    let topic = header("x-shopify-topic");
+    let id = [header("x-shopify-webhook-id"), header("shopify-webhook-id")].into_iter().find(|text| !text.is_empty());
+    let id = id.map_or_else(|| format!("body:{}", blake3::hash(body)), str::to_owned);
+    if topic.len() > HEADER_MAX || id.len() > HEADER_MAX {
+        return Err(reply::text(StatusCode::BAD_REQUEST, "Topic and webhook id have at most 255 bytes.\n"));
+    }
+    match shopify::webhook::parse(topic, body, &store.currency) {
+        Ok(event) => Ok(Delivery { id, topic: topic.to_owned(), event }),
+        Err(error) => {
+            tracing::warn!(store = %store.id, topic, %error, "signed webhook cannot be read");
+            Err(reply::text(StatusCode::UNPROCESSABLE_ENTITY, "The body is not what its topic says.\n"))
+        }
+    }
+}
+
+fn refuse(error: &Error) -> Response<Full<Bytes>> {
+    match error {
+        Error::Invalid(_) => reply::text(StatusCode::UNPROCESSABLE_ENTITY, "The body is not what its topic says.\n"),
+        error => {
+            tracing::error!(%error, "webhook not accepted; the shop will send it again");
+            busy()
+        }
+    }
+}
+
+fn busy() -> Response<Full<Bytes>> {
+    let mut response = reply::text(StatusCode::SERVICE_UNAVAILABLE, "Not now; please send it again.\n");
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
