@@ -81,7 +81,7 @@ impl Handler for PublicHandler {
         }
     }
 
-    fn idle(&self) {
+    fn tick(&self) {
         self.worker.flush_lost();
     }
 }
