@@ -67,17 +67,19 @@ pub async fn issue(context: &Context, workspace_id: String, name: String) -> Res
     Ok(issued)
 }
 
-/// Revokes a key at once. The owner's own key cannot be revoked: nobody could make another.
-pub async fn revoke(context: &Context, workspace: WorkspaceNo, id: String) -> Result<(), Error> {
+/// Revokes a key of any workspace at once. The owner's own key cannot be revoked: nobody could make another.
+pub async fn revoke(context: &Context, id: String) -> Result<(), Error> {
     let now = context.inner.clock.now();
     let revoked = context.inner.books.commit(move |tx| {
-        let known = books::api_key::list(tx, workspace)?;
-        let key = known.iter().find(|key| key.id == id).ok_or(Error::NotFound { what: "key" })?;
-        if key.is_owner {
-            return Err(Error::Forbidden { message: "the owner's key cannot be revoked" });
+        for workspace in books::workspace::list(tx)? {
+            let Some(key) = books::api_key::list(tx, workspace.no)?.into_iter().find(|key| key.id == id) else { continue };
+            if key.is_owner {
+                return Err(Error::Forbidden { message: "the owner's key cannot be revoked" });
+            }
+            books::api_key::revoke(tx, workspace.no, &id, now)?;
+            return Ok(());
         }
-        books::api_key::revoke(tx, workspace, &id, now)?;
-        Ok::<_, Error>(())
+        Err(Error::NotFound { what: "key" })
     });
     revoked.await?;
     publish_async(context).await

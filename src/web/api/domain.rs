@@ -1,0 +1,111 @@
+//! `/domains`: the dialect's link domains with our consent mode, legal basis, cookie domain and letter case.
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::body::{Body, said};
+use super::error::ApiError;
+use super::params::Params;
+use super::{Api, Caller};
+use crate::books;
+use crate::domain::consent::ConsentMode;
+use crate::domain::link_domain::LinkDomain;
+use crate::flows::Error;
+use crate::flows::publish_domain::{self, DomainChange};
+
+/// Default page size, as in the dialect.
+const PAGE_SIZE: u32 = 50;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct DomainBody {
+    slug: Option<String>,
+    archived: Option<bool>,
+    primary: Option<bool>,
+    // Ours.
+    case_sensitive: Option<bool>,
+    consent: Option<ConsentMode>,
+    legal_basis: Option<bool>,
+    #[serde(default, deserialize_with = "said")]
+    cookie_domain: Option<Option<String>>,
+    // Of the dialect, not built yet.
+    expired_url: Option<Value>,
+    not_found_url: Option<Value>,
+    placeholder: Option<Value>,
+    logo: Option<Value>,
+    asset_links: Option<Value>,
+    apple_app_site_association: Option<Value>,
+}
+
+impl DomainBody {
+    fn change(self) -> Result<DomainChange, ApiError> {
+        let not_yet = [
+            ("expiredUrl", &self.expired_url),
+            ("notFoundUrl", &self.not_found_url),
+            ("placeholder", &self.placeholder),
+            ("logo", &self.logo),
+            ("assetLinks", &self.asset_links),
+            ("appleAppSiteAssociation", &self.apple_app_site_association),
+        ];
+        if let Some((field, _)) = not_yet.iter().find(|(_, value)| value.as_ref().is_some_and(|value| value != "" && !value.is_null())) {
+            return Err(ApiError::invalid(field, "is not supported yet"));
+        }
+        Ok(DomainChange {
+            slug: self.slug,
+            is_primary: self.primary,
+            is_archived: self.archived,
+            is_case_sensitive: self.case_sensitive,
+            consent: self.consent,
+            has_legal_basis: self.legal_basis,
+            cookie_domain: self.cookie_domain,
+        })
+    }
+}
+
+pub(super) async fn create(State(api): State<Api>, caller: Caller, Body(body): Body<DomainBody>) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let domain = publish_domain::create(&api.context, caller.workspace, body.change()?, api.consent).await?;
+    Ok((StatusCode::CREATED, Json(answer(&domain))))
+}
+
+pub(super) async fn update(State(api): State<Api>, caller: Caller, Path(slug): Path<String>, Body(body): Body<DomainBody>) -> Result<Json<Value>, ApiError> {
+    let domain = publish_domain::update(&api.context, caller.workspace, &slug, body.change()?).await?;
+    Ok(Json(answer(&domain)))
+}
+
+pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Vec<Value>>, ApiError> {
+    let mut params = Params::of(query.as_deref())?;
+    let page = params.page(PAGE_SIZE)?;
+    let search = params.text("search");
+    let archived = params.flag("archived")?.unwrap_or(false);
+    params.end()?;
+    let domains = api.context.books().read(move |view| {
+        books::link_domain::list(view, caller.workspace, search.as_deref(), archived, &page).map_err(Error::from)
+    });
+    Ok(Json(domains.await?.iter().map(answer).collect()))
+}
+
+fn answer(domain: &LinkDomain) -> Value {
+    json!({
+        "id": domain.id,
+        "slug": domain.slug,
+        "verified": false,
+        "primary": domain.is_primary,
+        "archived": domain.is_archived,
+        "placeholder": null,
+        "expiredUrl": null,
+        "notFoundUrl": null,
+        "logo": null,
+        "assetLinks": null,
+        "appleAppSiteAssociation": null,
+        "createdAt": domain.created_at.to_string(),
+        "updatedAt": domain.updated_at.to_string(),
+        "registeredDomain": null,
+        "caseSensitive": domain.is_case_sensitive,
+        "consent": domain.consent,
+        "legalBasis": domain.has_legal_basis,
+        "cookieDomain": domain.cookie_domain,
+    })
+}

@@ -1,0 +1,111 @@
+//! The dialect's error envelope, and the one place where a flow's error gets a status.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::clicklog;
+use crate::flows;
+
+/// An error as callers see it: `{"error": {code, message, doc_url}}`.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// 400: not even the form is right.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    }
+
+    /// 401: no key, or not one of ours.
+    pub fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+    }
+
+    /// 403: a good key that may not do this.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    /// 404.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    /// 422: `field` is wrong.
+    pub fn invalid(field: &str, message: &str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable_entity", format!("{field}: {message}"))
+    }
+
+    /// The word of the dialect, such as `not_found`.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What is wrong, for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl From<flows::Error> for ApiError {
+    fn from(error: flows::Error) -> Self {
+        match error {
+            flows::Error::Invalid(invalid) => Self::invalid(&invalid.field, &invalid.message),
+            flows::Error::NotFound { what } => Self::not_found(format!("The {what} was not found.")),
+            flows::Error::Conflict { field, message } => {
+                Self::new(StatusCode::CONFLICT, "conflict", format!("{field}: {message}"))
+            }
+            flows::Error::Forbidden { message } => Self::forbidden(message),
+            flows::Error::Unavailable => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", "Not now: please try again shortly.")
+            }
+            flows::Error::Internal(detail) => {
+                tracing::error!(detail, "a call failed");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error", "The server failed; its log says why.")
+            }
+        }
+    }
+}
+
+impl From<crate::books::Error> for ApiError {
+    fn from(error: crate::books::Error) -> Self {
+        flows::Error::from(error).into()
+    }
+}
+
+impl From<clicklog::QueryError> for ApiError {
+    fn from(error: clicklog::QueryError) -> Self {
+        match error {
+            clicklog::QueryError::TooLarge { .. } => Self::invalid("interval", &error.to_string()),
+            other => flows::Error::Internal(other.to_string()).into(),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let doc_url = format!("https://dub.co/docs/api-reference/errors#{}", self.code.replacen('_', "-", 1));
+        let body = Json(json!({ "error": { "code": self.code, "message": self.message, "doc_url": doc_url } }));
+        let mut response = (self.status, body).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

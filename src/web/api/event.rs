@@ -1,0 +1,132 @@
+//! `/events`: clicks one by one, with the flat fields that the dialect's clients still require.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use serde_json::{Value, json};
+
+use super::analytics::{Clicks, read_log};
+use super::error::ApiError;
+use super::link_answer::{LinkView, answer, deleted};
+use super::params::Params;
+use super::{Api, Caller};
+use crate::books;
+use crate::domain::click::{Click, ClickClass, ClickFlags};
+use crate::domain::click_id::ClickId;
+use crate::domain::id::LinkNo;
+use crate::domain::keyring::Keyring;
+use crate::flows::Error;
+
+/// Default and most rows of a page.
+const LIMIT: u32 = 100;
+const LIMIT_MAX: u32 = 1_000;
+/// Deepest page; deeper ones want a narrower interval.
+const PAGE_MAX: u32 = 1_000;
+
+pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(raw): RawQuery) -> Result<Json<Vec<Value>>, ApiError> {
+    let mut params = Params::of(raw.as_deref())?;
+    let page = params.number("page", 1, PAGE_MAX)?.unwrap_or(1);
+    let limit = params.number("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT);
+    params.word("sortBy", &["timestamp"])?;
+    let old_order = params.word("order", &["asc", "desc"])?;
+    let order = params.word("sortOrder", &["asc", "desc"])?.or(old_order);
+    let clicks = Clicks::take(&api, &mut params)?;
+    params.end()?;
+    let query = clicks.query(&api, &caller).await?;
+    let skip = (page as usize - 1) * limit as usize;
+    let found = read_log(&api, move |log| log.events(&query, order != Some("asc"), skip, limit as usize)).await?;
+    let links = links_of(&api, &caller, &found).await?;
+    let keys = (api.click_ids)();
+    let gone = |link| serde_json::to_value(deleted(&api, &caller, link)).unwrap_or_default();
+    let rows = found.iter().map(|click| {
+        let link = links.get(&click.link).cloned().unwrap_or_else(|| gone(click.link));
+        event(click, link, &keys, api.node)
+    });
+    Ok(Json(rows.collect()))
+}
+
+/// The links of `clicks` as answers; deleted ones are missing.
+async fn links_of(api: &Api, caller: &Caller, clicks: &[Click]) -> Result<HashMap<LinkNo, Value>, ApiError> {
+    let mut numbers: Vec<LinkNo> = clicks.iter().map(|click| click.link).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let found = api.context.books().read(move |view| {
+        let links = numbers.iter().filter_map(|no| books::link::by_no(view, *no).transpose());
+        links.collect::<Result<Vec<_>, _>>().map_err(Error::from)
+    });
+    let found = found.await?;
+    let numbers: Vec<LinkNo> = found.iter().map(|link| link.no).collect();
+    let views: Vec<LinkView> = answer(api, caller, found).await?;
+    let values = views.iter().map(|view| serde_json::to_value(view).unwrap_or_default());
+    Ok(numbers.into_iter().zip(values).collect())
+}
+
+fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
+    let id = ClickId { at: click.at, node, sequence: click.sequence, link: click.link }.sign(keys);
+    let country = match click.country {
+        [0, 0] => "Unknown".to_owned(),
+        code => String::from_utf8_lossy(&code).into_owned(),
+    };
+    let is_qr = click.flags.has(ClickFlags::QR);
+    let referrer_host = url::Url::parse(&click.referrer).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let referrer_url = if click.referrer.is_empty() { "(direct)" } else { &*click.referrer };
+    let (device, browser, os) = (click.user_agent.device.name(), click.user_agent.browser.name(), click.user_agent.os.name());
+    let at = click.at.to_string();
+    let url = link["url"].clone();
+    json!({
+        "event": "click",
+        "timestamp": at,
+        "click": {
+            "id": id.as_str(),
+            "timestamp": at,
+            "url": url,
+            "country": country,
+            "city": "Unknown",
+            "region": "Unknown",
+            "continent": "Unknown",
+            "device": device,
+            "browser": browser,
+            "os": os,
+            "ua": null,
+            "trigger": if is_qr { "qr" } else { "link" },
+            "referer": referrer_host.as_deref().unwrap_or("(direct)"),
+            "refererUrl": referrer_url,
+            "qr": is_qr,
+            // No address is ever stored.
+            "ip": "",
+            "app": click.user_agent.app.name(),
+            "language": click.language,
+            "flags": flag_words(click.flags),
+            "counted": click.flags.class() == ClickClass::Human,
+        },
+        "click_id": id.as_str(),
+        "link_id": link["id"],
+        "domain": link["domain"],
+        "key": link["key"],
+        "url": url,
+        "continent": "Unknown",
+        "country": country,
+        "city": "Unknown",
+        "device": device,
+        "browser": browser,
+        "os": os,
+        "qr": i32::from(is_qr),
+        "ip": "",
+        "link": link,
+    })
+}
+
+fn flag_words(flags: ClickFlags) -> Vec<&'static str> {
+    let words = [
+        (ClickFlags::BOT, "bot"),
+        (ClickFlags::PREVIEW, "preview"),
+        (ClickFlags::PREFETCH, "prefetch"),
+        (ClickFlags::HEAD, "head"),
+        (ClickFlags::TEST, "test"),
+        (ClickFlags::REPEAT, "repeat"),
+        (ClickFlags::QR, "qr"),
+        (ClickFlags::OPTED_OUT, "opted_out"),
+    ];
+    words.into_iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, word)| word).collect()
+}

@@ -1,0 +1,268 @@
+//! A link as the dialect answers it: 51 fields, and ours after them.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::error::ApiError;
+use super::link::domain_name;
+use super::{Api, Caller};
+use crate::books::{self, View};
+use crate::clicklog::Totals;
+use crate::domain::cart::{Cart, ItemName};
+use crate::domain::click::ClassSet;
+use crate::domain::id::{CreatorNo, DomainNo, StoreNo};
+use crate::domain::link::Link;
+use crate::flows::Error;
+
+/// The answer; null where the dialect says so.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LinkView {
+    pub id: String,
+    pub domain: String,
+    pub key: String,
+    pub url: String,
+    track_conversion: bool,
+    external_id: Option<String>,
+    tenant_id: Option<String>,
+    program_id: Option<String>,
+    pub partner_id: Option<String>,
+    archived: bool,
+    expires_at: Option<String>,
+    expired_url: Option<String>,
+    disabled_at: Option<String>,
+    password: Option<String>,
+    proxy: bool,
+    pub title: Option<String>,
+    description: Option<String>,
+    image: Option<String>,
+    video: Option<String>,
+    rewrite: bool,
+    do_index: bool,
+    ios: Option<String>,
+    android: Option<String>,
+    geo: Option<Value>,
+    public_stats: bool,
+    tags: Vec<Value>,
+    folder_id: Option<String>,
+    pub comments: Option<String>,
+    pub short_link: String,
+    qr_code: String,
+    #[serde(rename = "utm_source")]
+    utm_source: Option<String>,
+    #[serde(rename = "utm_medium")]
+    utm_medium: Option<String>,
+    #[serde(rename = "utm_campaign")]
+    utm_campaign: Option<String>,
+    #[serde(rename = "utm_term")]
+    utm_term: Option<String>,
+    #[serde(rename = "utm_content")]
+    utm_content: Option<String>,
+    test_variants: Option<Value>,
+    test_started_at: Option<String>,
+    test_completed_at: Option<String>,
+    user_id: Option<String>,
+    workspace_id: String,
+    pub clicks: u64,
+    leads: u64,
+    conversions: u64,
+    sales: u64,
+    sale_amount: i64,
+    last_clicked: Option<String>,
+    pub created_at: String,
+    updated_at: String,
+    tag_id: Option<String>,
+    project_id: String,
+    webhook_ids: Vec<String>,
+    // Ours.
+    max_clicks: Option<u64>,
+    cart: Option<Value>,
+    stock_policy: Option<Value>,
+}
+
+/// Names that answers need and links hold as numbers.
+#[derive(Default)]
+struct Names {
+    domains: HashMap<DomainNo, String>,
+    creators: HashMap<CreatorNo, String>,
+    stores: HashMap<StoreNo, String>,
+}
+
+/// `link` as an answer.
+pub(super) async fn answer_one(api: &Api, caller: &Caller, link: Link) -> Result<Json<LinkView>, ApiError> {
+    let mut answers = answer(api, caller, vec![link]).await?;
+    answers.pop().map(Json).ok_or_else(|| ApiError::not_found("The link was not found."))
+}
+
+/// `links` as answers, in their order. What sold through them comes from the books, clicks from the log.
+pub(super) async fn answer(api: &Api, caller: &Caller, links: Vec<Link>) -> Result<Vec<LinkView>, ApiError> {
+    let (inner, workspace_id) = (api.clone(), caller.workspace_id.clone());
+    let answers = api.context.books().read(move |view| {
+        let mut names = Names::default();
+        links
+            .iter()
+            .map(|link| {
+                names.learn(&inner, view, link)?;
+                let totals = inner.clicks.totals(link.no);
+                Ok(view_of(&inner, link, &names, &totals, &workspace_id))
+            })
+            .collect::<Result<Vec<_>, Error>>()
+    });
+    Ok(answers.await?)
+}
+
+/// What is answered for a link that was deleted while its clicks are still in the log.
+pub(super) fn deleted(api: &Api, caller: &Caller, link: crate::domain::id::LinkNo) -> LinkView {
+    let gone = Link {
+        no: link,
+        id: format!("link_deleted_{}", link.0),
+        workspace: caller.workspace,
+        domain: DomainNo::DEFAULT,
+        slug: "(deleted)".to_owned(),
+        is_exact: false,
+        terms: Default::default(),
+        created_at: Default::default(),
+        updated_at: Default::default(),
+    };
+    view_of(api, &gone, &Names::default(), &Totals::default(), &caller.workspace_id)
+}
+
+impl Names {
+    fn learn(&mut self, api: &Api, view: &View<'_>, link: &Link) -> Result<(), Error> {
+        if !self.domains.contains_key(&link.domain) {
+            self.domains.insert(link.domain, domain_name(api, view, link.domain)?);
+        }
+        if let Some(no) = link.terms.creator.filter(|no| !self.creators.contains_key(no)) {
+            let id = books::creator::by_no(view, no)?.map(|creator| creator.id);
+            self.creators.insert(no, id.unwrap_or_default());
+        }
+        if let Some(no) = link.terms.cart.as_ref().map(|cart| cart.store).filter(|no| !self.stores.contains_key(no)) {
+            let id = books::store::by_no(view, no)?.map(|store| store.id);
+            self.stores.insert(no, id.unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id: &str) -> LinkView {
+    let terms = link.terms.clone();
+    let public = api.context.public();
+    let domain = names.domains.get(&link.domain).cloned().unwrap_or_else(|| public.authority.clone());
+    let short_link = short_link(&public.scheme, &domain, &link.slug);
+    let store_id = terms.cart.as_ref().and_then(|cart| names.stores.get(&cart.store)).map_or("", String::as_str);
+    let qr_target: String = url::form_urlencoded::byte_serialize(format!("{short_link}?qr=1").as_bytes()).collect();
+    let [utm_source, utm_medium, utm_campaign, utm_term, utm_content] = terms.utm;
+    LinkView {
+        id: link.id.clone(),
+        key: link.slug.clone(),
+        url: terms.destination,
+        track_conversion: terms.tracks_conversions,
+        external_id: terms.external_id,
+        tenant_id: terms.tenant_id,
+        program_id: None,
+        partner_id: terms.creator.and_then(|no| names.creators.get(&no).cloned()),
+        archived: terms.is_archived,
+        expires_at: terms.expires_at.map(|at| at.to_string()),
+        expired_url: terms.expired_url,
+        disabled_at: terms.disabled_at.map(|at| at.to_string()),
+        password: None,
+        proxy: false,
+        title: terms.title,
+        description: terms.description,
+        image: None,
+        video: None,
+        rewrite: false,
+        do_index: false,
+        ios: None,
+        android: None,
+        geo: None,
+        public_stats: false,
+        tags: Vec::new(),
+        folder_id: None,
+        comments: terms.comments,
+        qr_code: format!("{}/qr?url={qr_target}", api.base_url),
+        short_link,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        utm_term,
+        utm_content,
+        test_variants: None,
+        test_started_at: None,
+        test_completed_at: None,
+        user_id: None,
+        workspace_id: workspace_id.to_owned(),
+        clicks: ClassSet::default().sum(&totals.counts),
+        leads: 0,
+        conversions: 0,
+        sales: 0,
+        sale_amount: 0,
+        last_clicked: totals.last_human_at.map(|at| at.to_string()),
+        created_at: link.created_at.to_string(),
+        updated_at: link.updated_at.to_string(),
+        tag_id: None,
+        project_id: workspace_id.to_owned(),
+        webhook_ids: Vec::new(),
+        max_clicks: terms.clicks_max,
+        stock_policy: terms.cart.is_some().then(|| {
+            json!({ "onOut": terms.stock_policy.on_out, "redirectUrl": terms.stock_policy.redirect_url })
+        }),
+        cart: terms.cart.as_ref().map(|cart| cart_view(cart, store_id)),
+        domain,
+    }
+}
+
+/// A link's address: each character of the slug that a path cannot hold is percent-encoded.
+pub(super) fn short_link(scheme: &str, domain: &str, slug: &str) -> String {
+    let mut url = format!("{scheme}://{domain}/");
+    for segment in slug.split('/') {
+        if !url.ends_with('/') {
+            url.push('/');
+        }
+        url.extend(percent_encoding::utf8_percent_encode(segment, PATH_SEGMENT));
+    }
+    url
+}
+
+/// Everything but RFC 3986's unreserved characters and the sub-delimiters that paths commonly hold.
+const PATH_SEGMENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'!').remove(b'$').remove(b'\'').remove(b'(')
+    .remove(b')').remove(b'*').remove(b',').remove(b';').remove(b':').remove(b'@').remove(b'=').remove(b'+');
+
+fn cart_view(cart: &Cart, store_id: &str) -> Value {
+    let items: Vec<Value> = cart
+        .items
+        .iter()
+        .map(|item| {
+            let (name, value) = match &item.name {
+                ItemName::Sku(sku) => ("sku", sku),
+                ItemName::Variant(variant_id) => ("variantId", variant_id),
+            };
+            json!({ name: value, "quantity": item.quantity, "fallbacks": item.fallbacks })
+        })
+        .collect();
+    let attributes: Map<String, Value> = cart.attributes.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    json!({
+        "storeId": store_id,
+        "items": items,
+        "discountCodes": cart.discount_codes,
+        "note": cart.note,
+        "attributes": attributes,
+        "landing": "direct",
+        "continueTo": cart.continue_to,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_links_can_be_pasted() {
+        assert_eq!(short_link("https", "go.brand.example", "mia/summer"), "https://go.brand.example/mia/summer");
+        assert_eq!(short_link("http", "127.0.0.1:8080", "grün & gut?"), "http://127.0.0.1:8080/gr%C3%BCn%20%26%20gut%3F");
+    }
+}

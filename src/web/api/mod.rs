@@ -1,0 +1,80 @@
+//! The brand's API, in the dialect of Dub (same paths, fields, statuses, errors, paging), as a superset.
+//!
+//! Wire names live here and nowhere else. Every route is in [`router`]; each is also under `/api`.
+
+mod analytics;
+mod auth;
+mod body;
+mod discount_code;
+mod domain;
+mod error;
+mod event;
+mod key;
+mod link;
+mod link_answer;
+mod params;
+mod partner;
+mod period;
+mod product;
+mod report;
+mod store;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{delete, get, patch, post, put};
+
+use crate::clicklog;
+use crate::domain::consent::ConsentMode;
+use crate::domain::keyring::Keyring;
+use crate::flows::Context;
+
+pub use auth::Caller;
+pub(super) use auth::caller_of_key;
+pub use error::ApiError;
+pub(super) use period::Period;
+
+/// Largest body of a call: 10,000 products with long titles.
+const BODY_MAX: usize = 16 << 20;
+
+/// What the API works with.
+#[derive(Clone)]
+pub struct Api {
+    pub context: Context,
+    pub clicks: clicklog::Reader,
+    pub click_ids: Arc<dyn Fn() -> Keyring + Send + Sync>,
+    pub node: u16,
+    /// Where this API is reached, for URLs in answers.
+    pub base_url: Arc<str>,
+    /// Consent mode of new domains.
+    pub consent: ConsentMode,
+}
+
+/// All routes of the API.
+pub fn router(api: Api) -> Router {
+    let routes = Router::new()
+        .route("/links", post(link::create).get(link::list))
+        .route("/links/info", get(link::info))
+        .route("/links/count", get(link::count))
+        .route("/links/exists", get(link::exists))
+        .route("/links/bulk", post(link::create_bulk))
+        .route("/links/{id}", get(link::show).patch(link::update).delete(link::delete))
+        .route("/domains", get(domain::list).post(domain::create))
+        .route("/domains/{slug}", patch(domain::update))
+        .route("/stores", get(store::list).post(store::create))
+        .route("/stores/{id}", get(store::show).patch(store::update))
+        .route("/products", put(product::upsert).get(product::list))
+        .route("/products/stock", put(product::set_stock))
+        .route("/partners", get(partner::list).post(partner::enlist))
+        .route("/discount-codes", get(discount_code::list).post(discount_code::issue))
+        .route("/analytics", get(analytics::read))
+        .route("/events", get(event::list))
+        .route("/reports/performance", get(report::performance))
+        .route("/workspaces", get(key::list_workspaces).post(key::open_workspace))
+        .route("/keys", get(key::list).post(key::issue))
+        .route("/keys/{id}", delete(key::revoke))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(api);
+    Router::new().merge(routes.clone()).nest("/api", routes)
+}

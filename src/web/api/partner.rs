@@ -1,0 +1,158 @@
+//! `/partners`: creators, in the dialect's words, with our niche, platform, followers and cost.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::body::Body;
+use super::error::ApiError;
+use super::link_answer::short_link;
+use super::link::domain_name;
+use super::params::Params;
+use super::{Api, Caller};
+use crate::books::creator::CreatorFilter;
+use crate::books::link::LinkFilter;
+use crate::books::{self, Page, View};
+use crate::domain::click::ClassSet;
+use crate::domain::creator::{Creator, CreatorTerms};
+use crate::flows::Error;
+use crate::flows::enlist_creator;
+
+/// Default page size, as in the dialect.
+const PAGE_SIZE: u32 = 100;
+/// Links of a creator that an answer names.
+const LINKS_SHOWN_MAX: u32 = 100;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct PartnerBody {
+    name: Option<String>,
+    email: Option<String>,
+    username: Option<String>,
+    image: Option<String>,
+    tenant_id: Option<String>,
+    country: Option<String>,
+    description: Option<String>,
+    // Ours.
+    niche: Option<String>,
+    platform: Option<String>,
+    followers: Option<u64>,
+    cost: Option<i64>,
+    // Of the dialect, not built yet.
+    group_id: Option<Value>,
+    link_props: Option<Value>,
+}
+
+pub(super) async fn enlist(State(api): State<Api>, caller: Caller, Body(body): Body<PartnerBody>) -> Result<(StatusCode, Json<Value>), ApiError> {
+    for (field, value) in [("groupId", &body.group_id), ("linkProps", &body.link_props)] {
+        if value.as_ref().is_some_and(|value| !value.is_null()) {
+            return Err(ApiError::invalid(field, "is not supported yet"));
+        }
+    }
+    let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let email = some(body.email);
+    let name = some(body.name).or_else(|| email.clone());
+    let terms = CreatorTerms {
+        name: name.ok_or_else(|| ApiError::invalid("email", "or name is required"))?,
+        email,
+        username: some(body.username),
+        image: some(body.image),
+        tenant_id: some(body.tenant_id),
+        country: some(body.country),
+        description: some(body.description),
+        niche: some(body.niche),
+        platform: some(body.platform),
+        followers: body.followers,
+        cost: body.cost.unwrap_or(0),
+    };
+    let creator = enlist_creator::enlist(&api.context, caller.workspace, terms).await?;
+    let mut answers = answer(&api, &caller, vec![creator]).await?;
+    Ok((StatusCode::CREATED, Json(answers.pop().unwrap_or_default())))
+}
+
+pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Vec<Value>>, ApiError> {
+    let mut params = Params::of(query.as_deref())?;
+    let page = params.page(PAGE_SIZE)?;
+    params.not_yet(&["groupId"])?;
+    params.word("status", &["approved"])?;
+    // The default of the official clients; the books' own order is by birth.
+    params.word("sortBy", &["createdAt", "totalSaleAmount"])?;
+    params.word("sortOrder", &["desc"])?;
+    let filter = CreatorFilter {
+        search: params.text("search"),
+        email: params.text("email"),
+        tenant_id: params.text("tenantId"),
+        niche: params.text("niche"),
+        country: params.text("country"),
+    };
+    params.end()?;
+    let found = api.context.books().read(move |view| {
+        books::creator::list(view, caller.workspace, &filter, &page).map(|creators| (creators, caller)).map_err(Error::from)
+    });
+    let (creators, caller) = found.await?;
+    Ok(Json(answer(&api, &caller, creators).await?))
+}
+
+async fn answer(api: &Api, caller: &Caller, creators: Vec<Creator>) -> Result<Vec<Value>, ApiError> {
+    let (inner, caller) = (api.clone(), caller.clone());
+    let answers = api.context.books().read(move |view| {
+        creators.iter().map(|creator| answer_one(&inner, view, &caller, creator)).collect::<Result<Vec<_>, Error>>()
+    });
+    Ok(answers.await?)
+}
+
+fn answer_one(api: &Api, view: &View<'_>, caller: &Caller, creator: &Creator) -> Result<Value, Error> {
+    let filter = LinkFilter { creator: Some(creator.no), shows_archived: true, ..LinkFilter::default() };
+    let page = Page::Number { number: 1, size: LINKS_SHOWN_MAX };
+    let mut links = Vec::new();
+    let mut clicks = 0;
+    for link in books::link::list(view, caller.workspace, &filter, &page)? {
+        let own = ClassSet::default().sum(&api.clicks.totals(link.no).counts);
+        clicks += own;
+        let domain = domain_name(api, view, link.domain)?;
+        links.push(json!({
+            "id": link.id,
+            "shortLink": short_link(&api.context.public().scheme, &domain, &link.slug),
+            "domain": domain,
+            "key": link.slug,
+            "url": link.terms.destination,
+            "clicks": own, "leads": 0, "conversions": 0, "sales": 0, "saleAmount": 0,
+        }));
+    }
+    let terms = &creator.terms;
+    Ok(json!({
+        "id": creator.id,
+        "name": terms.name,
+        "username": terms.username,
+        "email": terms.email,
+        "image": terms.image,
+        "description": terms.description,
+        "country": terms.country,
+        "companyName": null,
+        "networkStatus": "approved",
+        "defaultPayoutMethod": null,
+        "paypalEmail": null,
+        "stripeConnectId": null,
+        "payoutsEnabledAt": null,
+        "identityVerifiedAt": null,
+        "programId": caller.workspace_id,
+        "partnerId": creator.id,
+        "tenantId": terms.tenant_id,
+        "createdAt": creator.created_at.to_string(),
+        "status": "approved",
+        "links": links,
+        "totalClicks": clicks,
+        "totalLeads": 0,
+        "totalConversions": 0,
+        "totalSales": 0,
+        "totalSaleAmount": 0,
+        "totalCommissions": 0,
+        "netRevenue": 0,
+        "niche": terms.niche,
+        "platform": terms.platform,
+        "followers": terms.followers,
+        "cost": terms.cost,
+    }))
+}
