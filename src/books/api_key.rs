@@ -1,0 +1,151 @@
+//! API keys as hashes. A key itself never comes here.
+
+use super::columns::Columns;
+use super::error::Error;
+use super::view::{Tx, View};
+use crate::domain::id::WorkspaceNo;
+use crate::domain::time::Timestamp;
+
+/// A key as the books keep it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Public id, `key_` and a ULID.
+    pub id: String,
+    pub workspace: WorkspaceNo,
+    pub name: String,
+    /// [`crate::domain::api_key::hash`] of the key.
+    pub hash: [u8; 32],
+    /// The key's first characters, so that people can tell keys apart.
+    pub hint: String,
+    /// Whether it may create workspaces: the server's owner.
+    pub is_owner: bool,
+    pub created_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+const SELECT: &str = "SELECT id, workspace, name, hash, hint, is_owner, created_at, revoked_at FROM api_keys";
+
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApiKey> {
+    let mut columns = Columns::of(row);
+    Ok(ApiKey {
+        id: columns.next()?,
+        workspace: columns.next()?,
+        name: columns.next()?,
+        hash: columns.next()?,
+        hint: columns.next()?,
+        is_owner: columns.next()?,
+        created_at: columns.next()?,
+        revoked_at: columns.next()?,
+    })
+}
+
+/// Adds `key`.
+///
+/// # Errors
+/// [`Error::Conflict`] on `key` when the hash is known, also of a revoked key.
+pub fn insert(tx: &Tx<'_>, key: &ApiKey) -> Result<(), Error> {
+    tx.run_unique(
+        "INSERT INTO api_keys (id, workspace, name, hash, hint, is_owner, created_at, revoked_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            &key.id,
+            key.workspace,
+            &key.name,
+            key.hash,
+            &key.hint,
+            key.is_owner,
+            key.created_at,
+            key.revoked_at,
+        ),
+        &[("api_keys.hash", "key")],
+    )?;
+    Ok(())
+}
+
+/// Every key of `workspace`, revoked ones too, oldest first.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn list(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<ApiKey>, Error> {
+    view.all(&format!("{SELECT} WHERE workspace = ? ORDER BY no"), [workspace], read)
+}
+
+/// Every key of the server that is not revoked: what the API holds in memory.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn all_live(view: &View<'_>) -> Result<Vec<ApiKey>, Error> {
+    view.all(&format!("{SELECT} WHERE revoked_at IS NULL ORDER BY no"), [], read)
+}
+
+/// The key with this hash, unless it is revoked.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn by_hash(view: &View<'_>, hash: &[u8; 32]) -> Result<Option<ApiKey>, Error> {
+    view.first(
+        &format!("{SELECT} WHERE hash = ? AND revoked_at IS NULL"),
+        [hash.as_slice()],
+        read,
+    )
+}
+
+/// Revokes the key with public id `id`; `false` = the workspace has no such key, or it is revoked already.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn revoke(tx: &Tx<'_>, workspace: WorkspaceNo, id: &str, now: Timestamp) -> Result<bool, Error> {
+    let revoked = tx.run(
+        "UPDATE api_keys SET revoked_at = ? WHERE workspace = ? AND id = ? AND revoked_at IS NULL",
+        (now, workspace, id),
+    )?;
+    Ok(revoked > 0)
+}
+
+/// Whether a key was ever made here, revoked or not: the first start is over.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn any_exists(view: &View<'_>) -> Result<bool, Error> {
+    Ok(view.count("SELECT EXISTS (SELECT 1 FROM api_keys)", [])? > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::books::fixture;
+
+    #[test]
+    fn revoked_keys_open_nothing() {
+        fixture::in_tx(|tx| {
+            let (ours, theirs) = (fixture::workspace(tx, "a")?, fixture::workspace(tx, "b")?);
+            assert!(!any_exists(tx)?);
+            let key = |id: &str, workspace, byte| ApiKey {
+                id: id.into(),
+                workspace,
+                name: "laptop".into(),
+                hash: [byte; 32],
+                hint: "hop_abcd".into(),
+                is_owner: byte == 1,
+                created_at: Timestamp(1),
+                revoked_at: None,
+            };
+            let (first, second) = (key("key_1", ours, 1), key("key_2", theirs, 2));
+            insert(tx, &first)?;
+            insert(tx, &second)?;
+            assert!(any_exists(tx)?);
+            assert_eq!(insert(tx, &key("key_3", ours, 2)), Err(Error::Conflict { what: "key" }));
+            assert_eq!(by_hash(tx, &[1; 32])?.as_ref(), Some(&first));
+            assert_eq!(by_hash(tx, &[9; 32])?, None);
+
+            assert!(!revoke(tx, theirs, "key_1", Timestamp(9))?, "another workspace's key");
+            assert!(revoke(tx, ours, "key_1", Timestamp(9))?);
+            assert!(!revoke(tx, ours, "key_1", Timestamp(10))?);
+            assert_eq!(by_hash(tx, &[1; 32])?, None);
+            assert_eq!(all_live(tx)?, [second]);
+            assert_eq!(list(tx, ours)?[0].revoked_at, Some(Timestamp(9)));
+            assert!(any_exists(tx)?);
+            Ok(())
+        });
+    }
+}

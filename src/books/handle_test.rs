@@ -1,0 +1,276 @@
+//! Tests of the handle as a whole: group commit, failing neighbours, full queues, reopening, foreign files.
+
+use std::sync::mpsc;
+
+use super::{Books, Error, JOBS_QUEUED_MAX, OpenError, Options, Tx, fixture, link, link_domain, meta, workspace};
+use crate::domain::time::Timestamp;
+
+/// Keeps the writer at work until the sender sends or is dropped; returns once it is.
+fn occupy(books: &Books) -> (mpsc::Sender<()>, std::thread::JoinHandle<Result<(), Error>>) {
+    let (release, released) = mpsc::channel::<()>();
+    let (begun, has_begun) = mpsc::channel();
+    let own = books.clone();
+    let thread = std::thread::spawn(move || {
+        own.commit_blocking(move |_| {
+            begun.send(()).expect("the test waits");
+            // An error is the dropped sender: released too.
+            let _ = released.recv();
+            Ok(())
+        })
+    });
+    has_begun.recv().expect("the job begins");
+    (release, thread)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime")
+}
+
+fn put(tx: &Tx<'_>, name: String) -> Result<(), Error> {
+    meta::put(tx, &name, "x")
+}
+
+#[test]
+fn waiting_jobs_share_a_commit_and_no_failure() {
+    let (_directory, books) = fixture::open();
+    let (release, occupied) = occupy(&books);
+    let before = books.stats();
+    let answers = runtime().block_on(async {
+        let jobs: Vec<_> = (0..100)
+            .map(|number| {
+                let books = books.clone();
+                let job = async move {
+                    books
+                        .commit(move |tx| {
+                            put(tx, format!("n{number}"))?;
+                            match number % 10 {
+                                3 => Err(Error::Conflict { what: "test" }),
+                                7 => panic!("on purpose: job {number}"),
+                                _ => Ok(number),
+                            }
+                        })
+                        .await
+                };
+                Box::pin(job)
+            })
+            .collect();
+        let tasks = tokio::task::LocalSet::new();
+        tasks
+            .run_until(async {
+                let tasks: Vec<_> = jobs.into_iter().map(tokio::task::spawn_local).collect();
+                while books.stats().queued < tasks.len() {
+                    tokio::task::yield_now().await;
+                }
+                release.send(()).expect("the writer waits");
+                let mut answers = vec![];
+                for task in tasks {
+                    answers.push(task.await.expect("no panic reaches the caller"));
+                }
+                answers
+            })
+            .await
+    });
+    occupied.join().expect("joined").expect("committed");
+
+    for (number, answer) in answers.iter().enumerate() {
+        let expected = match number % 10 {
+            3 => Err(Error::Conflict { what: "test" }),
+            7 => Err(Error::Panicked),
+            _ => Ok(number),
+        };
+        assert_eq!(*answer, expected);
+        let stored = books.read_blocking(|view| meta::get(view, &format!("n{number}")));
+        assert_eq!(stored.map(|value| value.is_some()), Ok(expected.is_ok()), "{number}");
+    }
+    let after = books.stats();
+    assert_eq!(after.jobs - before.jobs, 101);
+    assert!(after.commits - before.commits < 50, "{after:?}");
+    assert_eq!((after.queued, after.is_failed), (0, false));
+}
+
+#[test]
+fn a_failed_commit_is_told_and_the_next_one_works() {
+    let (_directory, books) = fixture::open();
+    let broken = books.commit_blocking(|tx| {
+        // A debt that only the commit notices.
+        tx.run("PRAGMA defer_foreign_keys = 1", [])?;
+        tx.run("INSERT INTO store_secrets VALUES (99, 0, 'x')", [])?;
+        put(tx, "broken".to_owned())
+    });
+    assert!(matches!(broken, Err(Error::Failed(_))), "{broken:?}");
+    assert!(books.stats().is_failed);
+    books
+        .commit_blocking(|tx| put(tx, "after".to_owned()))
+        .expect("works again");
+    assert!(!books.stats().is_failed);
+    let stored = |name| books.read_blocking(|view| meta::get(view, name)).expect("readable");
+    assert_eq!((stored("broken"), stored("after").as_deref()), (None, Some("x")));
+}
+
+#[test]
+fn a_full_queue_says_so() {
+    let (_directory, books) = fixture::open();
+    let (release, occupied) = occupy(&books);
+    runtime().block_on(async {
+        let tasks = tokio::task::LocalSet::new();
+        tasks
+            .run_until(async {
+                let spawn = |number: usize| {
+                    let books = books.clone();
+                    tokio::task::spawn_local(async move { books.commit(move |tx| put(tx, number.to_string())).await })
+                };
+                let waiting: Vec<_> = (0..JOBS_QUEUED_MAX).map(spawn).collect();
+                while books.stats().queued < JOBS_QUEUED_MAX {
+                    tokio::task::yield_now().await;
+                }
+                assert_eq!(spawn(JOBS_QUEUED_MAX).await.expect("joined"), Err(Error::Busy));
+                drop(release);
+                for task in waiting {
+                    assert_eq!(task.await.expect("joined"), Ok(()));
+                }
+            })
+            .await;
+    });
+    occupied.join().expect("joined").expect("committed");
+}
+
+#[test]
+fn closing_finishes_what_was_queued_and_reopening_finds_it() {
+    let (directory, books) = fixture::open();
+    let path = directory.path().join("books.sqlite");
+    let (release, occupied) = occupy(&books);
+    let queued = {
+        let books = books.clone();
+        std::thread::spawn(move || {
+            books.commit_blocking(|tx| {
+                let workspace = workspace::insert(tx, "ws_1", "a", Timestamp(1))?;
+                link::insert(tx, &fixture::link("abc", workspace))
+            })
+        })
+    };
+    while books.stats().queued < 1 {
+        std::thread::yield_now();
+    }
+    drop(release);
+    books.close();
+    occupied.join().expect("joined").expect("committed");
+    let link = queued.join().expect("joined").expect("committed");
+    assert_eq!(books.commit_blocking(|tx| put(tx, "late".to_owned())), Err(Error::Busy));
+    drop(books);
+
+    let books = Books::open(Options::at(&path)).expect("reopened");
+    let found = books
+        .read_blocking(|view| link::by_no(view, link.no))
+        .expect("readable");
+    assert_eq!(found, Some(link));
+    let domains = books.read_blocking(link_domain::all).expect("readable");
+    assert_eq!(domains.len(), 1, "the schema is not made twice");
+}
+
+#[test]
+fn a_job_may_hold_the_last_handle() {
+    let (directory, books) = fixture::open();
+    let path = directory.path().join("books.sqlite");
+    let (done, is_done) = mpsc::channel();
+    let own = books.clone();
+    let (release, occupied) = occupy(&books);
+    runtime().block_on(async {
+        let job = Box::pin(books.commit(move |tx| {
+            put(tx, "held".to_owned())?;
+            drop(own);
+            done.send(()).expect("the test waits");
+            Ok::<_, Error>(())
+        }));
+        // Polled once, so that it is queued, and then forgotten.
+        let mut job = job;
+        std::future::poll_fn(|context| {
+            assert!(job.as_mut().poll(context).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+    });
+    drop(books);
+    drop(release);
+    occupied.join().expect("joined").expect("committed");
+    is_done.recv().expect("the forgotten job ran");
+    let books = Books::open(Options::at(path)).expect("reopened");
+    books
+        .commit_blocking(|tx| put(tx, "next".to_owned()))
+        .expect("the writer before is gone or waits");
+    let held = books.read_blocking(|view| meta::get(view, "held")).expect("readable");
+    assert_eq!(held.as_deref(), Some("x"));
+}
+
+#[test]
+fn readers_see_commits_and_cannot_write() {
+    let (_directory, books) = fixture::open();
+    runtime().block_on(async {
+        let before = books.read(|view| meta::get(view, "a")).await;
+        assert_eq!(before, Ok(None));
+        books.commit(|tx| put(tx, "a".to_owned())).await.expect("committed");
+        let after = books.read(|view| meta::get(view, "a")).await;
+        assert_eq!(after, Ok(Some("x".to_owned())));
+        let panicked = books.read::<(), Error>(|_| panic!("on purpose: a read")).await;
+        assert_eq!(panicked, Err(Error::Panicked));
+        let written = books
+            .read(|view| view.first("INSERT INTO meta VALUES ('b', 'x') RETURNING name", [], |_| Ok(())))
+            .await;
+        assert!(matches!(written, Err(Error::Failed(_))), "{written:?}");
+        // Every connection came back.
+        for _ in 0..10 {
+            assert_eq!(books.read(workspace::count).await, Ok(0));
+        }
+    });
+}
+
+#[test]
+fn commits_are_synced_and_the_file_is_private() {
+    let (directory, books) = fixture::open();
+    let settings = books.commit_blocking(|tx| {
+        let number = |sql| Ok::<_, Error>(tx.first(sql, [], |row| row.get::<_, i64>(0))?.unwrap_or(-1));
+        Ok::<_, Error>((
+            tx.first("PRAGMA journal_mode", [], |row| row.get::<_, String>(0))?,
+            number("PRAGMA synchronous")?,
+            number("PRAGMA foreign_keys")?,
+        ))
+    });
+    // 2 is FULL: each commit waits for the log's fsync.
+    assert_eq!(settings, Ok((Some("wal".to_owned()), 2, 1)));
+    #[cfg(unix)]
+    for name in ["books.sqlite", "books.sqlite-wal"] {
+        use std::os::unix::fs::PermissionsExt;
+        let file = std::fs::metadata(directory.path().join(name)).expect("there");
+        assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    assert!(books.stats().file_bytes > 0);
+}
+
+#[test]
+fn files_that_are_not_ours_are_left_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let newer = directory.path().join("newer.sqlite");
+    drop(Books::open(Options::at(&newer)).expect("new books"));
+    let foreign = directory.path().join("foreign.sqlite");
+    let garbage = directory.path().join("garbage.sqlite");
+    let change = |path, sql| rusqlite::Connection::open(path).and_then(|file| file.execute_batch(sql));
+    change(&newer, "PRAGMA user_version = 2").expect("changed");
+    change(&foreign, "CREATE TABLE recipes (name TEXT)").expect("changed");
+    std::fs::write(
+        &garbage,
+        "not a database at all, but long enough to be looked at. ".repeat(40),
+    )
+    .expect("written");
+
+    let error = |path: &std::path::Path| Books::open(Options::at(path)).err();
+    assert_eq!(error(&newer), Some(OpenError::NewerFormat { found: 2, known: 1 }));
+    let bytes = std::fs::read(&foreign).expect("readable");
+    assert_eq!(error(&foreign), Some(OpenError::Foreign));
+    assert_eq!(std::fs::read(&foreign).expect("readable"), bytes);
+    assert!(matches!(error(&garbage), Some(OpenError::Corrupt(_))));
+    assert!(matches!(
+        error(&directory.path().join("no/such.sqlite")),
+        Some(OpenError::Io(_))
+    ));
+}

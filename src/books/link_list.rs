@@ -1,0 +1,384 @@
+//! Lists of links: filtered and paged for brands, in slices for whoever loads them all.
+
+use rusqlite::params_from_iter;
+
+use super::error::Error;
+use super::filter::Filter;
+use super::link::{COLUMNS, read};
+use super::page::{Listing, Page};
+use super::view::View;
+use crate::domain::id::{CreatorNo, DomainNo, LinkNo, WorkspaceNo};
+use crate::domain::link::Link;
+use crate::domain::slug;
+
+/// Which links of a workspace; the default is all that are not archived, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LinkFilter {
+    pub domain: Option<DomainNo>,
+    /// Contained in slug, destination or title. The slug in any letter case, the others in any case of ASCII letters.
+    pub search: Option<String>,
+    pub tenant_id: Option<String>,
+    pub creator: Option<CreatorNo>,
+    pub external_id: Option<String>,
+    /// Whether archived links are shown with the others.
+    pub shows_archived: bool,
+    pub sort: LinkSort,
+    /// Oldest first.
+    pub is_ascending: bool,
+}
+
+/// What orders a list of links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LinkSort {
+    #[default]
+    CreatedAt,
+    UpdatedAt,
+}
+
+impl LinkFilter {
+    fn listing(&self) -> Listing {
+        Listing {
+            table: "links",
+            columns: COLUMNS,
+            id: "id",
+            sort: match self.sort {
+                LinkSort::CreatedAt => "created_at",
+                LinkSort::UpdatedAt => "updated_at",
+            },
+            is_ascending: self.is_ascending,
+        }
+    }
+
+    fn conditions(&self, workspace: WorkspaceNo) -> Filter {
+        let mut filter = Filter::of("workspace = ?", workspace.0);
+        if !self.shows_archived {
+            filter.and("is_archived = 0", []);
+        }
+        filter.and_some("domain = ?", self.domain.map(|domain| i64::from(domain.0)));
+        filter.and_some("creator = ?", self.creator.map(|creator| i64::from(creator.0)));
+        filter.and_some("tenant_id = ?", self.tenant_id.clone());
+        filter.and_some("external_id = ?", self.external_id.clone());
+        if let Some(search) = &self.search {
+            filter.and_any_contains(&[
+                ("slug_fold", &slug::fold(search)),
+                ("destination", search),
+                ("title", search),
+            ]);
+        }
+        filter
+    }
+}
+
+/// One page of the workspace's links.
+///
+/// # Errors
+/// [`Error::NotFound`] on `page` for an unknown id to go on from.
+pub fn list(view: &View<'_>, workspace: WorkspaceNo, filter: &LinkFilter, page: &Page) -> Result<Vec<Link>, Error> {
+    let listing = filter.listing();
+    listing.page(view, filter.conditions(workspace), page, read)
+}
+
+/// Number of links that `filter` lets through.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn count(view: &View<'_>, workspace: WorkspaceNo, filter: &LinkFilter) -> Result<u64, Error> {
+    let conditions = filter.conditions(workspace);
+    let sql = format!("SELECT count(*) FROM links WHERE {}", conditions.sql());
+    view.count(&sql, params_from_iter(conditions.values()))
+}
+
+/// Number of links that `filter` lets through, by domain; domains without any are left out.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn count_by_domain(
+    view: &View<'_>,
+    workspace: WorkspaceNo,
+    filter: &LinkFilter,
+) -> Result<Vec<(DomainNo, u64)>, Error> {
+    let conditions = filter.conditions(workspace);
+    let sql = format!(
+        "SELECT domain, count(*) FROM links WHERE {} GROUP BY domain ORDER BY domain",
+        conditions.sql()
+    );
+    view.all(&sql, params_from_iter(conditions.values()), |row| {
+        // A number of rows is never negative.
+        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+    })
+}
+
+/// Numbers of all links that `filter` lets through: four bytes each, for reports over them.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn numbers_of(view: &View<'_>, workspace: WorkspaceNo, filter: &LinkFilter) -> Result<Vec<LinkNo>, Error> {
+    let conditions = filter.conditions(workspace);
+    let sql = format!("SELECT no FROM links WHERE {} ORDER BY no", conditions.sql());
+    view.all(&sql, params_from_iter(conditions.values()), |row| row.get(0))
+}
+
+/// Every link of the workspace, archived ones too, with who owns it: eight bytes each, for reports by creator.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn creators_of_links(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<(LinkNo, Option<CreatorNo>)>, Error> {
+    let sql = "SELECT no, creator FROM links WHERE workspace = ? ORDER BY no";
+    view.all(sql, [workspace], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// At most `limit` links of the whole server with numbers above `after`, by number: how the link table is loaded.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn in_slices(view: &View<'_>, after: LinkNo, limit: u32) -> Result<Vec<Link>, Error> {
+    view.all(
+        &format!("SELECT {COLUMNS} FROM links WHERE no > ? ORDER BY no LIMIT ?"),
+        (after, limit),
+        read,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::books::view::Tx;
+    use crate::books::{creator, fixture, link, link_domain};
+    use crate::domain::time::Timestamp;
+
+    /// Five links of `workspace`, `one` to `five`, of which `five` is archived; two made in the same millisecond.
+    fn five_links(tx: &Tx<'_>, workspace: WorkspaceNo) -> Result<(), Error> {
+        let domain = link_domain::insert(tx, fixture::domain("go.test", workspace))?.no;
+        let mia = creator::insert(tx, fixture::creator("Mia", workspace))?.no;
+        for (slug, created_at, updated_at) in [
+            ("one", 10, 15),
+            ("two", 20, 20),
+            ("three", 20, 30),
+            ("four", 40, 40),
+            ("five", 50, 50),
+        ] {
+            let mut new = fixture::link(slug, workspace);
+            new.created_at = Timestamp(created_at);
+            new.terms.is_archived = slug == "five";
+            new.terms.creator = (slug.len() == 3).then_some(mia);
+            new.terms.tenant_id = (slug == "two").then(|| "acme".to_owned());
+            new.terms.external_id = Some(format!("ext-{slug}"));
+            new.terms.title = Some(format!("100% {slug}_Sale"));
+            new.domain = if slug == "four" { domain } else { DomainNo::DEFAULT };
+            let mut link = link::insert(tx, &new)?;
+            link.updated_at = Timestamp(updated_at);
+            link::update(tx, &link)?;
+        }
+        Ok(())
+    }
+
+    fn slugs(links: Vec<Link>) -> Vec<String> {
+        links.into_iter().map(|link| link.slug).collect()
+    }
+
+    #[test]
+    fn filters_narrow() {
+        fixture::in_tx(|tx| {
+            let workspace = fixture::workspace(tx, "a")?;
+            five_links(tx, workspace)?;
+            link::insert(tx, &fixture::link("stranger", fixture::workspace(tx, "b")?))?;
+            let mia = creator::all(tx, workspace)?[0].no;
+            let all = LinkFilter::default;
+            let search = |text: &str| LinkFilter {
+                search: Some(text.to_owned()),
+                ..all()
+            };
+            for (filter, expected) in [
+                (all(), "four three two one"),
+                (
+                    LinkFilter {
+                        shows_archived: true,
+                        ..all()
+                    },
+                    "five four three two one",
+                ),
+                (
+                    LinkFilter {
+                        is_ascending: true,
+                        sort: LinkSort::UpdatedAt,
+                        ..all()
+                    },
+                    "one two three four",
+                ),
+                (
+                    LinkFilter {
+                        domain: Some(DomainNo::DEFAULT),
+                        ..all()
+                    },
+                    "three two one",
+                ),
+                (
+                    LinkFilter {
+                        creator: Some(mia),
+                        ..all()
+                    },
+                    "two one",
+                ),
+                (
+                    LinkFilter {
+                        tenant_id: Some("acme".into()),
+                        ..all()
+                    },
+                    "two",
+                ),
+                (
+                    LinkFilter {
+                        external_id: Some("ext-one".into()),
+                        ..all()
+                    },
+                    "one",
+                ),
+                (search("E_sale"), "three one"),
+                (search("SHOP.TEST"), "four three two one"),
+                (search("00% T"), "three two"),
+                (search("%%"), ""),
+                (search("e\\"), ""),
+            ] {
+                let page = Page::Number { number: 1, size: 100 };
+                let found = list(tx, workspace, &filter, &page)?;
+                assert_eq!(slugs(found).join(" "), expected, "{filter:?}");
+                let expected = expected.split_whitespace().count();
+                assert_eq!(count(tx, workspace, &filter)?, expected as u64, "{filter:?}");
+                assert_eq!(numbers_of(tx, workspace, &filter)?.len(), expected, "{filter:?}");
+            }
+            let by_domain: Vec<u64> = count_by_domain(tx, workspace, &all())?
+                .iter()
+                .map(|row| row.1)
+                .collect();
+            assert_eq!(by_domain, [3, 1]);
+            let owners: Vec<bool> = creators_of_links(tx, workspace)?
+                .iter()
+                .map(|row| row.1.is_some())
+                .collect();
+            assert_eq!(owners, [true, true, false, false, false]);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_gap_or_repeat() {
+        fixture::in_tx(|tx| {
+            let workspace = fixture::workspace(tx, "a")?;
+            five_links(tx, workspace)?;
+            let id_of = |slug: &str| -> Result<String, Error> {
+                let external_id = format!("ext-{slug}");
+                Ok(link::by_external_id(tx, workspace, &external_id)?.map_or_else(String::new, |link| link.id))
+            };
+            let after = |slug, size| Ok::<_, Error>(Page::After { id: id_of(slug)?, size });
+            let before = |slug, size| Ok::<_, Error>(Page::Before { id: id_of(slug)?, size });
+            for (page, expected) in [
+                (Page::Number { number: 1, size: 3 }, "four three two"),
+                (Page::Number { number: 2, size: 3 }, "one"),
+                (Page::Number { number: 3, size: 3 }, ""),
+                (Page::Number { number: 0, size: 1 }, "four"),
+                (after("four", 2)?, "three two"),
+                (after("three", 2)?, "two one"),
+                (after("one", 2)?, ""),
+                (after("five", 1)?, "four"),
+                (before("one", 2)?, "three two"),
+                (before("two", 2)?, "four three"),
+                (before("four", 2)?, ""),
+            ] {
+                let found = list(tx, workspace, &LinkFilter::default(), &page)?;
+                assert_eq!(slugs(found).join(" "), expected, "{page:?}");
+            }
+            let upwards = LinkFilter {
+                is_ascending: true,
+                ..LinkFilter::default()
+            };
+            assert_eq!(
+                slugs(list(tx, workspace, &upwards, &before("four", 2)?)?),
+                ["two", "three"]
+            );
+
+            let unknown = Error::NotFound { what: "page" };
+            let stranger = fixture::workspace(tx, "b")?;
+            for (workspace, page) in [
+                (
+                    workspace,
+                    Page::After {
+                        id: "link_x".into(),
+                        size: 1,
+                    },
+                ),
+                (stranger, after("one", 1)?),
+            ] {
+                assert_eq!(list(tx, workspace, &upwards, &page), Err(unknown.clone()));
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn every_filter_has_an_index_that_also_sorts() {
+        fixture::in_tx(|tx| {
+            let all = LinkFilter::default;
+            for (filter, index) in [
+                (all(), "links_by_creation"),
+                (
+                    LinkFilter {
+                        sort: LinkSort::UpdatedAt,
+                        ..all()
+                    },
+                    "links_by_update",
+                ),
+                (
+                    LinkFilter {
+                        domain: Some(DomainNo(1)),
+                        ..all()
+                    },
+                    "links_by_domain",
+                ),
+                (
+                    LinkFilter {
+                        creator: Some(CreatorNo(1)),
+                        ..all()
+                    },
+                    "links_by_creator",
+                ),
+                (
+                    LinkFilter {
+                        tenant_id: Some("t".into()),
+                        ..all()
+                    },
+                    "links_by_tenant_id",
+                ),
+            ] {
+                let mut conditions = filter.conditions(WorkspaceNo(1));
+                let sql = filter.listing().sql(&conditions, filter.is_ascending);
+                conditions.bind_after(10);
+                conditions.bind_after(0);
+                let sql = format!("EXPLAIN QUERY PLAN {sql}");
+                let plan: Vec<String> = tx.all(&sql, params_from_iter(conditions.values()), |row| row.get("detail"))?;
+                assert_eq!(plan.len(), 1, "no sorting besides: {plan:?}");
+                assert!(
+                    plan[0].contains(&format!("USING INDEX {index} ")),
+                    "{filter:?}: {plan:?}"
+                );
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn slices_cover_every_link_once() {
+        fixture::in_tx(|tx| {
+            five_links(tx, fixture::workspace(tx, "a")?)?;
+            let (mut found, mut after) = (vec![], LinkNo(0));
+            loop {
+                let slice = in_slices(tx, after, 2)?;
+                assert!(slice.len() <= 2);
+                let Some(last) = slice.last() else { break };
+                after = last.no;
+                found.extend(slugs(slice));
+            }
+            assert_eq!(found, ["one", "two", "three", "four", "five"]);
+            Ok(())
+        });
+    }
+}

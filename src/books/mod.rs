@@ -1,0 +1,44 @@
+//! What brands own and owe: links, creators, codes, stores, stock, orders and refunds, in one SQLite file.
+//!
+//! The only room that names rusqlite. It keeps and finds; it decides nothing: a flow loads, decides with functions of
+//! `domain` and stores, inside one [`Books::commit`]. Every noun has a file of functions that take a [`View`] (to
+//! read) or a [`Tx`] (to change). An answer of `commit` means that the change is on disk.
+
+mod columns;
+mod error;
+mod filter;
+mod handle;
+mod link_list;
+mod page;
+mod readers;
+mod schema;
+mod view;
+mod writer;
+
+pub mod api_key;
+pub mod creator;
+pub mod customer;
+pub mod delivery;
+pub mod discount_code;
+pub mod link;
+pub mod link_domain;
+pub mod meta;
+pub mod order;
+pub mod product;
+pub mod refund;
+pub mod sales;
+pub mod secret;
+pub mod store;
+pub mod workspace;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod handle_test;
+
+pub use error::{Error, OpenError};
+pub use handle::{Books, Options, Stats};
+pub use page::Page;
+pub use readers::READS_WAITING_MAX;
+pub use view::{Tx, View};
+pub use writer::JOBS_QUEUED_MAX;
