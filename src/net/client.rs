@@ -215,7 +215,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 mod tests {
     use super::*;
     use crate::net::testing::{Echo, edge_options, write_pair};
-    use crate::net::{Edge, TlsConfig};
+    use crate::net::{Edge, EdgeOptions, TlsConfig};
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
@@ -252,7 +252,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pair = write_pair(folder.path(), "a", &["localhost"]);
         let tls = TlsConfig::load(std::slice::from_ref(&pair), false).unwrap();
-        let options = EdgeOptionsWithTls::with(tls);
+        let listen_tls = Some("127.0.0.1:0".parse().unwrap());
+        let options = EdgeOptions {
+            listen_tls,
+            tls: Some(tls),
+            ..edge_options()
+        };
         let edge = Edge::start(options, |_| Echo).unwrap();
         let url = format!("https://localhost:{}/x?y", edge.tls_address().unwrap().port());
         let trusting = client(5_000, 10_000, Some(std::fs::read(&pair.cert).unwrap()));
@@ -271,17 +276,6 @@ mod tests {
             get(&stranger, &url).await,
             Err(ClientError::Transport { is_connect: true, .. })
         ));
-    }
-
-    struct EdgeOptionsWithTls;
-
-    impl EdgeOptionsWithTls {
-        fn with(tls: std::sync::Arc<TlsConfig>) -> crate::net::EdgeOptions {
-            let mut options = edge_options();
-            options.listen_tls = Some("127.0.0.1:0".parse().unwrap());
-            options.tls = Some(tls);
-            options
-        }
     }
 
     #[tokio::test]

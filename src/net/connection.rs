@@ -1,13 +1,10 @@
-//! Serves one connection: hyper in the middle, the limits around it, the framing check and the handler behind it.
-//!
-//! A connection ends when the client closes, when a phase outlasts its limit, or, while its group drains, after the
-//! request that it is in. hyper's own timers stay off: see [`super::watch`].
+//! Serves one connection: hyper in the middle, the limits around it ([`super::drive`]), the framing check and the handler
+//! behind it. hyper's own timers stay off: see [`super::watch`].
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, ready};
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
@@ -17,22 +14,17 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
 
-use super::connections::{Connections, Guest};
+use super::connections::Guest;
 use super::counters::bump;
+use super::drive::drive;
 use super::forwarded::{Hop, Peer};
 use super::framing::{body_length, is_ambiguous};
 use super::guarded::Guarded;
 use super::limits::Limits;
 use super::network::TrustedProxies;
-use super::watch::{BodyLength, Phase, Watch, limit};
+use super::watch::{BodyLength, Watch};
 
-/// How long a draining connection without a request is read on. 100 ms: what reached the socket before the stop is read
-/// in the next turn of the reactor; a client that is silent that long has sent nothing.
-const DRAIN_LINGER: Duration = Duration::from_millis(100);
-/// For saying goodbye (TLS close, HTTP/2 GOAWAY) on a connection that has nothing more to do. 1 s.
-const GOODBYE: Duration = Duration::from_secs(1);
 /// Between pings on an HTTP/2 connection, and until one must be answered. 10 s: a dead peer is noticed before `idle`.
 const HTTP2_PING: Duration = Duration::from_secs(10);
 
@@ -134,108 +126,6 @@ where
         }
         Ok(response)
     }
-}
-
-/// What both of hyper's connections can: end after what they are doing.
-trait Graceful: Future<Output = hyper::Result<()>> {
-    fn shut_down(self: Pin<&mut Self>);
-}
-
-impl<T, S, B> Graceful for http1::Connection<T, S>
-where
-    Self: Future<Output = hyper::Result<()>>,
-    T: hyper::rt::Read + hyper::rt::Write + Unpin,
-    S: hyper::service::HttpService<Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    fn shut_down(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl<T, S, B, E> Graceful for http2::Connection<T, S, E>
-where
-    Self: Future<Output = hyper::Result<()>>,
-    T: hyper::rt::Read + hyper::rt::Write + Unpin,
-    S: hyper::service::HttpService<Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    E: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
-{
-    fn shut_down(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-/// How far a connection is on its way out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Course {
-    Serving,
-    Draining,
-    Leaving,
-}
-
-/// How long `phase` may last on this course.
-fn allowed(phase: Phase, course: Course, limits: &Limits) -> Duration {
-    match (course, phase) {
-        (Course::Leaving, _) => GOODBYE,
-        (Course::Draining, Phase::FirstByte | Phase::Idle) => DRAIN_LINGER.min(limit(phase, limits)),
-        _ => limit(phase, limits),
-    }
-}
-
-/// Runs `connection` to its end under the limits.
-async fn drive<C: Graceful>(connection: C, watch: &Watch, limits: &Limits, connections: &Connections) {
-    let mut connection = pin!(connection);
-    let mut draining = pin!(connections.draining());
-    let mut deadline = Instant::now() + limits.first_byte;
-    let mut timer = pin!(tokio::time::sleep_until(deadline));
-    let mut course = Course::Serving;
-    poll_fn(|cx| {
-        loop {
-            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-                if result.is_err_and(|error| error.is_parse()) {
-                    bump(&connections.counters.bad_requests);
-                }
-                return Poll::Ready(());
-            }
-            let mut has_changed = watch.take_change();
-            if course == Course::Serving && draining.as_mut().poll(cx).is_ready() {
-                course = Course::Draining;
-                has_changed = true;
-                if watch.is_http2() {
-                    connection.as_mut().shut_down();
-                    deadline = Instant::now() + allowed(watch.phase(), course, limits);
-                    continue;
-                }
-            }
-            if has_changed && course != Course::Leaving {
-                deadline = Instant::now() + allowed(watch.phase(), course, limits);
-            }
-            // The timer is moved only when it would ring too late. Ringing too early is cheap and rare.
-            if deadline < timer.deadline() {
-                timer.as_mut().reset(deadline);
-            }
-            ready!(timer.as_mut().poll(cx));
-            if Instant::now() < deadline {
-                timer.as_mut().reset(deadline);
-            } else if watch.phase() == Phase::Idle && course != Course::Leaving {
-                course = Course::Leaving;
-                connection.as_mut().shut_down();
-                deadline = Instant::now() + GOODBYE;
-                timer.as_mut().reset(deadline);
-            } else {
-                if watch.phase() != Phase::Idle && !(course == Course::Draining && watch.phase() == Phase::FirstByte) {
-                    bump(&connections.counters.timeouts);
-                }
-                return Poll::Ready(());
-            }
-        }
-    })
-    .await;
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 //!
 //! A connection's way through the room:
 //! `accept` takes it from the queue → `proxy_protocol` reads who a trusted proxy says is behind it → `tls` shakes hands →
-//! `connection` drives hyper under the limits of `watch` → `framing` refuses what could be read in two ways → the handler.
+//! `connection` wraps hyper, `drive` runs it under the limits of `watch` → `framing` refuses what could be read in two
+//! ways → the handler.
 //! A faster HTTP/1 path belongs in front of hyper, in `connection`: it may hand over what it has read as a `Rewind`.
 
 mod accept;
@@ -14,6 +15,7 @@ mod client;
 mod connection;
 mod connections;
 mod counters;
+mod drive;
 mod edge;
 mod error;
 mod forwarded;
