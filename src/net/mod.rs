@@ -1,0 +1,44 @@
+//! The net room: sockets, TLS, accept loops, timeouts, and the client for calls that leave the house.
+//!
+//! It knows no path and no product noun, and imports nothing of ours. [`Edge`] serves whoever implements [`Handler`];
+//! [`serve_api`] serves any tower service; [`Client`] calls others.
+//!
+//! A connection's way through the room:
+//! `accept` takes it from the queue → `proxy_protocol` reads who a trusted proxy says is behind it → `tls` shakes hands →
+//! `connection` wraps hyper, `drive` runs it under the limits of `watch` → `framing` refuses what could be read in two
+//! ways → the handler.
+//! A faster HTTP/1 path belongs in front of hyper, in `connection`: it may hand over what it has read as a `Rewind`.
+
+mod accept;
+mod api;
+mod client;
+mod connection;
+mod connections;
+mod counters;
+mod drive;
+mod edge;
+mod error;
+mod forwarded;
+mod framing;
+mod guarded;
+mod head_scan;
+mod limits;
+mod listen;
+mod network;
+mod proxy_protocol;
+mod rewind;
+#[cfg(test)]
+mod testing;
+mod tls;
+mod watch;
+mod worker;
+
+pub use api::{ApiOptions, bind_api, serve_api};
+pub use client::{Answer, Client, ClientError, ClientOptions};
+pub use counters::{Counters, Tally, Totals};
+pub use edge::{Edge, EdgeOptions, Handler};
+pub use error::NetError;
+pub use forwarded::Peer;
+pub use limits::Limits;
+pub use network::{IpNetwork, NetworkError, TrustedProxies};
+pub use tls::{CertificatePair, TlsConfig, TlsError, TlsWatch};

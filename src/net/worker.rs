@@ -1,0 +1,274 @@
+//! One worker of the edge: a thread with a runtime of its own, from its first accept to its last answer.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+
+use bytes::Bytes;
+use hyper::Request;
+use hyper::body::Incoming;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
+
+use super::accept::accept_until;
+use super::connection::{Visit, serve_http1, serve_http2};
+use super::connections::{Connections, Guest};
+use super::counters::{Counters, bump};
+use super::edge::Handler;
+use super::forwarded::{Hop, Peer};
+use super::limits::Limits;
+use super::network::TrustedProxies;
+use super::proxy_protocol;
+use super::rewind::Rewind;
+use super::tls::is_http2;
+
+/// What a worker listens on.
+pub(super) struct Listeners {
+    pub clear: Option<std::net::TcpListener>,
+    pub secure: Option<std::net::TcpListener>,
+}
+
+/// What a worker knows; cloned for each of its accept loops.
+#[derive(Clone)]
+pub(super) struct Worker {
+    pub connections: Arc<Connections>,
+    pub limits: Limits,
+    pub trusted: Arc<TrustedProxies>,
+    pub tls: Option<TlsAcceptor>,
+    pub stop: watch::Receiver<Option<Instant>>,
+}
+
+impl Worker {
+    /// Runs on the calling thread until stopped. Tells `ready` once, when it accepts or cannot.
+    pub fn run<H: Handler>(self, listeners: Listeners, make: impl FnOnce() -> H, ready: &mpsc::Sender<io::Result<()>>) {
+        // A send fails only when the starter gave up; then the stop is on its way.
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(ready.send(Err(error))),
+        };
+        LocalSet::new().block_on(&runtime, async {
+            let handler = Rc::new(make());
+            match self.start_loops(listeners, &handler) {
+                Ok(loops) => {
+                    let _ = ready.send(Ok(()));
+                    self.serve_until_stopped(loops).await;
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        });
+    }
+
+    /// Starts one accept loop a listener.
+    fn start_loops<H: Handler>(&self, listeners: Listeners, handler: &Rc<H>) -> io::Result<Vec<JoinHandle<()>>> {
+        let mut loops = Vec::new();
+        let clear = listeners.clear.map(|listener| (listener, None));
+        let secure = listeners.secure.map(|listener| (listener, self.tls.clone()));
+        for (listener, tls) in clear.into_iter().chain(secure) {
+            let listener = TcpListener::from_std(listener)?;
+            loops.push(spawn_local(self.clone().accept(listener, tls, Rc::clone(handler))));
+        }
+        Ok(loops)
+    }
+
+    /// Waits for the stop, then until everything accepted is answered, at most until the stop's deadline.
+    async fn serve_until_stopped(mut self, loops: Vec<JoinHandle<()>>) {
+        let deadline = match self.stop.wait_for(Option::is_some).await {
+            Ok(deadline) => (*deadline).unwrap_or_else(Instant::now),
+            // The edge is gone without a word.
+            Err(_) => Instant::now(),
+        };
+        let end = async {
+            for accepting in loops {
+                let _ = accepting.await;
+            }
+            self.connections.drain();
+            self.connections.emptied().await;
+        };
+        if timeout_at(deadline, end).await.is_err() {
+            tracing::info!("connections cut off at the end of the grace period");
+        }
+    }
+
+    async fn accept<H: Handler>(self, listener: TcpListener, tls: Option<TlsAcceptor>, handler: Rc<H>) {
+        let mut stop = self.stop.clone();
+        let stopped = async move {
+            let _ = stop.wait_for(Option::is_some).await;
+        };
+        let connections = Arc::clone(&self.connections);
+        accept_until(listener, &connections, stopped, |stream, address, guest| {
+            let (worker, tls, handler) = (self.clone(), tls.clone(), Rc::clone(&handler));
+            spawn_local(async move { worker.serve(stream, address, guest, tls, handler).await });
+        })
+        .await;
+    }
+
+    /// Serves one connection, from the first bytes of a proxy or a handshake on.
+    async fn serve<H: Handler>(
+        self,
+        stream: TcpStream,
+        address: SocketAddr,
+        guest: Guest,
+        tls: Option<TlsAcceptor>,
+        handler: Rc<H>,
+    ) {
+        let counters = Arc::clone(&self.connections.counters);
+        let mut hop = Hop::new(address.ip(), tls.is_some(), &self.trusted);
+        let opening = async {
+            let stream = self.read_proxy_header(stream, &mut hop).await?;
+            match tls {
+                Some(tls) => tls.accept(stream).await.map(|stream| Opened::Secure(Box::new(stream))),
+                None => Ok(Opened::Clear(stream)),
+            }
+        };
+        let Ok(Ok(opened)) = timeout(self.limits.handshake, opening).await else {
+            return bump(&counters.handshake_failures);
+        };
+        let visit = Visit {
+            guest,
+            hop,
+            limits: self.limits,
+            trusted: self.trusted,
+        };
+        let respond = move |peer: Peer, request: Request<Incoming>| {
+            let handler = Rc::clone(&handler);
+            async move { handler.handle(peer, request).await }
+        };
+        match opened {
+            Opened::Clear(stream) => serve_http1(stream, visit, respond).await,
+            Opened::Secure(stream) if is_http2(&stream) => {
+                serve_http2(stream, visit, LocalExecutor(counters), respond).await;
+            }
+            Opened::Secure(stream) => serve_http1(stream, visit, respond).await,
+        }
+    }
+
+    /// Lets a trusted proxy say who is behind it.
+    async fn read_proxy_header(&self, stream: TcpStream, hop: &mut Hop) -> io::Result<Rewind<TcpStream>> {
+        if !hop.is_trusted {
+            return Ok(Rewind::new(Bytes::new(), stream));
+        }
+        let (stream, proxied) = proxy_protocol::read_header(stream).await?;
+        if let Some(proxied) = proxied {
+            let is_secure = proxied.is_secure.unwrap_or(hop.peer.is_secure);
+            *hop = Hop::new(proxied.address, is_secure, &self.trusted);
+        }
+        Ok(stream)
+    }
+}
+
+/// A connection whose opening words have been exchanged.
+enum Opened {
+    Clear(Rewind<TcpStream>),
+    /// Boxed: a session is a kilobyte, which clear connections shall not pay for.
+    Secure(Box<tokio_rustls::server::TlsStream<Rewind<TcpStream>>>),
+}
+
+/// Runs an HTTP/2 connection's streams on its own thread, and counts those that panic.
+#[derive(Clone)]
+struct LocalExecutor(Arc<Counters>);
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for LocalExecutor {
+    fn execute(&self, future: F) {
+        let counting = CountPanic(Arc::clone(&self.0));
+        spawn_local(async move {
+            let _counting = counting;
+            future.await;
+        });
+    }
+}
+
+/// Counts a panic that unwinds past it.
+struct CountPanic(Arc<Counters>);
+
+impl Drop for CountPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            bump(&self.0.panics);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::net::testing::{
+        Echo, connect_tls, edge_options, eventually, exchange, proxy_header, read_to_close, status_of, write_pair,
+    };
+    use crate::net::{Edge, EdgeOptions, TlsConfig};
+    use std::io::Write;
+
+    const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+        X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-Proto: https\r\n\r\n";
+
+    fn edge(trusted: &[&str]) -> Edge {
+        let trusted_proxies = trusted.iter().map(|network| network.parse().unwrap()).collect();
+        Edge::start(
+            EdgeOptions {
+                trusted_proxies,
+                ..edge_options()
+            },
+            |_| Echo,
+        )
+        .unwrap()
+    }
+
+    /// What the handler was told about the client of `bytes`.
+    fn told(edge: &Edge, bytes: &[u8]) -> String {
+        exchange(edge.public_address(), bytes)
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .to_string()
+    }
+
+    #[test]
+    fn forwarded_headers_count_from_trusted_peers_only() {
+        assert_eq!(told(&edge(&[]), GET), "GET /x 127.0.0.1 clear ");
+        assert_eq!(told(&edge(&["10.0.0.0/8"]), GET), "GET /x 127.0.0.1 clear ");
+        assert_eq!(told(&edge(&["127.0.0.1"]), GET), "GET /x 198.51.100.1 tls ");
+    }
+
+    #[test]
+    fn proxy_headers_count_from_trusted_peers_only() {
+        let bytes = [proxy_header("203.0.113.7", 0x21, &[]), GET.to_vec()].concat();
+        let trusting = edge(&["127.0.0.1", "10.0.0.0/8"]);
+        // The proxied client is not trusted, so its own headers are not believed.
+        assert_eq!(told(&trusting, &bytes), "GET /x 203.0.113.7 clear ");
+        let chained = [proxy_header("10.1.1.1", 0x21, &[]), GET.to_vec()].concat();
+        assert_eq!(told(&trusting, &chained), "GET /x 198.51.100.1 tls ");
+        let local = [proxy_header("203.0.113.7", 0x20, &[]), GET.to_vec()].concat();
+        assert_eq!(told(&trusting, &local), "GET /x 198.51.100.1 tls ");
+        let malformed = [proxy_header("203.0.113.7", 0x2f, &[]), GET.to_vec()].concat();
+        assert_eq!(exchange(trusting.public_address(), &malformed), "");
+        eventually("one failure counted", || {
+            trusting.counters().totals().handshake_failures == 1
+        });
+        assert_eq!(status_of(&exchange(edge(&[]).public_address(), &bytes)), 400);
+    }
+
+    #[test]
+    fn a_proxy_header_goes_before_the_tls_handshake() {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = write_pair(folder.path(), "a", &["a.test"]);
+        let options = EdgeOptions {
+            listen_tls: Some("127.0.0.1:0".parse().unwrap()),
+            tls: Some(TlsConfig::load(std::slice::from_ref(&pair), false).unwrap()),
+            trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
+            ..edge_options()
+        };
+        let edge = Edge::start(options, |_| Echo).unwrap();
+        let header = proxy_header("203.0.113.7", 0x21, &[]);
+        for (header, expected) in [
+            (&header[..], "GET /x 203.0.113.7 tls "),
+            (b"", "GET /x 198.51.100.1 tls "),
+        ] {
+            let mut client = connect_tls(edge.tls_address().unwrap(), header, "a.test", &[&pair], &[]);
+            client.write_all(GET).unwrap();
+            assert_eq!(read_to_close(&mut client).lines().last(), Some(expected));
+        }
+    }
+}
