@@ -1,3 +1,4 @@
 //! Hopcart: a smart-link redirect and social-cart edge server.
 
+pub mod clicklog;
 pub mod domain;
