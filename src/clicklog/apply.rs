@@ -11,7 +11,7 @@ use crate::domain::click::Click;
 use crate::domain::id::{LinkNo, WorkspaceNo};
 
 use super::block;
-use super::columns::Encoder;
+use super::encoder::Encoder;
 use super::error::StoreError;
 use super::key;
 use super::pending::Frame;

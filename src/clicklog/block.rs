@@ -6,7 +6,8 @@
 use crate::domain::click::Click;
 use crate::domain::time::Timestamp;
 
-use super::columns::{CLICKS_MAX, Encoder};
+use super::columns::CLICKS_MAX;
+use super::encoder::Encoder;
 use super::key::BlockKey;
 use super::value::seal;
 

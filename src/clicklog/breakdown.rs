@@ -164,7 +164,8 @@ impl Breakdown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clicklog::columns::{Columns, Encoder};
+    use crate::clicklog::columns::Columns;
+    use crate::clicklog::encoder::Encoder;
     use crate::clicklog::samples::any_click;
     use crate::domain::click::Click;
     use proptest::prelude::*;

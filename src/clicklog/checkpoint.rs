@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::apply::apply;
-use super::columns::Encoder;
+use super::encoder::Encoder;
 use super::error::StoreError;
 use super::pending::Frame;
 use super::replay::{Replayed, replay};

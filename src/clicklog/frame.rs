@@ -18,7 +18,8 @@ use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
 use super::bytes::{Damaged, Source, put_number, put_signed};
-use super::columns::{Columns, Encoder};
+use super::columns::Columns;
+use super::encoder::Encoder;
 
 /// Newest frame version that is read.
 pub(super) const VERSION: u8 = 1;

@@ -33,6 +33,7 @@ mod checkpoint;
 mod columns;
 mod count;
 mod dictionary;
+mod encoder;
 mod error;
 mod events;
 mod frame;

@@ -305,7 +305,7 @@ fn some_query() -> impl Strategy<Value = (Query, bool)> {
 
 proptest! {
     // Each case opens sled several times.
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
     #[test]
     fn the_log_says_what_a_list_of_clicks_says(
         steps in proptest::collection::vec(some_step(), 1..14),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::domain::outside::Clock;
 
 use super::checkpoint::catch_up;
-use super::columns::Encoder;
+use super::encoder::Encoder;
 use super::error::{OpenError, StoreError};
 use super::journal::Journal;
 use super::options::{Options, sync_dir};

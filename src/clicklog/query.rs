@@ -138,7 +138,7 @@ impl Budget {
     /// Reads one roll-up, total or sketch.
     pub(super) fn rollup(&mut self) -> Result<(), QueryError> {
         self.rollups += 1;
-        if self.rollups % ROLLUPS_A_LOOK == 0 {
+        if self.rollups.is_multiple_of(ROLLUPS_A_LOOK) {
             self.time()
         } else {
             Ok(())

@@ -13,7 +13,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::visitor::TOUCHES_MAX;
 
 use super::checkpoint::{self, Order};
-use super::columns::{CLICKS_MAX, Encoder};
+use super::columns::CLICKS_MAX;
+use super::encoder::Encoder;
 use super::error::WriteError;
 use super::frame::{Content, LOST_MAX, put_clicks, put_lost, put_reserved};
 use super::journal::Journal;
