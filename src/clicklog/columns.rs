@@ -1,0 +1,316 @@
+//! Clicks as columns: what a journal frame and a click block hold. `encoder` writes them, this file reads them.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | version, 1 |
+//! | 1 | packing of the columns: 0 plain, 1 zstd |
+//! | number | count of clicks, 1 to [`CLICKS_MAX`] |
+//! | signed, number | earliest instant in ms since 1970; how much later the latest is |
+//! | number, number | lowest sequence; how much higher the highest is |
+//! | number | length of the columns before packing |
+//! | number, bytes | length of the columns as packed; the columns |
+//! | 8 a visitor | visitors that are not 0, little endian, in order of their clicks; random, so never packed |
+//!
+//! The columns, each for all clicks in turn:
+//!
+//! | column | how |
+//! |---|---|
+//! | instant | signed difference to the click before (the first: to the earliest), ms |
+//! | sequence | signed difference to the click before (the first: to the lowest) |
+//! | place | dictionary of (workspace, domain, link), three numbers |
+//! | mark | dictionary of (flags number, outcome byte, variant byte) |
+//! | country | dictionary of 2 bytes |
+//! | user agent | dictionary of 4 bytes: device, os, browser, app |
+//! | language, referrer | dictionary of texts |
+//! | UTM | dictionary of five texts |
+//! | has a visitor | one bit a click, the first in the lowest bit of the first byte |
+//! | journey | number of touches, then each touch: link number, signed seconds from the touch to the click |
+//!
+//! The click id is not stored: node, instant, sequence and link give it.
+
+use crate::domain::click::{Click, ClickFlags, Outcome};
+use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
+use crate::domain::time::Timestamp;
+use crate::domain::user_agent::{App, Browser, Device, Os, UserAgent};
+use crate::domain::visitor::{TOUCHES_MAX, Touch};
+
+use super::bytes::{Damaged, Source};
+use super::dictionary::Column;
+
+/// Most clicks encoded together: keeps what a reader must hold at once to a few megabytes.
+pub(super) const CLICKS_MAX: usize = 4096;
+pub(super) const VERSION: u8 = 1;
+pub(super) const PLAIN: u8 = 0;
+pub(super) const ZSTD: u8 = 1;
+/// Longest columns that are unpacked: [`CLICKS_MAX`] clicks whose every text has its longest length stay below.
+const COLUMNS_MAX: usize = 16 << 20;
+
+/// What stands before the columns, readable without unpacking them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) count: usize,
+    pub(super) first_at: Timestamp,
+    pub(super) last_at: Timestamp,
+    pub(super) first_sequence: u64,
+    pub(super) last_sequence: u64,
+    packing: u8,
+    columns_length: usize,
+}
+
+impl Header {
+    /// Reads the header of encoded clicks.
+    pub(super) fn read(source: &mut Source<'_>) -> Result<Self, Damaged> {
+        if source.byte()? != VERSION {
+            return Err(Damaged("clicks have an unknown version"));
+        }
+        let packing = source.byte()?;
+        let count = source.count(CLICKS_MAX)?;
+        let first_at = source.signed()?;
+        let last_at = first_at.wrapping_add(source.number()? as i64);
+        let first_sequence = source.number()?;
+        let last_sequence = first_sequence
+            .checked_add(source.number()?)
+            .ok_or(Damaged("a sequence does not fit 64 bits"))?;
+        if count == 0 || last_at < first_at {
+            return Err(Damaged("a header of clicks makes no sense"));
+        }
+        Ok(Self {
+            count,
+            first_at: Timestamp(first_at),
+            last_at: Timestamp(last_at),
+            first_sequence,
+            last_sequence,
+            packing,
+            columns_length: source.count(COLUMNS_MAX)?,
+        })
+    }
+}
+
+/// Where a click happened.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) workspace: WorkspaceNo,
+    pub(super) domain: DomainNo,
+    pub(super) link: LinkNo,
+}
+
+/// What kind of click it was.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) flags: ClickFlags,
+    pub(super) outcome: Outcome,
+    pub(super) variant: u8,
+}
+
+/// Clicks as read: columns side by side, so that a query touches only those it asks about.
+pub(super) struct Columns {
+    pub(super) header: Header,
+    pub(super) at: Vec<Timestamp>,
+    pub(super) sequence: Vec<u64>,
+    pub(super) place: Column<Place>,
+    pub(super) mark: Column<Mark>,
+    pub(super) country: Column<[u8; 2]>,
+    pub(super) user_agent: Column<UserAgent>,
+    pub(super) language: Column<Box<str>>,
+    pub(super) referrer: Column<Box<str>>,
+    pub(super) utm: Column<[Box<str>; 5]>,
+    pub(super) visitor: Vec<u64>,
+    touches: Vec<Touch>,
+    touches_end: Vec<usize>,
+}
+
+impl Columns {
+    /// Reads encoded clicks; `bytes` holds nothing else.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        let mut source = Source(bytes);
+        let header = Header::read(&mut source)?;
+        let length = source.count(source.0.len())?;
+        let packed = source.take(length)?;
+        match header.packing {
+            PLAIN if packed.len() == header.columns_length => Self::read(header, packed, source),
+            ZSTD => match zstd::bulk::decompress(packed, header.columns_length) {
+                Ok(plain) if plain.len() == header.columns_length => Self::read(header, &plain, source),
+                _ => Err(Damaged("packed columns do not unpack")),
+            },
+            _ => Err(Damaged("columns have an unknown packing")),
+        }
+    }
+
+    fn read(header: Header, columns: &[u8], mut visitors: Source<'_>) -> Result<Self, Damaged> {
+        let count = header.count;
+        let mut source = Source(columns);
+        let at = instants(&mut source, &header)?;
+        let sequence = sequences(&mut source, &header)?;
+        let place = Column::read(&mut source, count, place)?;
+        let mark = Column::read(&mut source, count, mark)?;
+        let country = Column::read(&mut source, count, |source| source.array())?;
+        let user_agent = Column::read(&mut source, count, user_agent)?;
+        let language = Column::read(&mut source, count, text)?;
+        let referrer = Column::read(&mut source, count, text)?;
+        let utm = Column::read(&mut source, count, |s| {
+            Ok([text(s)?, text(s)?, text(s)?, text(s)?, text(s)?])
+        })?;
+        let bits = source.take(count.div_ceil(8))?;
+        let visitor = (0..count)
+            .map(|row| match bits[row / 8] >> (row % 8) & 1 {
+                0 => Ok(0),
+                _ => visitors.array().map(u64::from_le_bytes),
+            })
+            .collect::<Result<_, _>>()?;
+        let mut touches = Vec::new();
+        let mut touches_end = Vec::with_capacity(count);
+        for at in &at {
+            for _ in 0..source.count(TOUCHES_MAX)? {
+                touches.push(touch(&mut source, *at)?);
+            }
+            touches_end.push(touches.len());
+        }
+        source.end()?;
+        visitors.end()?;
+        Ok(Self {
+            header,
+            at,
+            sequence,
+            place,
+            mark,
+            country,
+            user_agent,
+            language,
+            referrer,
+            utm,
+            visitor,
+            touches,
+            touches_end,
+        })
+    }
+
+    /// Click number `row` with everything that was stored of it.
+    pub(super) fn click(&self, row: usize) -> Click {
+        let (place, mark) = (self.place.get(row), self.mark.get(row));
+        let touches_start = row.checked_sub(1).map_or(0, |before| self.touches_end[before]);
+        Click {
+            sequence: self.sequence[row],
+            at: self.at[row],
+            workspace: place.workspace,
+            domain: place.domain,
+            link: place.link,
+            flags: mark.flags,
+            outcome: mark.outcome,
+            visitor: self.visitor[row],
+            variant: mark.variant,
+            country: *self.country.get(row),
+            user_agent: *self.user_agent.get(row),
+            language: self.language.get(row).clone(),
+            referrer: self.referrer.get(row).clone(),
+            utm: self.utm.get(row).clone(),
+            journey: self.touches[touches_start..self.touches_end[row]].to_vec(),
+        }
+    }
+
+    /// All clicks in the order in which they were encoded.
+    pub(super) fn clicks(&self) -> Vec<Click> {
+        (0..self.header.count).map(|row| self.click(row)).collect()
+    }
+}
+
+fn instants(source: &mut Source<'_>, header: &Header) -> Result<Vec<Timestamp>, Damaged> {
+    let mut at = header.first_at.0;
+    (0..header.count)
+        .map(|_| {
+            at = at.wrapping_add(source.signed()?);
+            if !(header.first_at.0..=header.last_at.0).contains(&at) {
+                return Err(Damaged("an instant is outside its header's"));
+            }
+            Ok(Timestamp(at))
+        })
+        .collect()
+}
+
+fn sequences(source: &mut Source<'_>, header: &Header) -> Result<Vec<u64>, Damaged> {
+    let mut sequence = header.first_sequence;
+    (0..header.count)
+        .map(|_| {
+            sequence = sequence.wrapping_add(source.signed()? as u64);
+            if !(header.first_sequence..=header.last_sequence).contains(&sequence) {
+                return Err(Damaged("a sequence is outside its header's"));
+            }
+            Ok(sequence)
+        })
+        .collect()
+}
+
+fn place(source: &mut Source<'_>) -> Result<Place, Damaged> {
+    Ok(Place {
+        workspace: WorkspaceNo(source.small()?),
+        domain: DomainNo(source.small()?),
+        link: LinkNo(source.small()?),
+    })
+}
+
+fn mark(source: &mut Source<'_>) -> Result<Mark, Damaged> {
+    let flags = u16::try_from(source.number()?).map_err(|_| Damaged("flags do not fit 16 bits"))?;
+    Ok(Mark {
+        flags: ClickFlags(flags),
+        outcome: Outcome::of_code(source.byte()?),
+        variant: source.byte()?,
+    })
+}
+
+fn user_agent(source: &mut Source<'_>) -> Result<UserAgent, Damaged> {
+    let [device, os, browser, app] = source.array()?;
+    Ok(UserAgent {
+        device: Device::of_code(device),
+        os: Os::of_code(os),
+        browser: Browser::of_code(browser),
+        app: App::of_code(app),
+    })
+}
+
+fn text(source: &mut Source<'_>) -> Result<Box<str>, Damaged> {
+    source.text().map(Box::from)
+}
+
+fn touch(source: &mut Source<'_>, at: Timestamp) -> Result<Touch, Damaged> {
+    let link = LinkNo(source.small()?);
+    let seconds = at.seconds().wrapping_sub(source.signed()?);
+    match u32::try_from(seconds) {
+        Ok(seconds) => Ok(Touch { link, seconds }),
+        Err(_) => Err(Damaged("a touch lies outside time")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clicklog::encoder::Encoder;
+    use crate::clicklog::samples::any_click;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn clicks_round_trip(clicks in proptest::collection::vec(any_click(), 1..60)) {
+            let bytes = Encoder::new().encode(&clicks);
+            let columns = Columns::decode(&bytes).expect("own bytes");
+            prop_assert_eq!(columns.clicks(), clicks);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            if let Ok(columns) = Columns::decode(&bytes) {
+                prop_assert_eq!(columns.clicks().len(), columns.header.count);
+            }
+        }
+
+        #[test]
+        fn changed_bytes_never_panic(clicks in proptest::collection::vec(any_click(), 1..20), place: prop::sample::Index, bit in 0u8..8) {
+            let mut bytes = Encoder::new().encode(&clicks);
+            let place = place.index(bytes.len());
+            bytes[place] ^= 1 << bit;
+            if let Ok(columns) = Columns::decode(&bytes) {
+                prop_assert_eq!(columns.clicks().len(), columns.header.count);
+            }
+            bytes.truncate(place);
+            prop_assert!(Columns::decode(&bytes).is_err());
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Dictionary columns: each distinct value once, in order of first use, then one index a click.
+//!
+//! | what | how |
+//! |---|---|
+//! | distinct values | number, 1 to the count of clicks |
+//! | values | each as its column writes it |
+//! | indexes | one number a click; left out when there is one value |
+
+use std::hash::Hash;
+
+use foldhash::{HashMap, HashMapExt};
+
+use super::bytes::{Damaged, Source, put_number};
+
+/// Appends the column of `values`.
+pub(super) fn put_column<K: Copy + Eq + Hash>(
+    out: &mut Vec<u8>,
+    values: impl Iterator<Item = K>,
+    put_value: impl Fn(&mut Vec<u8>, &K),
+) {
+    let mut numbers: HashMap<K, u64> = HashMap::new();
+    let mut order = Vec::new();
+    let mut picks = Vec::new();
+    let mut last: Option<(K, u64)> = None;
+    for value in values {
+        // Neighbours are often alike: comparing is cheaper than hashing.
+        let number = match last {
+            Some((same, number)) if same == value => number,
+            _ => *numbers.entry(value).or_insert_with(|| {
+                order.push(value);
+                order.len() as u64 - 1
+            }),
+        };
+        last = Some((value, number));
+        picks.push(number);
+    }
+    put_number(out, order.len() as u64);
+    order.iter().for_each(|value| put_value(out, value));
+    if order.len() > 1 {
+        picks.iter().for_each(|pick| put_number(out, *pick));
+    }
+}
+
+/// A column as read: the distinct values and which of them each click has.
+pub(super) struct Column<T> {
+    pub(super) values: Vec<T>,
+    picks: Vec<u32>,
+}
+
+impl<T> Column<T> {
+    /// Reads a column of `count` clicks.
+    pub(super) fn read<'a>(
+        source: &mut Source<'a>,
+        count: usize,
+        mut value: impl FnMut(&mut Source<'a>) -> Result<T, Damaged>,
+    ) -> Result<Self, Damaged> {
+        let distinct = source.count(count)?;
+        let values = (0..distinct).map(|_| value(source)).collect::<Result<Vec<_>, _>>()?;
+        let picks = match distinct {
+            0 => return Err(Damaged("a column has no value")),
+            1 => Vec::new(),
+            _ => (0..count).map(|_| pick(source, distinct)).collect::<Result<_, _>>()?,
+        };
+        Ok(Self { values, picks })
+    }
+
+    /// Index into [`Self::values`] of click number `row`.
+    pub(super) fn pick(&self, row: usize) -> usize {
+        self.picks.get(row).map_or(0, |pick| *pick as usize)
+    }
+
+    /// The value of click number `row`.
+    pub(super) fn get(&self, row: usize) -> &T {
+        &self.values[self.pick(row)]
+    }
+}
+
+fn pick(source: &mut Source<'_>, distinct: usize) -> Result<u32, Damaged> {
+    source
+        .small()
+        .ok()
+        .filter(|pick| (*pick as usize) < distinct)
+        .ok_or(Damaged("an index is outside its dictionary"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_takes_no_indexes() {
+        let mut out = Vec::new();
+        put_column(&mut out, [7u8; 100].into_iter(), |out, value| out.push(*value));
+        assert_eq!(out, [1, 7]);
+        let column = Column::read(&mut Source(&out), 100, |source| source.byte()).expect("own bytes");
+        assert_eq!(*column.get(99), 7);
+    }
+
+    #[test]
+    fn an_index_outside_is_refused() {
+        let out = [2, 5, 6, 0, 1, 2];
+        assert!(Column::read(&mut Source(&out), 3, |source| source.byte()).is_err());
+        assert!(Column::read(&mut Source(&[0]), 3, |source| source.byte()).is_err());
+    }
+}

@@ -1,0 +1,143 @@
+//! Keys of the one sled tree: a kind byte, then big-endian numbers, so that a range of time is a range of keys.
+//!
+//! | kind | key after it | value (see `value`, `block`, `sketch`) |
+//! |---|---|---|
+//! | 0 | - | meta |
+//! | 1 | bucket 4, ms within the bucket of the latest click 4, frame index 8, ordinal 4 | block of clicks |
+//! | 2 | workspace 4, link 4, bucket 4 | roll-up of the link |
+//! | 3 | workspace 4, bucket 4 | roll-up of the workspace |
+//! | 4 | link 4 | total of the link |
+//! | 5 | workspace 4, link 4, UTC day 4 | sketch of the visitors |
+//!
+//! A bucket is a quarter of an hour since 1970; instants before that are in bucket 0. The frame index of a block is
+//! that of the last journal frame in its checkpoint; the ordinal tells blocks of one checkpoint apart.
+
+use crate::domain::id::{LinkNo, WorkspaceNo};
+use crate::domain::time::Timestamp;
+
+use super::bytes::{Damaged, Source};
+
+pub(super) const META: [u8; 1] = [0];
+const BLOCK: u8 = 1;
+const LINK_ROLLUP: u8 = 2;
+const WORKSPACE_ROLLUP: u8 = 3;
+const TOTAL: u8 = 4;
+const SKETCH: u8 = 5;
+
+/// Where a block lies. Its latest click leads, so that reading newest first meets blocks in the order of their ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BlockKey {
+    pub(super) last_at: Timestamp,
+    pub(super) through: u64,
+    pub(super) ordinal: u32,
+}
+
+impl BlockKey {
+    pub(super) fn bytes(&self) -> [u8; 21] {
+        let bucket = self.last_at.bucket();
+        let within = self.last_at.since(Timestamp::of_bucket(bucket)).max(0);
+        let within = u32::try_from(within).unwrap_or(u32::MAX);
+        let mut key = [BLOCK; 21];
+        key[1..5].copy_from_slice(&bucket.to_be_bytes());
+        key[5..9].copy_from_slice(&within.to_be_bytes());
+        key[9..17].copy_from_slice(&self.through.to_be_bytes());
+        key[17..].copy_from_slice(&self.ordinal.to_be_bytes());
+        key
+    }
+
+    pub(super) fn read(key: &[u8]) -> Result<Self, Damaged> {
+        let mut source = Source(key);
+        if source.byte()? != BLOCK {
+            return Err(Damaged("a key is not a block's"));
+        }
+        let bucket = u32::from_be_bytes(source.array()?);
+        let within = u32::from_be_bytes(source.array()?);
+        Ok(Self {
+            last_at: Timestamp::of_bucket(bucket).plus_ms(i64::from(within)),
+            through: u64::from_be_bytes(source.array()?),
+            ordinal: u32::from_be_bytes(source.array()?),
+        })
+    }
+
+    /// Lowest key of blocks that end at `at` or later.
+    pub(super) fn lowest(at: Timestamp) -> [u8; 21] {
+        Self {
+            last_at: at,
+            through: 0,
+            ordinal: 0,
+        }
+        .bytes()
+    }
+
+    /// Highest key of blocks that end at `at` or earlier.
+    pub(super) fn highest(at: Timestamp) -> [u8; 21] {
+        Self {
+            last_at: at,
+            through: u64::MAX,
+            ordinal: u32::MAX,
+        }
+        .bytes()
+    }
+}
+
+fn key<const N: usize>(kind: u8, numbers: &[u32]) -> [u8; N] {
+    let mut key = [kind; N];
+    for (place, number) in key[1..].chunks_exact_mut(4).zip(numbers) {
+        place.copy_from_slice(&number.to_be_bytes());
+    }
+    key
+}
+
+pub(super) fn link_rollup(workspace: WorkspaceNo, link: LinkNo, bucket: u32) -> [u8; 13] {
+    key(LINK_ROLLUP, &[workspace.0, link.0, bucket])
+}
+
+pub(super) fn workspace_rollup(workspace: WorkspaceNo, bucket: u32) -> [u8; 9] {
+    key(WORKSPACE_ROLLUP, &[workspace.0, bucket])
+}
+
+pub(super) fn total(link: LinkNo) -> [u8; 5] {
+    key(TOTAL, &[link.0])
+}
+
+pub(super) fn sketch(workspace: WorkspaceNo, link: LinkNo, day: u32) -> [u8; 13] {
+    key(SKETCH, &[workspace.0, link.0, day])
+}
+
+/// Number `place` (from 0) of the 4-byte numbers after the kind byte of `key`; 0 when there is none.
+pub(super) fn number(key: &[u8], place: usize) -> u32 {
+    key.get(1 + 4 * place..5 + 4 * place)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, u32::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn block_keys_sort_by_time_and_round_trip() {
+        let at = |ms| BlockKey {
+            last_at: Timestamp(ms),
+            through: 5,
+            ordinal: 6,
+        };
+        let keys = [at(0), at(899_999), at(900_000), at(1_795_254_780_123)];
+        for pair in keys.windows(2) {
+            assert!(pair[0].bytes() < pair[1].bytes());
+        }
+        for key in keys {
+            assert_eq!(BlockKey::read(&key.bytes()), Ok(key));
+            assert!(BlockKey::lowest(key.last_at) < key.bytes() && key.bytes() < BlockKey::highest(key.last_at));
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_from_keys() {
+        let key = link_rollup(WorkspaceNo(1), LinkNo(2), 3);
+        assert_eq!(
+            [number(&key, 0), number(&key, 1), number(&key, 2), number(&key, 3)],
+            [1, 2, 3, 0]
+        );
+    }
+}

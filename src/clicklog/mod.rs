@@ -1,0 +1,70 @@
+//! The click log: every click durable once, countable for years. The only room that names sled.
+//!
+//! **Way of a click.** [`Writer::append`] encodes a batch into journal frames, writes and syncs them: that is the
+//! acknowledgement, and from then on every [`Reader`] counts it. Every few seconds a checkpoint thread brings the
+//! pending frames into sled, in one batch on one tree: blocks of clicks, roll-ups as absolute values, and the
+//! watermark, the index of the last frame included. Opening applies the frames after the watermark, so a crash
+//! anywhere counts each click exactly once.
+//!
+//! **On disk**, below [`Options::dir`]; the layouts stand, byte by byte, at the head of the file named:
+//!
+//! | what | where | laid out in |
+//! |---|---|---|
+//! | `lock` | held while open | |
+//! | `journal/<number>.log` | segments: header, frames | `segment`, `frame`, `columns` |
+//! | `db/` | sled; one tree | `key`, `value`, `block`, `sketch` |
+//! | `db.quarantine-<ms>/` | a sled that did not open, for people to look at | |
+//!
+//! Each segment, frame, block of columns and value starts with a version. A newer one is refused, damage is told from
+//! it by checksums. Format 1 is the first; a change of any layout raises the version that the table there names.
+//!
+//! **What is counted where.** A click is in one class. Counts by quarter hour come from roll-ups; parts of a quarter
+//! hour, breakdowns and events from blocks. Clicks whose details were lost are in roll-ups and totals only: a question
+//! about part of a quarter hour leaves them out. Instants before 1970 count as the first quarter hour of it.
+//!
+//! **What this room never does**: hold up the redirect path, store an address, serve a number from damaged bytes, or
+//! panic because a disk fails.
+
+mod apply;
+mod block;
+mod breakdown;
+mod bytes;
+mod checkpoint;
+mod columns;
+mod count;
+mod dictionary;
+mod encoder;
+mod error;
+mod events;
+mod frame;
+mod journal;
+mod key;
+#[cfg(test)]
+mod model_tests;
+mod open;
+mod options;
+mod pending;
+mod query;
+mod reader;
+mod replay;
+#[cfg(test)]
+mod samples;
+mod scan;
+mod segment;
+mod shared;
+mod sketch;
+mod stats;
+mod store;
+mod uniques;
+mod value;
+mod writer;
+
+pub use breakdown::Dimension;
+pub use error::{OpenError, QueryError, WriteError};
+pub use open::{Recovery, open};
+pub use options::Options;
+pub use query::Query;
+pub use reader::Reader;
+pub use stats::{FSYNC_BOUNDS_US, Stats};
+pub use value::Totals;
+pub use writer::{Appended, Batch, Writer};

@@ -1,0 +1,61 @@
+//! What the click log can be told: where it lies, how much it holds and for how long.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Settings of the click log.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Its directory; created when missing. Holds `lock`, `journal/` and `db/` (sled).
+    pub dir: PathBuf,
+    /// Number of this server, below 1024; written into each journal segment.
+    pub node: u16,
+    /// Size at which a journal segment is followed by the next, in bytes.
+    pub segment_bytes: u64,
+    /// Longest time between two checkpoints while clicks come in.
+    pub checkpoint_every: Duration,
+    /// Clicks in memory that bring a checkpoint forward. Four times as many are the most that memory ever holds:
+    /// beyond that they wait in the journal alone until sled works again, and questions are refused.
+    pub pending_clicks_max: usize,
+    /// How long journal segments are kept after their clicks are in sled, so that sled can be rebuilt.
+    pub keep_segments: Duration,
+    /// Bound of sled's page cache, in bytes.
+    pub sled_cache_bytes: u64,
+}
+
+impl Options {
+    /// The defaults for a click log in `dir`.
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            node: 0,
+            segment_bytes: 64 << 20,
+            checkpoint_every: Duration::from_secs(5),
+            pending_clicks_max: 65_536,
+            keep_segments: Duration::from_secs(7 * 24 * 60 * 60),
+            sled_cache_bytes: 64 << 20,
+        }
+    }
+
+    pub(super) fn journal_dir(&self) -> PathBuf {
+        self.dir.join("journal")
+    }
+
+    pub(super) fn store_dir(&self) -> PathBuf {
+        self.dir.join("db")
+    }
+
+    pub(super) fn lock_path(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    /// Most clicks held in memory while sled does not take them.
+    pub(super) fn pending_bound(&self) -> usize {
+        self.pending_clicks_max.saturating_mul(4)
+    }
+}
+
+/// Makes the names in `dir` durable: a synced file without its name is lost.
+pub(super) fn sync_dir(dir: &Path) -> std::io::Result<()> {
+    std::fs::File::open(dir)?.sync_all()
+}

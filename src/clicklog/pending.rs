@@ -1,0 +1,238 @@
+//! Clicks that are in the journal but not in sled yet: what readers add to what sled says.
+//!
+//! One short lock, held for a push or for copying a pointer; a reader's snapshot never holds the writer up.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
+
+use crate::domain::click::{Click, ClickClass, ClickFlags};
+use crate::domain::id::{LinkNo, WorkspaceNo};
+use crate::domain::time::Timestamp;
+
+use super::frame::Content;
+use super::value::{Counts, Totals, add};
+
+/// What a frame adds to one link in one bucket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Delta {
+    pub(super) workspace: WorkspaceNo,
+    pub(super) link: LinkNo,
+    pub(super) bucket: u32,
+    pub(super) counts: Counts,
+    pub(super) uses: u64,
+    pub(super) last_human_at: Option<Timestamp>,
+}
+
+impl Delta {
+    fn add(&mut self, at: Timestamp, class: ClickClass, is_use: bool, count: u64) {
+        self.counts[class as usize] += count;
+        if is_use {
+            self.uses += count;
+        }
+        if class == ClickClass::Human {
+            self.last_human_at = self.last_human_at.max(Some(at));
+        }
+    }
+
+    /// Adds this to the totals of its link.
+    pub(super) fn add_to(&self, totals: &mut Totals) {
+        add(&mut totals.counts, &self.counts);
+        totals.uses = totals.uses.saturating_add(self.uses);
+        totals.last_human_at = totals.last_human_at.max(self.last_human_at);
+    }
+}
+
+/// A journal frame in memory.
+pub(super) struct Frame {
+    pub(super) index: u64,
+    pub(super) clicks: Vec<Click>,
+    pub(super) deltas: Vec<Delta>,
+    /// The newest instant in it.
+    pub(super) newest_at: Option<Timestamp>,
+}
+
+impl Frame {
+    /// The frame that says `content`.
+    pub(super) fn of(index: u64, content: Content) -> Self {
+        let mut deltas: HashMap<(WorkspaceNo, LinkNo, u32), Delta> = HashMap::new();
+        let mut newest_at = None;
+        let mut count = |workspace, link, at: Timestamp, class, is_use, count| {
+            newest_at = newest_at.max(Some(at));
+            let bucket = at.bucket();
+            let delta = deltas.entry((workspace, link, bucket)).or_insert(Delta {
+                workspace,
+                link,
+                bucket,
+                counts: Counts::default(),
+                uses: 0,
+                last_human_at: None,
+            });
+            delta.add(at, class, is_use, count);
+        };
+        let clicks = match content {
+            Content::Clicks(clicks) => {
+                for c in &clicks {
+                    count(
+                        c.workspace,
+                        c.link,
+                        c.at,
+                        c.flags.class(),
+                        c.flags.has(ClickFlags::USE),
+                        1,
+                    );
+                }
+                clicks
+            }
+            Content::Lost(lost) => {
+                for l in lost {
+                    count(l.workspace, l.link, l.at, l.class, l.is_use, u64::from(l.count));
+                }
+                Vec::new()
+            }
+            Content::Reserved(_) => Vec::new(),
+        };
+        Self {
+            index,
+            clicks,
+            deltas: deltas.into_values().collect(),
+            newest_at,
+        }
+    }
+}
+
+/// Frames in order of their index, without gaps.
+pub(super) type Frames = VecDeque<Arc<Frame>>;
+
+/// The frames after the watermark, and what is known of the whole log.
+#[derive(Default)]
+pub(super) struct Pending {
+    frames: Arc<Frames>,
+    clicks: usize,
+    /// Index of the last frame of which everything is in sled.
+    pub(super) watermark: u64,
+    /// Index of the last frame in the journal.
+    pub(super) last_index: u64,
+    pub(super) newest_at: Option<Timestamp>,
+}
+
+/// What a reader works with: sled's values up to at least the watermark, plus these frames.
+pub(super) struct Snapshot {
+    pub(super) frames: Arc<Frames>,
+    pub(super) watermark: u64,
+    pub(super) newest_at: Option<Timestamp>,
+}
+
+impl Pending {
+    /// The log as opened: everything up to `last_index` is in sled.
+    pub(super) fn opened(last_index: u64, newest_at: Option<Timestamp>) -> Self {
+        Self {
+            watermark: last_index,
+            last_index,
+            newest_at,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            frames: Arc::clone(&self.frames),
+            watermark: self.watermark,
+            newest_at: self.newest_at,
+        }
+    }
+
+    /// Clicks in memory.
+    pub(super) fn clicks(&self) -> usize {
+        self.clicks
+    }
+
+    /// Adds a synced frame. When more than `bound` clicks would be held, all go: they are in the journal.
+    pub(super) fn push(&mut self, frame: Frame, bound: usize) {
+        self.last_index = frame.index;
+        self.newest_at = self.newest_at.max(frame.newest_at);
+        let frames = Arc::make_mut(&mut self.frames);
+        if self.clicks + frame.clicks.len() > bound {
+            frames.clear();
+            self.clicks = 0;
+        }
+        self.clicks += frame.clicks.len();
+        frames.push_back(Arc::new(frame));
+    }
+
+    /// Indexes of the frames that are neither in sled nor in memory; empty unless sled was failing.
+    pub(super) fn gap(&self) -> Range<u64> {
+        let first = self.frames.front().map_or(self.last_index + 1, |frame| frame.index);
+        self.watermark + 1..first.max(self.watermark + 1)
+    }
+
+    /// The oldest frames after the watermark with at most `clicks_max` clicks, at least one frame if there is any.
+    pub(super) fn oldest(&self, clicks_max: usize) -> Vec<Arc<Frame>> {
+        let mut clicks = 0;
+        let after = self.frames.iter().skip_while(|frame| frame.index <= self.watermark);
+        let chosen = after.take_while(|frame| {
+            let is_first = clicks == 0;
+            clicks += frame.clicks.len().max(1);
+            is_first || clicks <= clicks_max
+        });
+        chosen.cloned().collect()
+    }
+
+    /// Everything up to `watermark` is in sled now.
+    pub(super) fn applied(&mut self, watermark: u64) {
+        self.watermark = watermark;
+        let frames = Arc::make_mut(&mut self.frames);
+        while let Some(frame) = frames.pop_front() {
+            if frame.index > watermark {
+                frames.push_front(frame);
+                break;
+            }
+            self.clicks -= frame.clicks.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clicklog::samples::{NOON, click};
+
+    fn frame(index: u64, clicks: u64) -> Frame {
+        Frame::of(
+            index,
+            Content::Clicks((0..clicks).map(|n| click(n, NOON, n as u32 % 2, 1)).collect()),
+        )
+    }
+
+    #[test]
+    fn frames_leave_when_they_are_applied() {
+        let mut pending = Pending::opened(4, None);
+        (5..=8).for_each(|index| pending.push(frame(index, 10), 1000));
+        let before = pending.snapshot();
+        let oldest: Vec<u64> = pending.oldest(25).iter().map(|frame| frame.index).collect();
+        assert_eq!((oldest, pending.gap().is_empty()), (vec![5, 6], true));
+        pending.applied(6);
+        assert_eq!((pending.clicks(), before.frames.len()), (20, 4));
+        assert_eq!(pending.oldest(1)[0].index, 7);
+    }
+
+    #[test]
+    fn beyond_the_bound_frames_wait_in_the_journal() {
+        let mut pending = Pending::opened(4, None);
+        (5..=8).for_each(|index| pending.push(frame(index, 10), 30));
+        assert_eq!((pending.gap(), pending.clicks()), (5..8, 10));
+    }
+
+    #[test]
+    fn deltas_add_up_by_link() {
+        let frame = frame(1, 5);
+        let mut totals = Totals::default();
+        frame.deltas.iter().for_each(|delta| delta.add_to(&mut totals));
+        assert_eq!(
+            (frame.deltas.len(), totals.counts[0], totals.last_human_at),
+            (2, 5, Some(NOON))
+        );
+    }
+}

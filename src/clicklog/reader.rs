@@ -1,0 +1,207 @@
+//! The reading end: answers from sled as of the watermark and from the pending frames after it.
+//!
+//! Cheap to clone, usable from any thread; never holds the writer up. An answer counts each click that was appended
+//! before the question exactly once; clicks appended meanwhile may be in it or not.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::domain::click::Click;
+use crate::domain::id::{LinkNo, WorkspaceNo};
+use crate::domain::time::Timestamp;
+
+use super::breakdown::{Breakdown, Dimension};
+use super::count;
+use super::error::QueryError;
+use super::events;
+use super::pending::Snapshot;
+use super::query::{Budget, Query};
+use super::scan;
+use super::shared::Shared;
+use super::stats::Stats;
+use super::store::{Store, guarded};
+use super::uniques;
+use super::value::Totals;
+
+/// Reads the click log.
+#[derive(Clone)]
+pub struct Reader {
+    shared: Arc<Shared>,
+}
+
+/// All questions fail with [`QueryError::Unavailable`] while the store is reopened or catches up and after the log was closed, with
+/// [`QueryError::Damaged`] when stored bytes are, and those that read clicks with [`QueryError::TooLarge`].
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// All that `link` was ever followed.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn totals(&self, link: LinkNo) -> Result<Totals, QueryError> {
+        self.ask(|store, snapshot| count::totals(store, snapshot, link))
+    }
+
+    /// Hands the totals of every link that was ever followed to `each`.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn each_total(&self, mut each: impl FnMut(LinkNo, Totals)) -> Result<(), QueryError> {
+        self.ask(|store, snapshot| count::each_total(store, snapshot, &mut each))
+    }
+
+    /// Number of clicks.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn count(&self, query: &Query) -> Result<u64, QueryError> {
+        self.visit(query, false, |sum: &mut u64, _, _, count| *sum += count)
+    }
+
+    /// Number of clicks by link; links without clicks are left out.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn count_by_link(&self, query: &Query) -> Result<HashMap<LinkNo, u64>, QueryError> {
+        self.visit(query, true, |counts: &mut HashMap<_, _>, _, link, count| {
+            if count > 0 {
+                *counts.entry(link).or_default() += count;
+            }
+        })
+    }
+
+    /// Number of clicks in each span between two of `edges`, which ascend; inner ones lie on quarter hours, for what
+    /// a quarter hour holds counts where it begins.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn timeseries(&self, query: &Query, edges: &[Timestamp]) -> Result<Vec<u64>, QueryError> {
+        let (Some(first), Some(last)) = (edges.first(), edges.last()) else {
+            return Ok(Vec::new());
+        };
+        let query = query.between(query.start.max(*first), query.end.min(*last));
+        let spans = edges.len() - 1;
+        let counts = self.visit(&query, false, |counts: &mut Vec<u64>, at, _, count| {
+            counts.resize(spans, 0);
+            // The first quarter hour may begin before the first edge, when nothing in it does.
+            let span = edges.partition_point(|edge| *edge <= at).saturating_sub(1);
+            if let Some(sum) = counts.get_mut(span) {
+                *sum += count;
+            }
+        })?;
+        Ok(if counts.is_empty() { vec![0; spans] } else { counts })
+    }
+
+    /// The `limit` values of `by` with the most clicks, most first, then by name. A value that is not known counts as
+    /// `Unknown`, no referrer as `(direct)`.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn top(&self, query: &Query, by: Dimension, limit: usize) -> Result<Vec<(String, u64)>, QueryError> {
+        self.ask(|store, snapshot| {
+            let mut breakdown = Breakdown::new(by);
+            scan::rows(store, snapshot, query, &mut Budget::new(), |row| breakdown.add(&row))?;
+            Ok(breakdown.top(limit))
+        })
+    }
+
+    /// Single clicks in order of time, without the first `skip`, at most `take`.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn events(
+        &self,
+        query: &Query,
+        is_newest_first: bool,
+        skip: usize,
+        take: usize,
+    ) -> Result<Vec<Click>, QueryError> {
+        self.ask(|store, snapshot| events::page(store, snapshot, query, is_newest_first, (skip, take)))
+    }
+
+    /// Number of unique visitors, to about 2 %. People only, unless the classes include prefetches or test traffic.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn unique_visitors(&self, query: &Query) -> Result<u64, QueryError> {
+        self.ask_until(query.end, |store, snapshot| uniques::of_query(store, snapshot, query))
+    }
+
+    /// Number of unique visitors (people) by group of links, in one pass.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn unique_visitors_by(
+        &self,
+        workspace: WorkspaceNo,
+        groups: &[Arc<HashSet<LinkNo>>],
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<u64>, QueryError> {
+        self.ask_until(end, |store, snapshot| {
+            uniques::by_group(store, snapshot, workspace, groups, (start, end))
+        })
+    }
+
+    /// The click that a click id of this node names; `None` when it is not in the log.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn find(&self, at: Timestamp, sequence: u64, link: LinkNo) -> Result<Option<Click>, QueryError> {
+        self.ask(|store, snapshot| events::find(store, snapshot, (at, sequence, link)))
+    }
+
+    /// The log's figures.
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+
+    /// Folds the counts of `query`.
+    fn visit<T: Default>(
+        &self,
+        query: &Query,
+        is_by_link: bool,
+        mut fold: impl FnMut(&mut T, Timestamp, LinkNo, u64),
+    ) -> Result<T, QueryError> {
+        self.ask_until(query.end, |store, snapshot| {
+            let mut sum = T::default();
+            count::visit(store, snapshot, query, is_by_link, &mut |at, link, count| {
+                fold(&mut sum, at, link, count);
+            })?;
+            Ok(sum)
+        })
+    }
+
+    /// Answers a question whose last unit counts whole when nothing is as new as `end`. If a click that new came in
+    /// meanwhile, it may have been counted with that unit: the question is answered again, this time knowing of it.
+    fn ask_until<T>(
+        &self,
+        end: Timestamp,
+        mut answer: impl FnMut(&Store, &Snapshot) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        let is_open = |newest_at: Option<Timestamp>| newest_at.is_none_or(|newest| newest < end);
+        let was_open = is_open(self.shared.pending().newest_at);
+        let result = self.ask(&mut answer)?;
+        if was_open && !is_open(self.shared.pending().newest_at) {
+            return self.ask(answer);
+        }
+        Ok(result)
+    }
+
+    /// Answers from one snapshot.
+    fn ask<T>(&self, answer: impl FnOnce(&Store, &Snapshot) -> Result<T, QueryError>) -> Result<T, QueryError> {
+        let store = self.shared.store().ok_or(QueryError::Unavailable)?;
+        let snapshot = {
+            let pending = self.shared.pending();
+            // What waits in the journal alone would be missing: no number is better than a wrong one.
+            if !pending.gap().is_empty() {
+                return Err(QueryError::Unavailable);
+            }
+            pending.snapshot()
+        };
+        let result = guarded(|| Ok(answer(&store, &snapshot)));
+        result.unwrap_or_else(|error| Err(error.into()))
+    }
+}

@@ -1,0 +1,66 @@
+//! Clicks for tests: any that the domain allows, and a realistic stream.
+
+use proptest::prelude::*;
+
+use crate::domain::click::{Click, ClickFlags, Outcome};
+use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
+use crate::domain::time::Timestamp;
+use crate::domain::user_agent::{App, Browser, Device, Os, UserAgent};
+use crate::domain::visitor::Touch;
+
+/// A moment of the day on which most tests play: 2026-11-21T09:53:00Z.
+pub(super) const NOON: Timestamp = Timestamp(1_795_254_780_000);
+
+/// Any click, also from before 1970 and with every field at its ends.
+pub(super) fn any_click() -> impl Strategy<Value = Click> {
+    let numbers = (any::<u64>(), any::<i64>(), any::<(u32, u32, u32)>(), 0u16..1024, 0u8..5);
+    let who = (
+        any::<u64>(),
+        any::<u8>(),
+        any::<[u8; 2]>(),
+        (0u8..7, 0u8..10, 0u8..16, 0u8..17),
+    );
+    let texts = ("[a-z]{0,3}", "\\PC{0,30}", "\\PC{0,9}");
+    let journey = proptest::collection::vec((any::<u32>(), any::<u32>()), 0..=8);
+    (numbers, who, texts, journey).prop_map(|(numbers, who, texts, journey)| Click {
+        sequence: numbers.0,
+        at: Timestamp(numbers.1),
+        workspace: WorkspaceNo(numbers.2.0),
+        domain: DomainNo(numbers.2.1),
+        link: LinkNo(numbers.2.2),
+        flags: ClickFlags(numbers.3),
+        outcome: Outcome::of_code(numbers.4),
+        visitor: who.0,
+        variant: who.1,
+        country: who.2,
+        user_agent: UserAgent {
+            device: Device::of_code(who.3.0),
+            os: Os::of_code(who.3.1),
+            browser: Browser::of_code(who.3.2),
+            app: App::of_code(who.3.3),
+        },
+        language: texts.0.into(),
+        referrer: texts.1.into(),
+        utm: [texts.2.into(), "".into(), "".into(), "".into(), "x".into()],
+        journey: journey
+            .into_iter()
+            .map(|(link, seconds)| Touch {
+                link: LinkNo(link),
+                seconds,
+            })
+            .collect(),
+    })
+}
+
+/// A person's click of `link` in workspace 1 by `visitor`.
+pub(super) fn click(sequence: u64, at: Timestamp, link: u32, visitor: u64) -> Click {
+    Click {
+        sequence,
+        at,
+        workspace: WorkspaceNo(1),
+        domain: DomainNo(1),
+        link: LinkNo(link),
+        visitor,
+        ..Click::default()
+    }
+}

@@ -1,0 +1,74 @@
+//! What writer, readers and the checkpoint thread share.
+
+use std::fs::File;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use crate::domain::outside::Clock;
+
+use super::options::Options;
+use super::pending::Pending;
+use super::stats::{Counters, Stats};
+use super::store::Store;
+
+pub(super) struct Shared {
+    pub(super) options: Options,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) counters: Counters,
+    /// First sequence number that was not handed out.
+    pub(super) reserved: AtomicU64,
+    pending: Mutex<Pending>,
+    /// `None` while it is reopened and after the log was closed.
+    store: RwLock<Option<Arc<Store>>>,
+    /// Locked as long as the log is open.
+    _lock: File,
+}
+
+impl Shared {
+    pub(super) fn new(
+        options: Options,
+        clock: Arc<dyn Clock>,
+        pending: Pending,
+        reserved: u64,
+        store: Arc<Store>,
+        lock: File,
+    ) -> Self {
+        let counters = Counters::default();
+        counters.opened(clock.now());
+        Self {
+            options,
+            clock,
+            counters,
+            reserved: AtomicU64::new(reserved),
+            pending: Mutex::new(pending),
+            store: RwLock::new(Some(store)),
+            _lock: lock,
+        }
+    }
+
+    /// The pending clicks, locked: only for what takes microseconds.
+    pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
+        // Nothing that holds this lock leaves it half done when it panics.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn store(&self) -> Option<Arc<Store>> {
+        self.store.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_store(&self, store: Option<Arc<Store>>) {
+        *self.store.write().unwrap_or_else(PoisonError::into_inner) = store;
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        let (clicks, gap) = {
+            let pending = self.pending();
+            (pending.clicks(), pending.gap())
+        };
+        Stats {
+            clicks_pending: clicks as u64,
+            frames_waiting: gap.end - gap.start,
+            ..self.counters.read(self.clock.now())
+        }
+    }
+}

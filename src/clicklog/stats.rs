@@ -1,0 +1,156 @@
+//! Figures of the click log for `/metrics`: plain counters that never wait.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::domain::time::Timestamp;
+
+/// Upper bounds of the buckets of [`Stats::fsync_buckets`] in microseconds; a last bucket holds what is longer.
+pub const FSYNC_BOUNDS_US: [u64; 10] = [
+    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 250_000, 1_000_000,
+];
+const FSYNC_BUCKETS: usize = FSYNC_BOUNDS_US.len() + 1;
+
+/// The click log's figures at one moment. Counters count from the opening.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Clicks made durable with their details.
+    pub clicks_written: u64,
+    /// Clicks made durable of which only the count is known.
+    pub lost_details: u64,
+    /// Journal frames written.
+    pub frames: u64,
+    /// Bytes written to the journal.
+    pub journal_bytes: u64,
+    /// Size of sled's file at the last checkpoint.
+    pub store_bytes: u64,
+    /// How long the last sync of the journal took.
+    pub last_fsync: Duration,
+    /// Sum of the durations of all syncs of the journal.
+    pub fsync_total: Duration,
+    /// Syncs by duration, see [`FSYNC_BOUNDS_US`]; not cumulative.
+    pub fsync_buckets: [u64; FSYNC_BUCKETS],
+    /// Clicks in memory that are not in sled yet.
+    pub clicks_pending: u64,
+    /// Journal frames that are neither in memory nor in sled; questions are refused until sled has them.
+    pub frames_waiting: u64,
+    /// Checkpoints done.
+    pub checkpoints: u64,
+    /// Time since the last checkpoint, or since the opening.
+    pub checkpoint_age: Duration,
+    /// Failed appends to the journal.
+    pub journal_failures: u64,
+    /// Failed checkpoints.
+    pub checkpoint_failures: u64,
+    /// Failures to open the store again.
+    pub reopen_failures: u64,
+    /// Corrupt stores set aside while running.
+    pub quarantines: u64,
+    /// Journal frames found damaged while running.
+    pub bad_frames: u64,
+    /// Whether the last append or the last checkpoint failed.
+    pub is_failed: bool,
+}
+
+/// The counters behind [`Stats`].
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) clicks_written: AtomicU64,
+    pub(super) lost_details: AtomicU64,
+    pub(super) frames: AtomicU64,
+    pub(super) journal_bytes: AtomicU64,
+    pub(super) store_bytes: AtomicU64,
+    last_fsync_us: AtomicU64,
+    fsync_total_us: AtomicU64,
+    fsync_buckets: [AtomicU64; FSYNC_BUCKETS],
+    checkpoints: AtomicU64,
+    last_checkpoint_ms: AtomicI64,
+    journal_failures: AtomicU64,
+    checkpoint_failures: AtomicU64,
+    pub(super) reopen_failures: AtomicU64,
+    pub(super) quarantines: AtomicU64,
+    pub(super) bad_frames: AtomicU64,
+    is_journal_failed: AtomicBool,
+    is_checkpoint_failed: AtomicBool,
+}
+
+impl Counters {
+    pub(super) fn synced(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.last_fsync_us.store(us, Relaxed);
+        self.fsync_total_us.fetch_add(us, Relaxed);
+        let bucket = FSYNC_BOUNDS_US.partition_point(|bound| *bound < us);
+        self.fsync_buckets[bucket].fetch_add(1, Relaxed);
+        self.is_journal_failed.store(false, Relaxed);
+    }
+
+    pub(super) fn append_failed(&self) {
+        self.journal_failures.fetch_add(1, Relaxed);
+        self.is_journal_failed.store(true, Relaxed);
+    }
+
+    /// The store is up to date as of `now`.
+    pub(super) fn checkpointed(&self, now: Timestamp) {
+        self.checkpoints.fetch_add(1, Relaxed);
+        self.opened(now);
+    }
+
+    pub(super) fn opened(&self, now: Timestamp) {
+        self.last_checkpoint_ms.store(now.0, Relaxed);
+        self.is_checkpoint_failed.store(false, Relaxed);
+    }
+
+    pub(super) fn checkpoint_failed(&self) {
+        self.checkpoint_failures.fetch_add(1, Relaxed);
+        self.is_checkpoint_failed.store(true, Relaxed);
+    }
+
+    /// The figures; those of pending clicks are left for the caller.
+    pub(super) fn read(&self, now: Timestamp) -> Stats {
+        let age = now.since(Timestamp(self.last_checkpoint_ms.load(Relaxed)));
+        Stats {
+            clicks_written: self.clicks_written.load(Relaxed),
+            lost_details: self.lost_details.load(Relaxed),
+            frames: self.frames.load(Relaxed),
+            journal_bytes: self.journal_bytes.load(Relaxed),
+            store_bytes: self.store_bytes.load(Relaxed),
+            last_fsync: Duration::from_micros(self.last_fsync_us.load(Relaxed)),
+            fsync_total: Duration::from_micros(self.fsync_total_us.load(Relaxed)),
+            fsync_buckets: self.fsync_buckets.each_ref().map(|bucket| bucket.load(Relaxed)),
+            checkpoints: self.checkpoints.load(Relaxed),
+            checkpoint_age: Duration::from_millis(u64::try_from(age).unwrap_or(0)),
+            journal_failures: self.journal_failures.load(Relaxed),
+            checkpoint_failures: self.checkpoint_failures.load(Relaxed),
+            reopen_failures: self.reopen_failures.load(Relaxed),
+            quarantines: self.quarantines.load(Relaxed),
+            bad_frames: self.bad_frames.load(Relaxed),
+            is_failed: self.is_journal_failed.load(Relaxed) || self.is_checkpoint_failed.load(Relaxed),
+            ..Stats::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn syncs_are_counted_by_duration() {
+        let counters = Counters::default();
+        for us in [1, 250, 251, 2_000_000] {
+            counters.synced(Duration::from_micros(us));
+        }
+        let stats = counters.read(Timestamp(0));
+        assert_eq!(stats.fsync_buckets, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(stats.last_fsync, Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_failure_shows_until_the_next_success() {
+        let counters = Counters::default();
+        counters.append_failed();
+        assert!(counters.read(Timestamp(0)).is_failed);
+        counters.synced(Duration::ZERO);
+        assert!(!counters.read(Timestamp(0)).is_failed);
+    }
+}

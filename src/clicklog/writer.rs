@@ -1,0 +1,268 @@
+//! The one writer: journal first, then memory for readers, then, when due, an order to the checkpoint thread.
+//!
+//! Dropping it without [`Writer::close`] is as if the process had been killed: no checkpoint, nothing acknowledged lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::domain::click::{Click, LANGUAGE_MAX, LostDetail, REFERRER_MAX, UTM_MAX, cut};
+use crate::domain::time::Timestamp;
+use crate::domain::visitor::TOUCHES_MAX;
+
+use super::checkpoint::{self, Order};
+use super::columns::CLICKS_MAX;
+use super::encoder::Encoder;
+use super::error::WriteError;
+use super::frame::{Content, LOST_MAX, put_clicks, put_lost, put_reserved};
+use super::journal::Journal;
+use super::pending::Frame;
+use super::segment::Header;
+use super::shared::Shared;
+
+/// What is written together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// Clicks with their details.
+    pub clicks: Vec<Click>,
+    /// Clicks of which only the count is known.
+    pub lost: Vec<LostDetail>,
+}
+
+/// What an append made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Index of the last journal frame.
+    pub last_index: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// How long the sync took.
+    pub fsync: Duration,
+}
+
+/// Writes the click log. There is one; it may move between threads.
+pub struct Writer {
+    shared: Arc<Shared>,
+    pub(super) journal: Journal,
+    encoder: Encoder,
+    last_index: u64,
+    last_order: Timestamp,
+    is_busy: Arc<AtomicBool>,
+    orders: Option<SyncSender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the checkpoint thread. `last_index` is the index of the last frame in the journal.
+    pub(super) fn start(shared: Arc<Shared>, journal: Journal, last_index: u64) -> std::io::Result<Self> {
+        // One order waits at most: `is_busy` sees to it.
+        let (orders, receiver) = sync_channel(1);
+        let thread = std::thread::Builder::new().name("click-checkpoint".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            move || checkpoint::run(&shared, &receiver)
+        })?;
+        Ok(Self {
+            last_order: shared.clock.now(),
+            shared,
+            journal,
+            encoder: Encoder::new(),
+            last_index,
+            is_busy: Arc::new(AtomicBool::new(false)),
+            orders: Some(orders),
+            thread: Some(thread),
+        })
+    }
+
+    /// The first sequence number that was never handed out.
+    pub fn next_sequence(&self) -> u64 {
+        self.shared.reserved.load(Ordering::Acquire)
+    }
+
+    /// Makes it durable that sequence numbers below `up_to` are handed out, so that none is used twice.
+    ///
+    /// # Errors
+    /// The journal failed; nothing is reserved.
+    pub fn reserve_sequences(&mut self, up_to: u64) -> Result<(), WriteError> {
+        if up_to <= self.next_sequence() {
+            return Ok(());
+        }
+        let mut frames = Vec::new();
+        put_reserved(&mut frames, self.last_index + 1, up_to);
+        self.write(&frames)?;
+        self.show(vec![Content::Reserved(up_to)], frames.len());
+        self.shared.reserved.fetch_max(up_to, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Writes and syncs `batch`; when this returns, it is durable and readers see it.
+    ///
+    /// Texts longer than the domain allows are cut.
+    ///
+    /// # Errors
+    /// The journal failed: the batch comes back and nothing of it counts. The next try goes to a new segment.
+    pub fn append(&mut self, mut batch: Batch) -> Result<Appended, (Batch, WriteError)> {
+        batch.clicks.iter_mut().for_each(keep_within_bounds);
+        let mut frames = Vec::new();
+        let mut index = self.last_index;
+        for clicks in batch.clicks.chunks(CLICKS_MAX) {
+            index += 1;
+            put_clicks(&mut frames, index, clicks, &mut self.encoder);
+        }
+        for lost in batch.lost.chunks(LOST_MAX) {
+            index += 1;
+            put_lost(&mut frames, index, lost);
+        }
+        let fsync = match frames.is_empty() {
+            true => Duration::ZERO,
+            false => match self.write(&frames) {
+                Ok(fsync) => fsync,
+                Err(error) => return Err((batch, error)),
+            },
+        };
+        let used = batch.clicks.iter().map(|click| click.sequence.saturating_add(1)).max();
+        self.shared.reserved.fetch_max(used.unwrap_or(0), Ordering::AcqRel);
+        self.count(&batch);
+        self.show(contents(batch), frames.len());
+        Ok(Appended {
+            last_index: self.last_index,
+            bytes: frames.len() as u64,
+            fsync,
+        })
+    }
+
+    fn write(&mut self, frames: &[u8]) -> Result<Duration, WriteError> {
+        let header = Header {
+            node: self.shared.options.node,
+            first_index: self.last_index + 1,
+            reserved: self.next_sequence(),
+            made_at: self.shared.clock.now(),
+        };
+        let result = self.journal.append(frames, header);
+        match &result {
+            Ok(took) => self.shared.counters.synced(*took),
+            Err(_) => self.shared.counters.append_failed(),
+        }
+        result
+    }
+
+    /// Lets readers see what was synced.
+    fn show(&mut self, contents: Vec<Content>, bytes: usize) {
+        let bound = self.shared.options.pending_bound();
+        let counters = &self.shared.counters;
+        counters.frames.fetch_add(contents.len() as u64, Ordering::Relaxed);
+        counters.journal_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        for content in contents {
+            self.last_index += 1;
+            let frame = Frame::of(self.last_index, content);
+            self.shared.pending().push(frame, bound);
+        }
+    }
+
+    fn count(&self, batch: &Batch) {
+        let lost = batch.lost.iter().map(|lost| u64::from(lost.count)).sum();
+        let counters = &self.shared.counters;
+        counters
+            .clicks_written
+            .fetch_add(batch.clicks.len() as u64, Ordering::Relaxed);
+        counters.lost_details.fetch_add(lost, Ordering::Relaxed);
+    }
+
+    /// Orders a checkpoint when one is due and none is under way. Never waits.
+    pub fn tick(&mut self) {
+        let now = self.shared.clock.now();
+        let (clicks, is_behind) = {
+            let pending = self.shared.pending();
+            (pending.clicks(), pending.watermark < pending.last_index)
+        };
+        let needs_one = is_behind || self.shared.store().is_none();
+        // A clock that was set back must not put checkpoints off.
+        let since = u128::from(now.since(self.last_order).unsigned_abs());
+        let is_due = since >= self.shared.options.checkpoint_every.as_millis();
+        let is_full = clicks >= self.shared.options.pending_clicks_max && self.shared.store().is_some();
+        if needs_one && (is_due || is_full) && !self.is_busy.load(Ordering::Acquire) {
+            self.order(now);
+        }
+    }
+
+    fn order(&mut self, now: Timestamp) {
+        self.is_busy.store(true, Ordering::Release);
+        self.last_order = now;
+        let order = Order::Checkpoint(Arc::clone(&self.is_busy));
+        let sent = self.orders.as_ref().map(|orders| orders.try_send(order).is_ok());
+        if sent != Some(true) {
+            self.is_busy.store(false, Ordering::Release);
+        }
+    }
+
+    /// Brings sled up to date, stops the checkpoint thread and closes the store; readers answer
+    /// [`super::QueryError::Unavailable`] afterwards.
+    ///
+    /// # Errors
+    /// The last checkpoint failed; the journal is whole and the next opening applies it.
+    pub fn close(mut self) -> Result<(), WriteError> {
+        let (done, wait) = sync_channel(1);
+        let sent = self.orders.take().map(|orders| orders.send(Order::Last(done)).is_ok());
+        let result = match sent {
+            Some(true) => wait.recv().map_err(|_| "its thread ended".to_owned()),
+            _ => Err("its thread ended".to_owned()),
+        };
+        result
+            .and_then(|checkpoint| checkpoint.map_err(|error| error.to_string()))
+            .map_err(WriteError::Checkpoint)
+    }
+
+    /// Waits until the checkpoint under way, if any, is done.
+    #[cfg(test)]
+    pub(super) fn settle(&self) {
+        while self.is_busy.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        if let Some(thread) = self.thread.take() {
+            // A checkpoint that panicked has said so in the counters.
+            thread.join().ok();
+        }
+        self.shared.set_store(None);
+    }
+}
+
+/// The frames of `batch`, in the order in which they were written.
+fn contents(batch: Batch) -> Vec<Content> {
+    let mut contents = Vec::new();
+    let mut clicks = batch.clicks;
+    while clicks.len() > CLICKS_MAX {
+        let rest = clicks.split_off(CLICKS_MAX);
+        contents.push(Content::Clicks(std::mem::replace(&mut clicks, rest)));
+    }
+    if !clicks.is_empty() {
+        contents.push(Content::Clicks(clicks));
+    }
+    contents.extend(batch.lost.chunks(LOST_MAX).map(|lost| Content::Lost(lost.to_vec())));
+    contents
+}
+
+/// The format relies on these bounds; callers keep them, but a block must fit even if one does not.
+fn keep_within_bounds(click: &mut Click) {
+    let keep = |text: &mut Box<str>, max: usize| {
+        if text.len() > max {
+            *text = cut(text, max).into();
+        }
+    };
+    keep(&mut click.language, LANGUAGE_MAX);
+    keep(&mut click.referrer, REFERRER_MAX);
+    click.utm.iter_mut().for_each(|text| keep(text, UTM_MAX));
+    let surplus = click.journey.len().saturating_sub(TOUCHES_MAX);
+    click.journey.drain(..surplus);
+}
