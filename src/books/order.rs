@@ -192,11 +192,17 @@ pub fn list(view: &View<'_>, workspace: WorkspaceNo, page: &Page) -> Result<Vec<
 ///
 /// # Errors
 /// [`Error::Failed`].
-pub fn totals(view: &View<'_>) -> Result<OrderCounts, Error> {
+pub fn totals(view: &View<'_>, workspace: WorkspaceNo) -> Result<OrderCounts, Error> {
     Ok(OrderCounts {
-        orders: view.count("SELECT count(*) FROM orders", [])?,
-        quarantined: view.count("SELECT count(*) FROM orders WHERE quarantine IS NOT NULL", [])?,
-        tests: view.count("SELECT count(*) FROM orders WHERE is_test = 1", [])?,
+        orders: view.count("SELECT count(*) FROM orders WHERE workspace = ?1", [workspace.0])?,
+        quarantined: view.count(
+            "SELECT count(*) FROM orders WHERE workspace = ?1 AND quarantine IS NOT NULL",
+            [workspace.0],
+        )?,
+        tests: view.count(
+            "SELECT count(*) FROM orders WHERE workspace = ?1 AND is_test = 1",
+            [workspace.0],
+        )?,
     })
 }
 
@@ -263,7 +269,7 @@ mod tests {
             assert_eq!(load(tx, store, "1001")?, Some((order, evidence)));
             assert_eq!(received_at(tx, store, "1001")?, Some(Timestamp(500)));
             assert_eq!(
-                totals(tx)?,
+                totals(tx, WorkspaceNo(1))?,
                 OrderCounts {
                     orders: 1,
                     quarantined: 1,

@@ -58,7 +58,9 @@ pub fn minor_units(text: &str, currency: Currency) -> Result<i64, MoneyError> {
 /// As [`minor_units`], for numbers that others computed with floats: digits beyond the currency's are rounded, halves
 /// away from zero.
 pub fn minor_units_rounded(text: &str, currency: Currency) -> Result<i64, MoneyError> {
-    let kept = text.find('.').map_or(text.len(), |point| text.len().min(point + 1 + digits(currency) as usize));
+    let kept = text.find('.').map_or(text.len(), |point| {
+        text.len().min(point + 1 + digits(currency) as usize)
+    });
     let (exact, rest) = text.split_at_checked(kept).ok_or(MoneyError::NotANumber)?;
     if !rest.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(MoneyError::NotANumber);

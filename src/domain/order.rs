@@ -93,7 +93,12 @@ pub enum Quarantine {
     Currency,
     /// Its revenue is negative.
     Negative,
+    /// Its revenue is larger than [`REVENUE_MAX`].
+    TooLarge,
 }
+
+/// Largest revenue of one order that is believed, in minor units: sums of many stay far from what 64 bits hold.
+pub const REVENUE_MAX: i64 = 100_000_000_000_000;
 
 impl Quarantine {
     /// The word in the books and in answers.
@@ -101,12 +106,13 @@ impl Quarantine {
         match self {
             Self::Currency => "currency",
             Self::Negative => "negative",
+            Self::TooLarge => "too_large",
         }
     }
 
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Currency, Self::Negative]
+        [Self::Currency, Self::Negative, Self::TooLarge]
             .into_iter()
             .find(|reason| reason.as_str() == word)
     }
@@ -117,6 +123,8 @@ impl Quarantine {
             Some(Self::Currency)
         } else if snapshot.revenue < 0 {
             Some(Self::Negative)
+        } else if snapshot.revenue > REVENUE_MAX {
+            Some(Self::TooLarge)
         } else {
             None
         }
@@ -261,6 +269,10 @@ mod tests {
         assert_eq!(Quarantine::of(&snapshot(1, 5), "eur"), None);
         assert_eq!(Quarantine::of(&snapshot(1, 5), "USD"), Some(Quarantine::Currency));
         assert_eq!(Quarantine::of(&snapshot(1, -5), "EUR"), Some(Quarantine::Negative));
+        assert_eq!(
+            Quarantine::of(&snapshot(1, i64::MAX), "EUR"),
+            Some(Quarantine::TooLarge)
+        );
         assert!(!counts(&snapshot(1, 5), None), "not paid yet");
         assert!(counts(
             &OrderSnapshot {

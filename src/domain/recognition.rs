@@ -93,14 +93,60 @@ mod tests {
     fn visitors_are_counted_once() {
         let mut memory = Recognition::new(10_000);
         let at = Timestamp(1_700_000_000_000);
-        let first = Seen { known: 0, new: 7, identity: 99 };
+        let first = Seen {
+            known: 0,
+            new: 7,
+            identity: 99,
+        };
         assert_eq!(memory.visitor(first, at), 7);
-        assert_eq!(memory.visitor(Seen { known: 7, ..Seen::default() }, at), 7, "who keeps the cookie");
-        assert_eq!(memory.visitor(Seen { known: 0, new: 8, identity: 99 }, at), 7, "who refuses it");
-        assert_eq!(memory.visitor(Seen { known: 0, new: 9, identity: 100 }, at), 9, "another");
+        assert_eq!(
+            memory.visitor(
+                Seen {
+                    known: 7,
+                    ..Seen::default()
+                },
+                at
+            ),
+            7,
+            "who keeps the cookie"
+        );
+        assert_eq!(
+            memory.visitor(
+                Seen {
+                    known: 0,
+                    new: 8,
+                    identity: 99
+                },
+                at
+            ),
+            7,
+            "who refuses it"
+        );
+        assert_eq!(
+            memory.visitor(
+                Seen {
+                    known: 0,
+                    new: 9,
+                    identity: 100
+                },
+                at
+            ),
+            9,
+            "another"
+        );
         assert_eq!(memory.visitor(Seen::default(), at), 0, "nobody");
         let tomorrow = at.plus_ms(24 * 60 * 60 * 1000);
-        assert_eq!(memory.visitor(Seen { known: 0, new: 10, identity: 99 }, tomorrow), 10);
+        assert_eq!(
+            memory.visitor(
+                Seen {
+                    known: 0,
+                    new: 10,
+                    identity: 99
+                },
+                tomorrow
+            ),
+            10
+        );
     }
 
     #[test]
@@ -119,7 +165,11 @@ mod tests {
             (0, 1, 25_000, false),
             (0, 1, 25_000, false),
         ] {
-            assert_eq!(memory.is_repeat(visitor, LinkNo(link), at(ms)), expected, "{visitor} {link} {ms}");
+            assert_eq!(
+                memory.is_repeat(visitor, LinkNo(link), at(ms)),
+                expected,
+                "{visitor} {link} {ms}"
+            );
         }
         let mut off = Recognition::new(0);
         assert!(!off.is_repeat(1, LinkNo(1), at(0)) && !off.is_repeat(1, LinkNo(1), at(0)));

@@ -50,7 +50,9 @@ pub async fn store_of_hook(context: &Context, store_id: &str) -> Result<Option<(
         .inner
         .books
         .read(move |view| {
-            let Some(store) = books::store::by_public_id(view, &store_id)? else { return Ok(None) };
+            let Some(store) = books::store::by_public_id(view, &store_id)? else {
+                return Ok(None);
+            };
             let secrets = books::store::secrets(view, store.no)?;
             Ok(Some((store, secrets)))
         })
@@ -58,7 +60,13 @@ pub async fn store_of_hook(context: &Context, store_id: &str) -> Result<Option<(
 }
 
 /// Acts on a delivery; durable when it returns.
-pub async fn accept(context: &Context, clicks: &clicklog::Reader, keys: &Arc<ArcSwap<Keys>>, store: Store, delivery: Delivery) -> Result<Accepted, Error> {
+pub async fn accept(
+    context: &Context,
+    clicks: &clicklog::Reader,
+    keys: &Arc<ArcSwap<Keys>>,
+    store: Store,
+    delivery: Delivery,
+) -> Result<Accepted, Error> {
     let returned = match &delivery.event {
         OrderEvent::Order(snapshot) => verify_click(clicks, keys, snapshot.click_id.as_deref()).await,
         _ => None,
@@ -85,11 +93,24 @@ async fn verify_click(clicks: &clicklog::Reader, keys: &Arc<ArcSwap<Keys>>, text
     let text = text?.trim().to_owned();
     let id = ClickId::verify(&text, &keys.load().click_id)?;
     let clicks = clicks.clone();
-    let record = tokio::task::spawn_blocking(move || clicks.find(id.at, id.sequence, id.link)).await.ok().flatten();
+    let found = tokio::task::spawn_blocking(move || clicks.find(id.at, id.sequence, id.link)).await;
+    let record = found.ok().and_then(|found| {
+        // The id proves itself; without its record only the journey is missing.
+        found
+            .inspect_err(|error| tracing::warn!(%error, "the click of an order could not be looked up"))
+            .ok()
+            .flatten()
+    });
     Some(Returned { text, id, record })
 }
 
-fn accept_order(tx: &Tx<'_>, store: &Store, told: &OrderSnapshot, returned: Option<Returned>, now: Timestamp) -> Result<Accepted, Error> {
+fn accept_order(
+    tx: &Tx<'_>,
+    store: &Store,
+    told: &OrderSnapshot,
+    returned: Option<Returned>,
+    now: Timestamp,
+) -> Result<Accepted, Error> {
     let known = books::order::load(tx, store.no, &told.external_id)?;
     let Some(snapshot) = order::merge(known.as_ref().map(|(order, _)| &order.snapshot), told) else {
         return Ok(Accepted::Unchanged);
@@ -101,34 +122,54 @@ fn accept_order(tx: &Tx<'_>, store: &Store, told: &OrderSnapshot, returned: Opti
     if let Some(reason) = quarantine {
         tracing::warn!(order = %snapshot.name, reason = reason.as_str(), "order set aside: it is shown but not counted");
     }
-    let order = Order { workspace: store.workspace, store: store.no, quarantine, creator: credit.creator, link: credit.link, snapshot };
+    let order = Order {
+        workspace: store.workspace,
+        store: store.no,
+        quarantine,
+        creator: credit.creator,
+        link: credit.link,
+        snapshot,
+    };
     books::order::put(tx, &order, &evidence, now)?;
-    if let Some(customer) = order.snapshot.customer.as_deref().filter(|_| order::counts(&order.snapshot, quarantine)) {
-        books::customer::note_order(tx, store.no, customer, &order.snapshot.external_id, order.snapshot.ordered_at)?;
-    }
     Ok(Accepted::Changed)
 }
 
 /// Everything that says who brought the order. An order that once showed a valid click keeps it.
-fn gather(tx: &Tx<'_>, store: &Store, snapshot: &OrderSnapshot, returned: Option<Returned>, known: Option<ClickEvidence>) -> Result<Evidence, Error> {
+fn gather(
+    tx: &Tx<'_>,
+    store: &Store,
+    snapshot: &OrderSnapshot,
+    returned: Option<Returned>,
+    known: Option<ClickEvidence>,
+) -> Result<Evidence, Error> {
     let mut codes = Vec::new();
     for code in &snapshot.codes {
         if let Some(found) = books::discount_code::by_code(tx, store.workspace, code)? {
-            codes.push(CodeEvidence { code: code.clone(), creator: found.creator, link: found.link });
+            codes.push(CodeEvidence {
+                code: code.clone(),
+                creator: found.creator,
+                link: found.link,
+            });
         }
     }
     let click = match returned {
         Some(returned) => click_evidence(tx, store, returned)?,
         None => None,
     };
-    Ok(Evidence { codes, click: click.or(known) })
+    Ok(Evidence {
+        codes,
+        click: click.or(known),
+    })
 }
 
 /// The click as evidence, if it happened on a link of the store's own workspace.
 fn click_evidence(tx: &Tx<'_>, store: &Store, returned: Returned) -> Result<Option<ClickEvidence>, Error> {
     let link = books::link::by_no(tx, returned.id.link)?;
     // A deleted link's click is still known to the log.
-    let workspace = link.as_ref().map(|link| link.workspace).or(returned.record.as_ref().map(|click| click.workspace));
+    let workspace = link
+        .as_ref()
+        .map(|link| link.workspace)
+        .or(returned.record.as_ref().map(|click| click.workspace));
     if workspace != Some(store.workspace) {
         return Ok(None);
     }
@@ -144,7 +185,9 @@ fn click_evidence(tx: &Tx<'_>, store: &Store, returned: Returned) -> Result<Opti
 }
 
 fn accept_refund(tx: &Tx<'_>, store: &Store, refund: &Refund, now: Timestamp) -> Result<Accepted, Error> {
-    let amount = refund.amount().ok_or_else(|| Error::invalid("refund_line_items", "add up to more than fits"))?;
+    let amount = refund
+        .amount()
+        .ok_or_else(|| Error::invalid("refund_line_items", "add up to more than fits"))?;
     let is_new = books::refund::insert(tx, store.no, refund, amount, now)?;
     Ok(if is_new { Accepted::Changed } else { Accepted::Unchanged })
 }

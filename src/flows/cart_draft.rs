@@ -27,10 +27,21 @@ pub struct StockPolicyDraft {
 
 impl CartDraft {
     /// The cart and its URL without a click id.
-    pub(super) fn resolve(self, context: &Context, view: &View<'_>, workspace: WorkspaceNo, utm: &[Option<String>; 5]) -> Result<(Cart, String), Error> {
+    pub(super) fn resolve(
+        self,
+        context: &Context,
+        view: &View<'_>,
+        workspace: WorkspaceNo,
+        utm: &[Option<String>; 5],
+    ) -> Result<(Cart, String), Error> {
         let store: Store = books::store::by_id(view, workspace, &self.store_id)?
             .ok_or_else(|| Error::invalid("cart.storeId", "is not a store of this workspace"))?;
-        let shelf = context.inner.reader.store(store.no).map(|record| record.shelf.load_full()).unwrap_or_default();
+        let shelf = context
+            .inner
+            .reader
+            .store(store.no)
+            .map(|record| record.shelf.load_full())
+            .unwrap_or_default();
         let cart = Cart {
             store: store.no,
             items: self.items,
@@ -40,18 +51,38 @@ impl CartDraft {
             continue_to: self.continue_to,
         };
         cart::check(&cart, store.provider, &store.base_url, &shelf).map_err(|error| {
-            let field = if error.field.is_empty() { "cart".to_owned() } else { format!("cart.{}", error.field) };
+            let field = if error.field.is_empty() {
+                "cart".to_owned()
+            } else {
+                format!("cart.{}", error.field)
+            };
             Error::invalid(field, error.message)
         })?;
         let variant = |item: &CartItem| match &item.name {
-            ItemName::Sku(sku) => shelf.by_sku(sku).map_or(String::new(), |found| found.variant_id.to_string()),
+            ItemName::Sku(sku) => shelf
+                .by_sku(sku)
+                .map_or(String::new(), |found| found.variant_id.to_string()),
             ItemName::Variant(variant_id) => variant_id.clone(),
         };
         let variants: Vec<String> = cart.items.iter().map(variant).collect();
-        let lines: Vec<Line<'_>> = cart.items.iter().zip(&variants)
-            .map(|(item, variant_id)| Line { variant_id, quantity: item.quantity }).collect();
+        let lines: Vec<Line<'_>> = cart
+            .items
+            .iter()
+            .zip(&variants)
+            .map(|(item, variant_id)| Line {
+                variant_id,
+                quantity: item.quantity,
+            })
+            .collect();
         let mut url = String::new();
-        let request = CartRequest { base_url: &store.base_url, cart: &cart, lines: &lines, click_id: None, request_query: "", utm };
+        let request = CartRequest {
+            base_url: &store.base_url,
+            cart: &cart,
+            lines: &lines,
+            click_id: None,
+            request_query: "",
+            utm,
+        };
         cart::write(&mut url, store.provider, &request);
         Ok((cart, url))
     }
@@ -61,9 +92,18 @@ impl StockPolicyDraft {
     /// The policy with its URL checked.
     pub(super) fn resolve(self, context: &Context) -> Result<StockPolicy, Error> {
         if self.on_out == OnOut::Redirect && self.redirect_url.is_none() {
-            return Err(Error::invalid("stockPolicy.redirectUrl", "is required when onOut is redirect"));
+            return Err(Error::invalid(
+                "stockPolicy.redirectUrl",
+                "is required when onOut is redirect",
+            ));
         }
-        let redirect_url = self.redirect_url.map(|url| context.check_destination("stockPolicy.redirectUrl", &url)).transpose()?;
-        Ok(StockPolicy { on_out: self.on_out, redirect_url: redirect_url.map(String::from) })
+        let redirect_url = self
+            .redirect_url
+            .map(|url| context.check_destination("stockPolicy.redirectUrl", &url))
+            .transpose()?;
+        Ok(StockPolicy {
+            on_out: self.on_out,
+            redirect_url: redirect_url.map(String::from),
+        })
     }
 }

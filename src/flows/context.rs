@@ -1,6 +1,6 @@
 //! What every flow works with, made once by `app`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use url::Url;
 
@@ -26,7 +26,9 @@ pub(super) struct Inner {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub destinations: Policy,
-    pub public: PublicName,
+    pub public: OnceLock<PublicName>,
+    /// The public name before the listeners are bound.
+    pub public_guess: PublicName,
     pub locks: Locks,
 }
 
@@ -53,7 +55,12 @@ impl PublicName {
         };
         let mut ports = listening.to_vec();
         ports.extend(url.port_or_known_default());
-        Some(Self { scheme: url.scheme().to_owned(), authority, host, ports })
+        Some(Self {
+            scheme: url.scheme().to_owned(),
+            authority,
+            host,
+            ports,
+        })
     }
 
     /// Whether `domain`, as a brand writes it, means the default domain.
@@ -71,9 +78,20 @@ impl Context {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         destinations: Policy,
-        public: PublicName,
+        public_guess: PublicName,
     ) -> Self {
-        let inner = Inner { books, table, reader, clock, entropy, destinations, public, locks: Locks::new() };
+        let (public, locks) = (OnceLock::new(), Locks::new());
+        let inner = Inner {
+            books,
+            table,
+            reader,
+            clock,
+            entropy,
+            destinations,
+            public,
+            public_guess,
+            locks,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -89,7 +107,13 @@ impl Context {
 
     /// How followers reach the default domain.
     pub fn public(&self) -> &PublicName {
-        &self.inner.public
+        self.inner.public.get().unwrap_or(&self.inner.public_guess)
+    }
+
+    /// Says how followers reach the default domain, once the listeners are bound.
+    pub fn set_public(&self, name: PublicName) {
+        // Bound once: a second word would be the same.
+        let _ = self.inner.public.set(name);
     }
 
     /// The link table, for reading.
@@ -103,7 +127,7 @@ impl Context {
 
     /// Brings a destination through the one policy; `field` names it in the error.
     pub(super) fn check_destination(&self, field: &str, input: &str) -> Result<Url, Error> {
-        let public = &self.inner.public;
+        let public = self.public();
         let is_own = |host: &str, port: u16| {
             self.inner.reader.is_own_host(host) || (host == public.host && public.ports.contains(&port))
         };

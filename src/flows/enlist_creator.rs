@@ -29,14 +29,14 @@ pub async fn enlist(context: &Context, workspace: WorkspaceNo, terms: CreatorTer
             };
             match known {
                 Some(known) => {
-                    let changed = Creator { terms: creator.terms, ..known };
+                    let changed = Creator {
+                        terms: creator.terms,
+                        ..known
+                    };
                     books::creator::update(tx, &changed)?;
                     Ok(changed)
                 }
-                None => {
-                    let no = books::creator::insert(tx, &creator)?;
-                    Ok::<_, Error>(Creator { no, ..creator })
-                }
+                None => Ok::<_, Error>(books::creator::insert(tx, creator)?),
             }
         })
         .await
@@ -59,7 +59,11 @@ fn check(terms: &CreatorTerms) -> Result<(), Error> {
     if terms.email.as_ref().is_some_and(|email| !is_address(email)) {
         return Err(Error::invalid("email", "must be an e-mail address"));
     }
-    if terms.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_MAX) {
+    if terms
+        .description
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > DESCRIPTION_MAX)
+    {
         return Err(Error::invalid("description", "must have at most 4096 characters"));
     }
     let is_country = |code: &String| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -74,6 +78,8 @@ fn check(terms: &CreatorTerms) -> Result<(), Error> {
 
 /// The least that every address has; whether it exists, only a letter can tell.
 fn is_address(email: &str) -> bool {
-    let shaped = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
+    let shaped = email
+        .split_once('@')
+        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
     shaped && !email.chars().any(|c| c.is_whitespace() || c.is_control())
 }

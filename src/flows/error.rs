@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::books;
+use crate::clicklog;
 
 /// A field that cannot be taken as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,10 @@ pub enum Error {
 impl Error {
     /// The caller's `field` is wrong.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid(Invalid { field: field.into(), message: message.into() })
+        Self::Invalid(Invalid {
+            field: field.into(),
+            message: message.into(),
+        })
     }
 }
 
@@ -52,10 +56,22 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl From<clicklog::QueryError> for Error {
+    fn from(error: clicklog::QueryError) -> Self {
+        match error {
+            clicklog::QueryError::TooLarge(_) => Self::invalid("interval", error.to_string()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
 impl From<books::Error> for Error {
     fn from(error: books::Error) -> Self {
         match error {
-            books::Error::Conflict { what } => Self::Conflict { field: what, message: "is taken already".to_owned() },
+            books::Error::Conflict { what } => Self::Conflict {
+                field: what,
+                message: "is taken already".to_owned(),
+            },
             books::Error::NotFound { what } => Self::NotFound { what },
             books::Error::Busy => Self::Unavailable,
             other => Self::Internal(other.to_string()),

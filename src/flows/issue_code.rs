@@ -9,7 +9,13 @@ use crate::domain::discount_code::DiscountCode;
 use crate::domain::id::WorkspaceNo;
 
 /// Gives `code` to a creator, optionally for one link.
-pub async fn issue(context: &Context, workspace: WorkspaceNo, code: String, creator_id: String, link_id: Option<String>) -> Result<DiscountCode, Error> {
+pub async fn issue(
+    context: &Context,
+    workspace: WorkspaceNo,
+    code: String,
+    creator_id: String,
+    link_id: Option<String>,
+) -> Result<DiscountCode, Error> {
     check_code(&code).map_err(|message| Error::invalid("code", message))?;
     let (id, now) = (context.new_id("dcode_"), context.inner.clock.now());
     context
@@ -29,7 +35,14 @@ pub async fn issue(context: &Context, workspace: WorkspaceNo, code: String, crea
                 }
                 None => None,
             };
-            let code = DiscountCode { id, workspace, code, creator: creator.no, link, created_at: now };
+            let code = DiscountCode {
+                id,
+                workspace,
+                code,
+                creator: creator.no,
+                link,
+                created_at: now,
+            };
             books::discount_code::insert(tx, &code)?;
             Ok(code)
         })

@@ -72,9 +72,16 @@ pub async fn revoke(context: &Context, id: String) -> Result<(), Error> {
     let now = context.inner.clock.now();
     let revoked = context.inner.books.commit(move |tx| {
         for workspace in books::workspace::list(tx)? {
-            let Some(key) = books::api_key::list(tx, workspace.no)?.into_iter().find(|key| key.id == id) else { continue };
+            let Some(key) = books::api_key::list(tx, workspace.no)?
+                .into_iter()
+                .find(|key| key.id == id)
+            else {
+                continue;
+            };
             if key.is_owner {
-                return Err(Error::Forbidden { message: "the owner's key cannot be revoked" });
+                return Err(Error::Forbidden {
+                    message: "the owner's key cannot be revoked",
+                });
             }
             books::api_key::revoke(tx, workspace.no, &id, now)?;
             return Ok(());
@@ -88,12 +95,27 @@ pub async fn revoke(context: &Context, id: String) -> Result<(), Error> {
 fn open(context: &Context, tx: &Tx<'_>, name: &str) -> Result<Workspace, Error> {
     let (id, created_at) = (context.new_id("ws_"), context.inner.clock.now());
     let no = books::workspace::insert(tx, &id, name, created_at)?;
-    Ok(Workspace { no, id, name: name.to_owned(), created_at })
+    Ok(Workspace {
+        no,
+        id,
+        name: name.to_owned(),
+        created_at,
+    })
 }
 
-fn insert(context: &Context, tx: &Tx<'_>, workspace: WorkspaceNo, name: &str, is_owner: bool, secret: &str) -> Result<ApiKey, Error> {
+fn insert(
+    context: &Context,
+    tx: &Tx<'_>,
+    workspace: WorkspaceNo,
+    name: &str,
+    is_owner: bool,
+    secret: &str,
+) -> Result<ApiKey, Error> {
     // A chosen key may be short: its hint shows no more than a quarter of it.
-    let hint = secret.chars().take(HINT_LENGTH.min(secret.chars().count() / 4)).collect();
+    let hint = secret
+        .chars()
+        .take(HINT_LENGTH.min(secret.chars().count() / 4))
+        .collect();
     let key = ApiKey {
         id: context.new_id("key_"),
         workspace,
@@ -109,19 +131,34 @@ fn insert(context: &Context, tx: &Tx<'_>, workspace: WorkspaceNo, name: &str, is
 }
 
 fn publish(context: &Context) -> Result<(), Error> {
-    let live = context.inner.books.read_blocking(|view| books::api_key::all_live(view).map_err(Error::from))?;
-    context.inner.table.put_keys(live.into_iter().map(|key| (key.hash, key.workspace)));
+    let live = context
+        .inner
+        .books
+        .read_blocking(|view| books::api_key::all_live(view).map_err(Error::from))?;
+    context
+        .inner
+        .table
+        .put_keys(live.into_iter().map(|key| (key.hash, key.workspace)));
     Ok(())
 }
 
 async fn publish_async(context: &Context) -> Result<(), Error> {
     let _order = context.inner.locks.of("keys").await;
-    let live = context.inner.books.read(|view| books::api_key::all_live(view).map_err(Error::from)).await?;
-    context.inner.table.put_keys(live.into_iter().map(|key| (key.hash, key.workspace)));
+    let live = context
+        .inner
+        .books
+        .read(|view| books::api_key::all_live(view).map_err(Error::from))
+        .await?;
+    context
+        .inner
+        .table
+        .put_keys(live.into_iter().map(|key| (key.hash, key.workspace)));
     Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), Error> {
     let is_good = !name.trim().is_empty() && name.chars().count() <= NAME_MAX;
-    is_good.then_some(()).ok_or_else(|| Error::invalid("name", "must have 1 to 190 characters"))
+    is_good
+        .then_some(())
+        .ok_or_else(|| Error::invalid("name", "must have 1 to 190 characters"))
 }

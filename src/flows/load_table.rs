@@ -36,7 +36,7 @@ pub fn load(context: &Context, clicks: &clicklog::Reader) -> Result<u64, Error> 
         after = last.no;
         for link in &slice {
             if link.terms.clicks_max.is_some() {
-                table.restore_uses(link.no, clicks.totals(link.no).uses);
+                table.restore_uses(link.no, clicks.totals(link.no)?.uses);
             }
             table.put(link, None);
         }

@@ -18,7 +18,10 @@ pub(super) struct Locks {
 
 impl Locks {
     pub fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::new(())), hasher: RandomState::new() }
+        Self {
+            shards: std::array::from_fn(|_| Mutex::new(())),
+            hasher: RandomState::new(),
+        }
     }
 
     /// The lock of the thing called `name`.

@@ -21,8 +21,16 @@ pub struct DomainChange {
 }
 
 /// Adds a domain to a workspace. The workspace's first one becomes its primary.
-pub async fn create(context: &Context, workspace: WorkspaceNo, change: DomainChange, consent: ConsentMode) -> Result<LinkDomain, Error> {
-    let slug = change.slug.as_deref().ok_or_else(|| Error::invalid("slug", "is required"))?;
+pub async fn create(
+    context: &Context,
+    workspace: WorkspaceNo,
+    change: DomainChange,
+    consent: ConsentMode,
+) -> Result<LinkDomain, Error> {
+    let slug = change
+        .slug
+        .as_deref()
+        .ok_or_else(|| Error::invalid("slug", "is required"))?;
     let slug = parse_slug(context, slug)?;
     let now = context.inner.clock.now();
     let mut domain = LinkDomain {
@@ -43,7 +51,7 @@ pub async fn create(context: &Context, workspace: WorkspaceNo, change: DomainCha
     let _order = context.inner.locks.of("domains").await;
     let made = context.inner.books.commit(move |tx| {
         domain.is_primary |= books::link_domain::primary(tx, workspace)?.is_none();
-        domain.no = books::link_domain::insert(tx, &domain)?;
+        let domain = books::link_domain::insert(tx, domain)?;
         Ok::<_, Error>((domain, books::link_domain::all(tx)?))
     });
     let (domain, all) = made.await?;
@@ -52,8 +60,17 @@ pub async fn create(context: &Context, workspace: WorkspaceNo, change: DomainCha
 }
 
 /// Changes the domain called `slug`.
-pub async fn update(context: &Context, workspace: WorkspaceNo, slug: &str, change: DomainChange) -> Result<LinkDomain, Error> {
-    let new_slug = change.slug.as_deref().map(|slug| parse_slug(context, slug)).transpose()?;
+pub async fn update(
+    context: &Context,
+    workspace: WorkspaceNo,
+    slug: &str,
+    change: DomainChange,
+) -> Result<LinkDomain, Error> {
+    let new_slug = change
+        .slug
+        .as_deref()
+        .map(|slug| parse_slug(context, slug))
+        .transpose()?;
     let _order = context.inner.locks.of("domains").await;
     let (now, slug) = (context.inner.clock.now(), slug.to_ascii_lowercase());
     let changed = context.inner.books.commit(move |tx| {
@@ -75,18 +92,26 @@ pub fn find(view: &View<'_>, workspace: WorkspaceNo, slug: &str) -> Result<LinkD
         Some(domain) => Some(domain),
         None => books::link_domain::by_id(view, slug)?,
     };
-    found.filter(|domain| domain.workspace == Some(workspace)).ok_or(Error::NotFound { what: "domain" })
+    found
+        .filter(|domain| domain.workspace == Some(workspace))
+        .ok_or(Error::NotFound { what: "domain" })
 }
 
 fn parse_slug(context: &Context, slug: &str) -> Result<String, Error> {
-    if context.inner.public.is_meant_by(slug) {
-        return Err(Error::Conflict { field: "slug", message: "is this server's default domain".to_owned() });
+    if context.public().is_meant_by(slug) {
+        return Err(Error::Conflict {
+            field: "slug",
+            message: "is this server's default domain".to_owned(),
+        });
     }
     host::parse_domain(slug, context.inner.destinations.private_allowed).map_err(|error| {
-        Error::invalid("slug", match error {
-            HostError::Malformed => "must be a host name such as go.brand.com, without scheme, port or path",
-            HostError::NotPublic => "must be a public host name",
-        })
+        Error::invalid(
+            "slug",
+            match error {
+                HostError::Malformed => "must be a host name such as go.brand.com, without scheme, port or path",
+                HostError::NotPublic => "must be a public host name",
+            },
+        )
     })
 }
 
@@ -101,9 +126,16 @@ fn apply(change: DomainChange, domain: &mut LinkDomain) -> Result<(), Error> {
     }
     if let Some(parent) = &domain.cookie_domain {
         // Browsers drop a cookie whose domain is not the host itself or above it (RFC 6265 section 5.3).
-        let is_above = domain.slug == *parent || domain.slug.strip_suffix(parent.as_str()).is_some_and(|head| head.ends_with('.'));
+        let is_above = domain.slug == *parent
+            || domain
+                .slug
+                .strip_suffix(parent.as_str())
+                .is_some_and(|head| head.ends_with('.'));
         if !is_above || !parent.contains('.') {
-            return Err(Error::invalid("cookieDomain", "must be the domain itself or a parent domain of it"));
+            return Err(Error::invalid(
+                "cookieDomain",
+                "must be the domain itself or a parent domain of it",
+            ));
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use super::cart_draft::{CartDraft, StockPolicyDraft};
 use super::context::Context;
 use super::error::Error;
+use crate::books::link::NewLink;
 use crate::books::{self, Tx, View};
 use crate::domain::click::{UTM_MAX, UTM_NAMES};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
@@ -47,17 +48,27 @@ pub struct LinkChange {
 /// Makes a link; it can be followed when this returns.
 pub async fn create(context: &Context, workspace: WorkspaceNo, change: LinkChange) -> Result<Link, Error> {
     let mut made = create_all(context, workspace, vec![change]).await?;
-    made.pop().unwrap_or_else(|| Err(Error::Internal("one link asked for, none made".to_owned())))
+    made.pop()
+        .unwrap_or_else(|| Err(Error::Internal("one link asked for, none made".to_owned())))
 }
 
 /// Makes up to [`BULK_MAX`] links in one commit; each succeeds or fails by itself.
-pub async fn create_all(context: &Context, workspace: WorkspaceNo, changes: Vec<LinkChange>) -> Result<Vec<Result<Link, Error>>, Error> {
+pub async fn create_all(
+    context: &Context,
+    workspace: WorkspaceNo,
+    changes: Vec<LinkChange>,
+) -> Result<Vec<Result<Link, Error>>, Error> {
     if changes.len() > BULK_MAX {
         return Err(Error::invalid("links", "must have at most 100 entries"));
     }
     let inner = context.clone();
     let made = context.inner.books.commit(move |tx| {
-        Ok::<_, Error>(changes.into_iter().map(|change| insert(&inner, tx, workspace, change)).collect::<Vec<_>>())
+        Ok::<_, Error>(
+            changes
+                .into_iter()
+                .map(|change| insert(&inner, tx, workspace, change))
+                .collect::<Vec<_>>(),
+        )
     });
     let made = made.await?;
     for link in made.iter().flatten() {
@@ -108,10 +119,15 @@ pub fn find(view: &View<'_>, workspace: WorkspaceNo, id: &str) -> Result<Link, E
 }
 
 /// The domain that a caller names, or where links of the workspace go when it names none.
-pub fn domain_for(context: &Context, view: &View<'_>, workspace: WorkspaceNo, named: Option<&str>) -> Result<LinkDomain, Error> {
+pub fn domain_for(
+    context: &Context,
+    view: &View<'_>,
+    workspace: WorkspaceNo,
+    named: Option<&str>,
+) -> Result<LinkDomain, Error> {
     let missing = || Error::invalid("domain", "is not a domain of this workspace: POST /domains first");
     let found = match named {
-        Some(name) if context.inner.public.is_meant_by(name) => books::link_domain::by_no(view, DomainNo::DEFAULT)?,
+        Some(name) if context.public().is_meant_by(name) => books::link_domain::by_no(view, DomainNo::DEFAULT)?,
         Some(name) => books::link_domain::by_slug(view, &name.to_ascii_lowercase())?
             .filter(|domain| domain.workspace == Some(workspace)),
         None => match books::link_domain::primary(view, workspace)? {
@@ -145,11 +161,26 @@ fn insert(context: &Context, tx: &Tx<'_>, workspace: WorkspaceNo, change: LinkCh
         link.slug = generated_slug(context, tx, &domain, change.slug_length, change.slug_prefix.as_deref())?;
     }
     apply(context, tx, workspace, change, &mut link.terms)?;
-    Ok(books::link::insert(tx, &link)?)
+    let new = NewLink {
+        id: link.id,
+        workspace: link.workspace,
+        domain: link.domain,
+        slug: link.slug,
+        is_exact: link.is_exact,
+        terms: link.terms,
+        created_at: link.created_at,
+    };
+    Ok(books::link::insert(tx, &new)?)
 }
 
 /// Moves a link to another domain or slug.
-fn place(context: &Context, view: &View<'_>, workspace: WorkspaceNo, change: &LinkChange, link: &mut Link) -> Result<(), Error> {
+fn place(
+    context: &Context,
+    view: &View<'_>,
+    workspace: WorkspaceNo,
+    change: &LinkChange,
+    link: &mut Link,
+) -> Result<(), Error> {
     if change.slug_length.is_some() || change.slug_prefix.is_some() {
         return Err(Error::invalid("keyLength", "and prefix are only for new links"));
     }
@@ -175,16 +206,26 @@ fn custom_slug(key: &str) -> Result<String, Error> {
     })
 }
 
-fn generated_slug(context: &Context, view: &View<'_>, domain: &LinkDomain, length: Option<usize>, prefix: Option<&str>) -> Result<String, Error> {
+fn generated_slug(
+    context: &Context,
+    view: &View<'_>,
+    domain: &LinkDomain,
+    length: Option<usize>,
+    prefix: Option<&str>,
+) -> Result<String, Error> {
     let length = length.unwrap_or(GENERATED_LENGTH);
     if !(3..=SLUG_MAX).contains(&length) {
         return Err(Error::invalid("keyLength", "must be from 3 to 190"));
     }
-    let prefix = prefix.map(|prefix| prefix.trim_matches('/')).filter(|prefix| !prefix.is_empty());
+    let prefix = prefix
+        .map(|prefix| prefix.trim_matches('/'))
+        .filter(|prefix| !prefix.is_empty());
     let mut random = [0; SLUG_MAX * 2];
     for _ in 0..DRAWS_MAX {
         context.inner.entropy.fill(&mut random);
-        let Some(drawn) = slug::generate(length, &random) else { continue };
+        let Some(drawn) = slug::generate(length, &random) else {
+            continue;
+        };
         let slug = match prefix {
             Some(prefix) => custom_slug(&format!("{prefix}/{drawn}"))?,
             None => drawn,
@@ -193,15 +234,33 @@ fn generated_slug(context: &Context, view: &View<'_>, domain: &LinkDomain, lengt
             return Ok(slug);
         }
     }
-    Err(Error::Conflict { field: "keyLength", message: "leaves no free key: choose a longer one".to_owned() })
+    Err(Error::Conflict {
+        field: "keyLength",
+        message: "leaves no free key: choose a longer one".to_owned(),
+    })
 }
 
 /// Writes what the caller said into `terms`.
-fn apply(context: &Context, view: &View<'_>, workspace: WorkspaceNo, change: LinkChange, terms: &mut LinkTerms) -> Result<(), Error> {
-    set(&mut terms.external_id, text("externalId", change.external_id, EXTERNAL_ID_MAX)?);
-    set(&mut terms.tenant_id, text("tenantId", change.tenant_id, EXTERNAL_ID_MAX)?);
+fn apply(
+    context: &Context,
+    view: &View<'_>,
+    workspace: WorkspaceNo,
+    change: LinkChange,
+    terms: &mut LinkTerms,
+) -> Result<(), Error> {
+    set(
+        &mut terms.external_id,
+        text("externalId", change.external_id, EXTERNAL_ID_MAX)?,
+    );
+    set(
+        &mut terms.tenant_id,
+        text("tenantId", change.tenant_id, EXTERNAL_ID_MAX)?,
+    );
     set(&mut terms.title, text("title", change.title, TEXT_MAX)?);
-    set(&mut terms.description, text("description", change.description, TEXT_MAX)?);
+    set(
+        &mut terms.description,
+        text("description", change.description, TEXT_MAX)?,
+    );
     set(&mut terms.comments, text("comments", change.comments, TEXT_MAX)?);
     set(&mut terms.expires_at, change.expires_at);
     set(&mut terms.clicks_max, change.clicks_max);
@@ -214,22 +273,39 @@ fn apply(context: &Context, view: &View<'_>, workspace: WorkspaceNo, change: Lin
         return Err(Error::invalid("maxClicks", "must be at least 1"));
     }
     if let Some(url) = change.expired_url {
-        let checked = url.map(|url| context.check_destination("expiredUrl", &url)).transpose()?;
+        let checked = url
+            .map(|url| context.check_destination("expiredUrl", &url))
+            .transpose()?;
         terms.expired_url = checked.map(String::from);
     }
     if let Some(id) = change.creator_id {
         terms.creator = match id {
             Some(id) => {
                 let creator = books::creator::by_id(view, workspace, &id)?;
-                Some(creator.ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?.no)
+                Some(
+                    creator
+                        .ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?
+                        .no,
+                )
             }
             None => None,
         };
     }
     if let Some(policy) = change.stock_policy {
-        terms.stock_policy = policy.map(|draft| draft.resolve(context)).transpose()?.unwrap_or_default();
+        terms.stock_policy = policy
+            .map(|draft| draft.resolve(context))
+            .transpose()?
+            .unwrap_or_default();
     }
-    apply_destination(context, view, workspace, change.destination, change.cart, change.utm, terms)
+    apply_destination(
+        context,
+        view,
+        workspace,
+        change.destination,
+        change.cart,
+        change.utm,
+        terms,
+    )
 }
 
 /// Settles where the link leads: a cart's own URL, or the destination with its UTM parameters written in.
@@ -254,7 +330,9 @@ fn apply_destination(
     }
     // Clients that send a whole link back send its cart's URL as well: that is no new destination.
     let destination = destination.filter(|url| !was_cart || *url != terms.destination);
-    let checked = destination.map(|url| context.check_destination("url", &url)).transpose()?;
+    let checked = destination
+        .map(|url| context.check_destination("url", &url))
+        .transpose()?;
     let keeps_cart = was_cart && !drops_cart && checked.is_none();
     if let Some(Some(draft)) = cart {
         take_utm(&mut terms.utm, named_utm);
@@ -307,8 +385,11 @@ fn redraft(view: &View<'_>, terms: &LinkTerms) -> Result<CartDraft, Error> {
 fn with_utm(mut url: url::Url, named: [Option<Option<String>>; 5]) -> url::Url {
     for (name, value) in UTM_NAMES.iter().zip(named) {
         let Some(value) = value else { continue };
-        let others: Vec<(String, String)> =
-            url.query_pairs().filter(|(other, _)| other != name).map(|(a, b)| (a.into_owned(), b.into_owned())).collect();
+        let others: Vec<(String, String)> = url
+            .query_pairs()
+            .filter(|(other, _)| other != name)
+            .map(|(a, b)| (a.into_owned(), b.into_owned()))
+            .collect();
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(others);
         if let Some(value) = value {
@@ -321,7 +402,11 @@ fn with_utm(mut url: url::Url, named: [Option<Option<String>>; 5]) -> url::Url {
 }
 
 fn utm_of(url: &url::Url) -> [Option<String>; 5] {
-    UTM_NAMES.map(|name| url.query_pairs().find(|(other, _)| other == name).map(|(_, value)| value.into_owned()))
+    UTM_NAMES.map(|name| {
+        url.query_pairs()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.into_owned())
+    })
 }
 
 fn set<T>(place: &mut T, value: Option<T>) {

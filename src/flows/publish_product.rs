@@ -33,15 +33,24 @@ pub enum StockLevel {
 }
 
 /// Adds products to a store or replaces them, by SKU. Returns how many.
-pub async fn upsert(context: &Context, workspace: WorkspaceNo, store_id: &str, products: Vec<Product>) -> Result<usize, Error> {
+pub async fn upsert(
+    context: &Context,
+    workspace: WorkspaceNo,
+    store_id: &str,
+    products: Vec<Product>,
+) -> Result<usize, Error> {
     bounded(products.len())?;
     let count = products.len();
     change_shelf(context, workspace, store_id, move |tx, store| {
         let mut seen = HashSet::new();
         for (place, product) in products.iter().enumerate() {
-            check(store, product).map_err(|(field, message)| Error::invalid(format!("products[{place}].{field}"), message))?;
+            check(store, product)
+                .map_err(|(field, message)| Error::invalid(format!("products[{place}].{field}"), message))?;
             if !seen.insert(product.sku.as_str()) {
-                return Err(Error::invalid(format!("products[{place}].sku"), "appears twice in this call"));
+                return Err(Error::invalid(
+                    format!("products[{place}].sku"),
+                    "appears twice in this call",
+                ));
             }
         }
         Ok(books::product::upsert(tx, store.no, &products)?)
@@ -51,7 +60,12 @@ pub async fn upsert(context: &Context, workspace: WorkspaceNo, store_id: &str, p
 }
 
 /// Takes news about stock. Returns how many products changed.
-pub async fn set_stock(context: &Context, workspace: WorkspaceNo, store_id: &str, news: Vec<StockNews>) -> Result<usize, Error> {
+pub async fn set_stock(
+    context: &Context,
+    workspace: WorkspaceNo,
+    store_id: &str,
+    news: Vec<StockNews>,
+) -> Result<usize, Error> {
     bounded(news.len())?;
     let now = context.inner.clock.now();
     change_shelf(context, workspace, store_id, move |tx, store| {
@@ -101,13 +115,21 @@ fn bounded(count: usize) -> Result<(), Error> {
 
 fn check(store: &Store, product: &Product) -> Result<(), (&'static str, &'static str)> {
     let is_name = |text: &str| !text.trim().is_empty() && text.chars().count() <= NAME_MAX;
-    for (field, text) in [("sku", &product.sku), ("variantId", &product.variant_id), ("title", &product.title)] {
+    for (field, text) in [
+        ("sku", &product.sku),
+        ("variantId", &product.variant_id),
+        ("title", &product.title),
+    ] {
         if !is_name(text) {
             return Err((field, "must have 1 to 255 characters"));
         }
     }
     cart::check_variant(store.provider, &product.variant_id).map_err(|message| ("variantId", message))?;
-    if product.image_url.as_ref().is_some_and(|url| url.chars().count() > IMAGE_URL_MAX) {
+    if product
+        .image_url
+        .as_ref()
+        .is_some_and(|url| url.chars().count() > IMAGE_URL_MAX)
+    {
         return Err(("imageUrl", "must have at most 2048 characters"));
     }
     if product.price.is_some_and(|price| price < 0) {

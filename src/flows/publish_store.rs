@@ -40,11 +40,10 @@ pub async fn create(context: &Context, workspace: WorkspaceNo, change: StoreChan
         created_at: context.inner.clock.now(),
     };
     let secrets = check_secrets(change.webhook_secrets.unwrap_or_default())?;
-    let made = context.inner.books.commit(move |tx| {
-        let mut store = store;
-        store.no = books::store::insert(tx, &store, &secrets)?;
-        Ok::<_, Error>(store)
-    });
+    let made = context
+        .inner
+        .books
+        .commit(move |tx| Ok::<_, Error>(books::store::insert(tx, store, &secrets)?));
     let store = made.await?;
     context.inner.table.put_store(&store, Arc::new(Shelf::default()));
     Ok(store)
@@ -82,7 +81,9 @@ pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change:
 
 fn check_name(name: String) -> Result<String, Error> {
     let is_good = !name.trim().is_empty() && name.chars().count() <= NAME_MAX;
-    is_good.then_some(name).ok_or_else(|| Error::invalid("name", "must have 1 to 255 characters"))
+    is_good
+        .then_some(name)
+        .ok_or_else(|| Error::invalid("name", "must have 1 to 255 characters"))
 }
 
 fn check_base_url(context: &Context, provider: Provider, url: &str) -> Result<String, Error> {
@@ -111,8 +112,14 @@ fn check_secrets(secrets: Vec<String>) -> Result<Vec<String>, Error> {
     if secrets.len() > SECRETS_MAX {
         return Err(Error::invalid("webhookSecrets", "must have at most 5 entries"));
     }
-    if secrets.iter().any(|secret| secret.trim().is_empty() || secret.len() > SECRET_MAX) {
-        return Err(Error::invalid("webhookSecrets", "must have 1 to 255 bytes each: an empty secret would accept anything"));
+    if secrets
+        .iter()
+        .any(|secret| secret.trim().is_empty() || secret.len() > SECRET_MAX)
+    {
+        return Err(Error::invalid(
+            "webhookSecrets",
+            "must have 1 to 255 bytes each: an empty secret would accept anything",
+        ));
     }
     Ok(secrets)
 }

@@ -63,7 +63,15 @@ pub struct Options {
 
 impl Recorder {
     /// Starts the thread. It owns the log's writer and closes it when stopped.
-    pub fn start(lanes: Vec<LaneReader>, writer: Writer, shared: Arc<Shared>, options: Options) -> std::io::Result<Self> {
+    pub fn start(
+        lanes: Vec<LaneReader>,
+        mut writer: Writer,
+        shared: Arc<Shared>,
+        options: Options,
+    ) -> std::io::Result<Self> {
+        // Before anybody takes a number: none may be handed out twice, whatever crashes.
+        let reserved = shared.sequence.load(Ordering::Relaxed) + SEQUENCES_AHEAD;
+        writer.reserve_sequences(reserved).map_err(std::io::Error::other)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stats = Arc::new(RecorderStats::default());
         let mut desk = Desk {
@@ -76,6 +84,7 @@ impl Recorder {
             held: Batch::default(),
             stats: Arc::clone(&stats),
             retry_at: None,
+            reserved,
         };
         let stopping = Arc::clone(&stop);
         let thread = thread::Builder::new().name("hopcart-clicks".into()).spawn(move || {
@@ -112,6 +121,8 @@ struct Desk {
     held: Batch,
     stats: Arc<RecorderStats>,
     retry_at: Option<Instant>,
+    /// Sequence numbers below this one are reserved in the journal.
+    reserved: u64,
 }
 
 impl Desk {
@@ -129,7 +140,14 @@ impl Desk {
     fn drain(&mut self) -> usize {
         let mut drained = 0;
         let mut waiting = 0;
-        let Self { lanes, recognition, agents, held, stats, .. } = self;
+        let Self {
+            lanes,
+            recognition,
+            agents,
+            held,
+            stats,
+            ..
+        } = self;
         for lane in lanes {
             waiting += lane.waiting();
             let mut left = BATCH_MAX;
@@ -188,10 +206,12 @@ impl Desk {
     /// Keeps the reservation ahead of the numbers that workers take.
     fn reserve(&mut self) {
         let taken = self.shared.sequence.load(Ordering::Relaxed);
-        if self.writer.reserved_sequences() < taken + SEQUENCES_AHEAD / 2
-            && let Err(error) = self.writer.reserve_sequences(taken + SEQUENCES_AHEAD)
-        {
-            tracing::warn!(%error, "sequence numbers cannot be reserved yet");
+        if self.reserved >= taken + SEQUENCES_AHEAD / 2 || self.retry_at.is_some() {
+            return;
+        }
+        match self.writer.reserve_sequences(taken + SEQUENCES_AHEAD) {
+            Ok(()) => self.reserved = taken + SEQUENCES_AHEAD,
+            Err(error) => tracing::warn!(%error, "sequence numbers cannot be reserved yet"),
         }
     }
 
@@ -215,7 +235,10 @@ impl Desk {
             thread::park_timeout(RETRY);
         }
         if !self.held.clicks.is_empty() {
-            tracing::error!(clicks = self.held.clicks.len(), "clicks could not be written before the end");
+            tracing::error!(
+                clicks = self.held.clicks.len(),
+                "clicks could not be written before the end"
+            );
         }
         if let Err(error) = self.writer.close() {
             tracing::error!(%error, "the click log did not close cleanly; it is replayed at the next start");
@@ -224,7 +247,11 @@ impl Desk {
 }
 
 fn recognise(recognition: &mut Recognition, agents: &mut HashMap<Box<str>, UserAgent>, new: &NewClick<'_>) -> Click {
-    let seen = Seen { known: new.visitor_known, new: new.visitor_new, identity: new.identity };
+    let seen = Seen {
+        known: new.visitor_known,
+        new: new.visitor_new,
+        identity: new.identity,
+    };
     let visitor = recognition.visitor(seen, new.at);
     let mut flags = new.flags;
     if recognition.is_repeat(visitor, new.link, new.at) {
@@ -265,10 +292,20 @@ fn keep_count(lost: &mut Vec<LostDetail>, click: &Click) {
     let class = click.flags.class();
     let is_use = click.flags.has(ClickFlags::USE);
     let same = |known: &&mut LostDetail| {
-        known.link == click.link && known.class == class && known.is_use == is_use && known.at.bucket() == click.at.bucket()
+        known.link == click.link
+            && known.class == class
+            && known.is_use == is_use
+            && known.at.bucket() == click.at.bucket()
     };
     match lost.iter_mut().rev().take(AGENTS_MAX).find(same) {
         Some(known) => known.count = known.count.saturating_add(1),
-        None => lost.push(LostDetail { at: click.at, workspace: click.workspace, link: click.link, class, is_use, count: 1 }),
+        None => lost.push(LostDetail {
+            at: click.at,
+            workspace: click.workspace,
+            link: click.link,
+            class,
+            is_use,
+            count: 1,
+        }),
     }
 }

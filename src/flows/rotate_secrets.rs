@@ -36,7 +36,13 @@ pub fn rotate(context: &Context) -> Result<Keys, Error> {
     })
 }
 
-fn ring(tx: &Tx<'_>, purpose: &str, lifetime_ms: Option<i64>, now: Timestamp, fresh: &dyn Fn() -> [u8; 32]) -> Result<Keyring, Error> {
+fn ring(
+    tx: &Tx<'_>,
+    purpose: &str,
+    lifetime_ms: Option<i64>,
+    now: Timestamp,
+    fresh: &dyn Fn() -> [u8; 32],
+) -> Result<Keyring, Error> {
     let mut secrets = books::secret::all(tx, purpose)?;
     let newest = secrets.iter().max_by_key(|(secret, _)| secret.version);
     let is_due = newest.is_none_or(|(_, made)| lifetime_ms.is_some_and(|lifetime| now.since(*made) >= lifetime));
@@ -55,12 +61,18 @@ fn salt(tx: &Tx<'_>, now: Timestamp, fresh: &dyn Fn() -> [u8; 32]) -> Result<[u8
     let today = now.day();
     let known = books::meta::get(tx, SALT)?.and_then(|text| {
         let (day, hex) = text.split_once(':')?;
-        (day.parse() == Ok(today)).then(|| blake3::Hash::from_hex(hex).ok()).flatten()
+        (day.parse() == Ok(today))
+            .then(|| blake3::Hash::from_hex(hex).ok())
+            .flatten()
     });
     if let Some(known) = known {
         return Ok(*known.as_bytes());
     }
     let salt = fresh();
-    books::meta::put(tx, SALT, &format!("{today}:{}", blake3::Hash::from_bytes(salt).to_hex()))?;
+    books::meta::put(
+        tx,
+        SALT,
+        &format!("{today}:{}", blake3::Hash::from_bytes(salt).to_hex()),
+    )?;
     Ok(salt)
 }

@@ -31,7 +31,9 @@ impl CountryFile {
     /// # Errors
     /// When it cannot be read or is no MaxMind file.
     pub fn open(path: &Path) -> Result<Self, CountryFileError> {
-        Reader::open_readfile(path).map(Self).map_err(|error| CountryFileError(format!("{}: {error}", path.display())))
+        Reader::open_readfile(path)
+            .map(Self)
+            .map_err(|error| CountryFileError(format!("{}: {error}", path.display())))
     }
 }
 

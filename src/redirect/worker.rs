@@ -39,7 +39,7 @@ pub struct Keys {
 /// What all workers share.
 pub struct Shared {
     pub table: TableReader,
-    pub keys: ArcSwap<Keys>,
+    pub keys: Arc<ArcSwap<Keys>>,
     pub options: Options,
     pub countries: Arc<dyn Countries>,
     pub clock: Arc<dyn Clock>,
@@ -68,6 +68,11 @@ impl Worker {
             lease: RefCell::new((0, 0)),
             random: RefCell::new(random),
         }
+    }
+
+    /// Whether replies wait for their click to be on disk.
+    pub fn is_durable(&self) -> bool {
+        self.shared.options.is_durable
     }
 
     /// What this worker counted.
@@ -104,6 +109,13 @@ impl Worker {
         let mut bytes = [0; 8];
         self.random.borrow_mut().fill(&mut bytes);
         u64::from_le_bytes(bytes)
+    }
+}
+
+impl Drop for Worker {
+    /// The last counts leave with the worker.
+    fn drop(&mut self) {
+        self.flush_lost();
     }
 }
 

@@ -84,16 +84,23 @@ fn load(view: &View<'_>, request: &Request) -> Result<Loaded, Error> {
 fn currency_of(view: &View<'_>, request: &Request) -> Result<String, Error> {
     if let Some(code) = &request.currency {
         let known = crate::domain::money::currency(code);
-        return known.map(|known| known.code().to_owned()).ok_or_else(|| Error::invalid("currency", "must be an ISO 4217 code such as EUR"));
+        return known
+            .map(|known| known.code().to_owned())
+            .ok_or_else(|| Error::invalid("currency", "must be an ISO 4217 code such as EUR"));
     }
     let used = books::sales::currencies(view, request.workspace)?;
     match used.as_slice() {
         [] => {
             let stores = books::store::list(view, request.workspace)?;
-            Ok(stores.first().map_or_else(|| "USD".to_owned(), |store| store.currency.clone()))
+            Ok(stores
+                .first()
+                .map_or_else(|| "USD".to_owned(), |store| store.currency.clone()))
         }
         [one] => Ok(one.clone()),
-        several => Err(Error::invalid("currency", format!("is required: orders are in {}", several.join(", ")))),
+        several => Err(Error::invalid(
+            "currency",
+            format!("is required: orders are in {}", several.join(", ")),
+        )),
     }
 }
 
@@ -138,9 +145,17 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: Loaded) ->
     if !gone.is_empty() {
         groups.entry(group_of(None)).or_default().1.extend(gone);
     }
-    let sets: Vec<Arc<HashSet<LinkNo>>> = groups.values_mut().map(|(_, links)| Arc::new(std::mem::take(links))).collect();
-    let unique = clicks.unique_visitors_by(request.workspace, &sets, request.start, request.end).map_err(query_failed)?;
-    let mut total = Performance { unique_visitors: clicks.unique_visitors(&query).map_err(query_failed)?, ..Performance::default() };
+    let sets: Vec<Arc<HashSet<LinkNo>>> = groups
+        .values_mut()
+        .map(|(_, links)| Arc::new(std::mem::take(links)))
+        .collect();
+    let unique = clicks
+        .unique_visitors_by(request.workspace, &sets, request.start, request.end)
+        .map_err(query_failed)?;
+    let mut total = Performance {
+        unique_visitors: clicks.unique_visitors(&query).map_err(query_failed)?,
+        ..Performance::default()
+    };
     let mut rows = Vec::with_capacity(groups.len());
     for (((key, name), (mut sums, _)), (links, unique)) in groups.into_iter().zip(sets.iter().zip(unique)) {
         sums.clicks = links.iter().filter_map(|link| by_link.get(link)).sum();
@@ -153,8 +168,17 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: Loaded) ->
         }
     }
     rows.sort_by(|a, b| {
-        let rank = |row: &Row| (std::cmp::Reverse(row.sums.sales.net_revenue()), std::cmp::Reverse(row.sums.clicks));
+        let rank = |row: &Row| {
+            (
+                std::cmp::Reverse(row.sums.sales.net_revenue()),
+                std::cmp::Reverse(row.sums.clicks),
+            )
+        };
         rank(a).cmp(&rank(b)).then_with(|| a.key.cmp(&b.key))
     });
-    Ok(Report { rows, currency: loaded.currency, total })
+    Ok(Report {
+        rows,
+        currency: loaded.currency,
+        total,
+    })
 }

@@ -39,7 +39,9 @@ impl std::error::Error for PayloadError {}
 /// Whether `signature` (`X-Shopify-Hmac-SHA256`: base64 of HMAC-SHA256 over the raw body) was made with one of
 /// `secrets`. No secret accepts nothing. Compares in constant time.
 pub fn verify(secrets: &[String], body: &[u8], signature: &str) -> bool {
-    let Ok(tag) = STANDARD.decode(signature.trim()) else { return false };
+    let Ok(tag) = STANDARD.decode(signature.trim()) else {
+        return false;
+    };
     let fits = |secret: &&String| {
         !secret.is_empty() && hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body, &tag).is_ok()
     };
@@ -71,7 +73,10 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, PayloadError> {
 }
 
 fn bad(field: &'static str, message: &str) -> PayloadError {
-    PayloadError { field, message: message.to_owned() }
+    PayloadError {
+        field,
+        message: message.to_owned(),
+    }
 }
 
 #[derive(Deserialize)]
@@ -147,10 +152,16 @@ impl OrderBody {
         // An unknown currency is set aside by the flow; its amounts are read with two digits until then.
         let currency = money::currency(code).unwrap_or(Currency::USD);
         let subtotal = self.subtotal_price.as_ref().or(self.current_subtotal_price.as_ref());
-        let subtotal = amount("subtotal_price", subtotal.ok_or_else(|| bad("subtotal_price", "is missing"))?, currency)?;
+        let subtotal = amount(
+            "subtotal_price",
+            subtotal.ok_or_else(|| bad("subtotal_price", "is missing"))?,
+            currency,
+        )?;
         let is_tax_inside = self.taxes_included.unwrap_or(false);
         let (lines, tax) = read_lines(self.line_items.unwrap_or_default(), currency, is_tax_inside)?;
-        let revenue = subtotal.checked_sub(tax).ok_or_else(|| bad("subtotal_price", "does not fit"))?;
+        let revenue = subtotal
+            .checked_sub(tax)
+            .ok_or_else(|| bad("subtotal_price", "does not fit"))?;
         let instant = |text: &Option<String>| text.as_deref().and_then(Timestamp::parse);
         let ordered_at = instant(&self.processed_at).or(instant(&self.created_at));
         let ordered_at = ordered_at.ok_or_else(|| bad("created_at", "is missing or not an instant"))?;
@@ -166,11 +177,16 @@ impl OrderBody {
             updated_at,
             currency: code.to_ascii_uppercase(),
             revenue,
-            discounts: self.total_discounts.as_ref().map_or(Ok(0), |value| amount("total_discounts", value, currency))?,
+            discounts: self
+                .total_discounts
+                .as_ref()
+                .map_or(Ok(0), |value| amount("total_discounts", value, currency))?,
             is_test: self.test.unwrap_or(false),
             is_paid: topic == "orders/paid" || matches!(status, "paid" | "partially_refunded" | "refunded"),
             cancelled_at: instant(&self.cancelled_at).or(told_cancelled),
-            customer: self.customer.and_then(|customer| customer.id.as_ref().and_then(id_text)),
+            customer: self
+                .customer
+                .and_then(|customer| customer.id.as_ref().and_then(id_text)),
             codes: codes(self.discount_codes.unwrap_or_default()),
             click_id: click_id(&attributes, self.landing_site.as_deref()),
             lines,
@@ -179,13 +195,22 @@ impl OrderBody {
 }
 
 fn codes(codes: Vec<Code>) -> Vec<String> {
-    codes.into_iter().filter_map(|code| code.code).filter(|code| !code.is_empty()).take(CODES_MAX).collect()
+    codes
+        .into_iter()
+        .filter_map(|code| code.code)
+        .filter(|code| !code.is_empty())
+        .take(CODES_MAX)
+        .collect()
 }
 
 /// The cart attribute `hop_id`; for links that lead to a page, the same name in the landing URL.
 fn click_id(attributes: &[Attribute], landing_site: Option<&str>) -> Option<String> {
     let named = |attribute: &&Attribute| attribute.name.as_ref().and_then(Value::as_str) == Some("hop_id");
-    let returned = attributes.iter().find(named).and_then(|attribute| attribute.value.as_ref()).and_then(Value::as_str);
+    let returned = attributes
+        .iter()
+        .find(named)
+        .and_then(|attribute| attribute.value.as_ref())
+        .and_then(Value::as_str);
     if let Some(returned) = returned.filter(|text| !text.is_empty()) {
         return Some(returned.to_owned());
     }
@@ -195,7 +220,11 @@ fn click_id(attributes: &[Attribute], landing_site: Option<&str>) -> Option<Stri
 }
 
 /// The order's lines, and the tax inside their prices.
-fn read_lines(bodies: Vec<LineBody>, currency: Currency, is_tax_inside: bool) -> Result<(Vec<OrderLine>, i64), PayloadError> {
+fn read_lines(
+    bodies: Vec<LineBody>,
+    currency: Currency,
+    is_tax_inside: bool,
+) -> Result<(Vec<OrderLine>, i64), PayloadError> {
     if bodies.len() > LINES_MAX {
         return Err(bad("line_items", "has more than 1000 entries"));
     }
@@ -204,15 +233,27 @@ fn read_lines(bodies: Vec<LineBody>, currency: Currency, is_tax_inside: bool) ->
     let mut tax_total: i64 = 0;
     for body in bodies {
         let quantity = body.quantity.unwrap_or(1);
-        let price = body.price.as_ref().map_or(Ok(0), |price| amount("line_items.price", price, currency))?;
+        let price = body
+            .price
+            .as_ref()
+            .map_or(Ok(0), |price| amount("line_items.price", price, currency))?;
         let mut tax: i64 = 0;
         for line in body.tax_lines.unwrap_or_default().iter().filter(|_| is_tax_inside) {
-            let part = line.price.as_ref().map_or(Ok(0), |price| amount("line_items.tax_lines.price", price, currency))?;
+            let part = line
+                .price
+                .as_ref()
+                .map_or(Ok(0), |price| amount("line_items.tax_lines.price", price, currency))?;
             tax = tax.checked_add(part).ok_or_else(too_large)?;
         }
-        let mut net = price.checked_mul(i64::from(quantity)).and_then(|gross| gross.checked_sub(tax)).ok_or_else(too_large)?;
+        let mut net = price
+            .checked_mul(i64::from(quantity))
+            .and_then(|gross| gross.checked_sub(tax))
+            .ok_or_else(too_large)?;
         for discount in body.discount_allocations.unwrap_or_default() {
-            let part = discount.amount.as_ref().map_or(Ok(0), |part| amount("line_items.discount_allocations", part, currency))?;
+            let part = discount
+                .amount
+                .as_ref()
+                .map_or(Ok(0), |part| amount("line_items.discount_allocations", part, currency))?;
             net = net.checked_sub(part).ok_or_else(too_large)?;
         }
         tax_total = tax_total.checked_add(tax).ok_or_else(too_large)?;
@@ -252,18 +293,33 @@ impl RefundBody {
             return Err(bad("refund_line_items", "has more than 1000 entries"));
         }
         let line = |body: RefundLineBody| {
-            let subtotal = body.subtotal.as_ref().ok_or_else(|| bad("refund_line_items.subtotal", "is missing"))?;
+            let subtotal = body
+                .subtotal
+                .as_ref()
+                .ok_or_else(|| bad("refund_line_items.subtotal", "is missing"))?;
             let amount = amount("refund_line_items.subtotal", subtotal, currency)?;
             if amount < 0 {
                 return Err(bad("refund_line_items.subtotal", "is negative"));
             }
             let line_external_id = body.line_item_id.as_ref().and_then(id_text).unwrap_or_default();
-            Ok(RefundLine { line_external_id, quantity: body.quantity.unwrap_or(1), amount })
+            Ok(RefundLine {
+                line_external_id,
+                quantity: body.quantity.unwrap_or(1),
+                amount,
+            })
         };
-        let at = self.processed_at.or(self.created_at).as_deref().and_then(Timestamp::parse);
+        let at = self
+            .processed_at
+            .or(self.created_at)
+            .as_deref()
+            .and_then(Timestamp::parse);
         Ok(Refund {
             external_id: id_text(&self.id).ok_or_else(|| bad("id", "is not a number or text"))?,
-            order_external_id: self.order_id.as_ref().and_then(id_text).ok_or_else(|| bad("order_id", "is missing"))?,
+            order_external_id: self
+                .order_id
+                .as_ref()
+                .and_then(id_text)
+                .ok_or_else(|| bad("order_id", "is missing"))?,
             at: at.ok_or_else(|| bad("created_at", "is missing or not an instant"))?,
             lines: bodies.into_iter().map(line).collect::<Result<_, _>>()?,
         })
@@ -294,7 +350,8 @@ mod tests {
     use super::*;
 
     fn order(change: impl FnOnce(&mut Value)) -> Result<OrderSnapshot, PayloadError> {
-        let mut body: Value = serde_json::from_str(include_str!("../../../fixtures/shopify/orders_paid.json")).expect("a fixture");
+        let mut body: Value =
+            serde_json::from_str(include_str!("../../../fixtures/shopify/orders_paid.json")).expect("a fixture");
         change(&mut body);
         match parse("orders/paid", body.to_string().as_bytes(), "EUR")? {
             OrderEvent::Order(snapshot) => Ok(snapshot),
@@ -305,8 +362,14 @@ mod tests {
     #[test]
     fn paid_orders_are_read() {
         let snapshot = order(|_| {}).expect("a good order");
-        assert_eq!((snapshot.external_id.as_str(), snapshot.name.as_str()), ("820982911946154508", "#1001"));
-        assert_eq!((snapshot.revenue, snapshot.discounts, snapshot.currency.as_str()), (5382, 598, "EUR"));
+        assert_eq!(
+            (snapshot.external_id.as_str(), snapshot.name.as_str()),
+            ("820982911946154508", "#1001")
+        );
+        assert_eq!(
+            (snapshot.revenue, snapshot.discounts, snapshot.currency.as_str()),
+            (5382, 598, "EUR")
+        );
         assert_eq!(snapshot.codes, ["MIA10"]);
         assert_eq!(snapshot.click_id.as_deref(), Some("CLICK"));
         assert_eq!(snapshot.customer.as_deref(), Some("115310627314723954"));
@@ -336,7 +399,10 @@ mod tests {
     #[test]
     fn bad_orders_name_their_field() {
         for (change, field) in [
-            ((|body| body["subtotal_price"] = Value::Null) as fn(&mut Value), "subtotal_price"),
+            (
+                (|body| body["subtotal_price"] = Value::Null) as fn(&mut Value),
+                "subtotal_price",
+            ),
             (|body| body["subtotal_price"] = "abc".into(), "subtotal_price"),
             (|body| body["currency"] = Value::Null, "currency"),
             (|body| body["created_at"] = "soon".into(), "created_at"),
@@ -357,7 +423,10 @@ mod tests {
         let OrderEvent::Refund(refund) = parse("refunds/create", body, "EUR").expect("a good refund") else {
             panic!("not a refund")
         };
-        assert_eq!((refund.order_external_id.as_str(), refund.amount()), ("820982911946154508", Some(1794 + 897)));
+        assert_eq!(
+            (refund.order_external_id.as_str(), refund.amount()),
+            ("820982911946154508", Some(1794 + 897))
+        );
         assert_eq!(parse("products/update", b"{}", "EUR"), Ok(OrderEvent::Ignored));
         assert!(parse("refunds/create", b"[]", "EUR").is_err());
     }

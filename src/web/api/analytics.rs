@@ -17,8 +17,8 @@ use crate::books::{self, View};
 use crate::clicklog::{Dimension, Query};
 use crate::domain::click::ClassSet;
 use crate::domain::id::LinkNo;
-use crate::flows::publish_link::domain_for;
 use crate::flows::Error;
+use crate::flows::publish_link::domain_for;
 
 /// Most rows of a breakdown.
 const ROWS_MAX: usize = 1_000;
@@ -43,9 +43,33 @@ const BREAKDOWNS: [(&str, &str, Dimension); 12] = [
 
 /// Filters of the dialect that are not built yet: refused when set.
 const NOT_YET: [&str; 27] = [
-    "tenantId", "tagId", "tagIds", "folderId", "partnerTagId", "groupId", "customerId", "country", "city", "region",
-    "continent", "device", "browser", "os", "trigger", "referer", "refererUrl", "url", "utm_source", "utm_medium",
-    "utm_campaign", "utm_term", "utm_content", "root", "saleType", "query", "qr",
+    "tenantId",
+    "tagId",
+    "tagIds",
+    "folderId",
+    "partnerTagId",
+    "groupId",
+    "customerId",
+    "country",
+    "city",
+    "region",
+    "continent",
+    "device",
+    "browser",
+    "os",
+    "trigger",
+    "referer",
+    "refererUrl",
+    "url",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_term",
+    "utm_content",
+    "root",
+    "saleType",
+    "query",
+    "qr",
 ];
 
 /// What both `/analytics` and `/events` read from a query.
@@ -58,14 +82,21 @@ pub(super) struct Clicks {
 
 impl Clicks {
     pub fn take(api: &Api, params: &mut Params) -> Result<Self, ApiError> {
-        if params.word("event", &["clicks", "leads", "sales", "composite"])?.is_some_and(|event| event != "clicks") {
+        if params
+            .word("event", &["clicks", "leads", "sales", "composite"])?
+            .is_some_and(|event| event != "clicks")
+        {
             return Err(ApiError::invalid("event", "only clicks are supported yet"));
         }
         params.not_yet(&NOT_YET)?;
         params.not_yet(&["programId"])?;
         let include = params.text("include").unwrap_or_default();
-        let classes = ClassSet::parse(&include)
-            .map_err(|word| ApiError::invalid("include", &format!("{word} is none of repeats, bots, prefetch, head, test")))?;
+        let classes = ClassSet::parse(&include).map_err(|word| {
+            ApiError::invalid(
+                "include",
+                &format!("{word} is none of repeats, bots, prefetch, head, test"),
+            )
+        })?;
         Ok(Self {
             named: Named::take(params),
             partner_id: params.text("partnerId"),
@@ -91,16 +122,27 @@ impl Clicks {
         let named = self.named.clone();
         let partner_id = self.partner_id.clone();
         let narrowed = api.context.books().read(move |view: &View<'_>| {
-            let mut filter = LinkFilter { shows_archived: true, ..LinkFilter::default() };
+            let mut filter = LinkFilter {
+                shows_archived: true,
+                ..LinkFilter::default()
+            };
             if let Some(name) = named.domain_alone() {
                 filter.domain = Some(domain_for(&inner.context, view, workspace, Some(name))?.no);
             }
             if let Some(id) = &partner_id {
                 let creator = books::creator::by_id(view, workspace, id)?;
-                filter.creator = Some(creator.ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?.no);
+                filter.creator = Some(
+                    creator
+                        .ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?
+                        .no,
+                );
             }
             let group = match filter.domain.is_some() || filter.creator.is_some() {
-                true => Some(books::link::numbers_of(view, workspace, &filter)?.into_iter().collect::<HashSet<_>>()),
+                true => Some(
+                    books::link::numbers_of(view, workspace, &filter)?
+                        .into_iter()
+                        .collect::<HashSet<_>>(),
+                ),
                 false => None,
             };
             let one = named.find(&inner, view, workspace)?.map(|link| link.no);
@@ -114,7 +156,11 @@ impl Clicks {
     }
 }
 
-pub(super) async fn read(State(api): State<Api>, caller: Caller, RawQuery(raw): RawQuery) -> Result<Json<Value>, ApiError> {
+pub(super) async fn read(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(raw): RawQuery,
+) -> Result<Json<Value>, ApiError> {
     let mut params = Params::of(raw.as_deref())?;
     let group_by = params.text("groupBy").unwrap_or_else(|| "count".to_owned());
     let clicks = Clicks::take(&api, &mut params)?;
@@ -126,7 +172,10 @@ pub(super) async fn read(State(api): State<Api>, caller: Caller, RawQuery(raw): 
         "top_links" => top_links(&api, &caller, query).await,
         other => match BREAKDOWNS.iter().find(|(name, ..)| *name == other) {
             Some((_, field, dimension)) => breakdown(&api, query, field, *dimension).await,
-            None => Err(ApiError::invalid("groupBy", "is not one of count, timeseries, countries, devices, browsers, os, referers, top_links and their kin")),
+            None => Err(ApiError::invalid(
+                "groupBy",
+                "is not one of count, timeseries, countries, devices, browsers, os, referers, top_links and their kin",
+            )),
         },
     }
 }
@@ -146,14 +195,25 @@ async fn timeseries(api: &Api, query: Query, period: Period) -> Result<Json<Valu
         Ok((edges.iter().map(|edge| period.label(*edge)).collect::<Vec<_>>(), counts))
     })
     .await?;
-    let rows = edges.iter().zip(counts).map(|(start, clicks)| with_figures([("start", json!(start))], clicks));
+    let rows = edges
+        .iter()
+        .zip(counts)
+        .map(|(start, clicks)| with_figures([("start", json!(start))], clicks));
     Ok(Json(rows.collect()))
 }
 
-async fn breakdown(api: &Api, query: Query, field: &'static str, dimension: Dimension) -> Result<Json<Value>, ApiError> {
+async fn breakdown(
+    api: &Api,
+    query: Query,
+    field: &'static str,
+    dimension: Dimension,
+) -> Result<Json<Value>, ApiError> {
     let top = read_log(api, move |log| log.top(&query, dimension, ROWS_MAX)).await?;
     let rows = top.into_iter().map(|(value, clicks)| match field {
-        "country" => with_figures([("country", json!(value)), ("region", json!("*")), ("city", json!("*"))], clicks),
+        "country" => with_figures(
+            [("country", json!(value)), ("region", json!("*")), ("city", json!("*"))],
+            clicks,
+        ),
         field => with_figures([(field, json!(value))], clicks),
     });
     Ok(Json(rows.collect()))
@@ -170,14 +230,26 @@ async fn top_links(api: &Api, caller: &Caller, query: Query) -> Result<Json<Valu
         links.collect::<Result<Vec<_>, _>>().map_err(Error::from)
     });
     let found = found.await?;
-    let known: Vec<u64> = counts.iter().zip(&found).filter(|(_, link)| link.is_some()).map(|((_, clicks), _)| *clicks).collect();
+    let known: Vec<u64> = counts
+        .iter()
+        .zip(&found)
+        .filter(|(_, link)| link.is_some())
+        .map(|((_, clicks), _)| *clicks)
+        .collect();
     let views = answer(api, caller, found.into_iter().flatten().collect()).await?;
     let rows = views.into_iter().zip(known).map(|(link, clicks)| {
         with_figures(
             [
-                ("link", json!(link.id)), ("id", json!(link.id)), ("domain", json!(link.domain)), ("key", json!(link.key)),
-                ("shortLink", json!(link.short_link)), ("url", json!(link.url)), ("title", json!(link.title)),
-                ("comments", json!(link.comments)), ("folderId", Value::Null), ("partnerId", json!(link.partner_id)),
+                ("link", json!(link.id)),
+                ("id", json!(link.id)),
+                ("domain", json!(link.domain)),
+                ("key", json!(link.key)),
+                ("shortLink", json!(link.short_link)),
+                ("url", json!(link.url)),
+                ("title", json!(link.title)),
+                ("comments", json!(link.comments)),
+                ("folderId", Value::Null),
+                ("partnerId", json!(link.partner_id)),
                 ("createdAt", json!(link.created_at)),
             ],
             clicks,
@@ -207,7 +279,10 @@ fn figures(clicks: u64) -> Map<String, Value> {
 }
 
 fn with_figures<const N: usize>(fields: [(&str, Value); N], clicks: u64) -> Value {
-    let mut row: Map<String, Value> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let mut row: Map<String, Value> = fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
     row.extend(figures(clicks));
     Value::Object(row)
 }

@@ -27,7 +27,9 @@ pub struct Caller {
 impl Caller {
     /// 403 unless the caller owns the server.
     pub fn must_own(&self) -> Result<(), ApiError> {
-        self.is_owner.then_some(()).ok_or_else(|| ApiError::forbidden("Only the server owner's key may do this."))
+        self.is_owner
+            .then_some(())
+            .ok_or_else(|| ApiError::forbidden("Only the server owner's key may do this."))
     }
 }
 
@@ -37,12 +39,17 @@ pub(in crate::web) async fn caller_of_key(context: &Context, key: &str) -> Resul
         return Ok(None);
     }
     let hash = api_key::hash(key);
-    context.books().read(move |view| caller_of(view, books::api_key::by_hash(view, &hash)?)).await
+    context
+        .books()
+        .read(move |view| caller_of(view, books::api_key::by_hash(view, &hash)?))
+        .await
 }
 
 /// The caller behind a key row; `None` when there is none or it was revoked.
 pub(in crate::web) fn caller_of(view: &books::View<'_>, key: Option<ApiKey>) -> Result<Option<Caller>, Error> {
-    let Some(key) = key.filter(|key| key.revoked_at.is_none()) else { return Ok(None) };
+    let Some(key) = key.filter(|key| key.revoked_at.is_none()) else {
+        return Ok(None);
+    };
     let workspace = books::workspace::by_no(view, key.workspace)?.ok_or(Error::NotFound { what: "workspace" })?;
     Ok(Some(Caller {
         key_id: key.id,
@@ -57,12 +64,19 @@ impl FromRequestParts<Api> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        let header = parts.headers.get(AUTHORIZATION).ok_or_else(|| ApiError::unauthorized("Missing Authorization header."))?;
+        let header = parts
+            .headers
+            .get(AUTHORIZATION)
+            .ok_or_else(|| ApiError::unauthorized("Missing Authorization header."))?;
         let text = header.to_str().unwrap_or_default();
         let scheme_end = "Bearer ".len();
-        let is_bearer = text.get(..scheme_end).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+        let is_bearer = text
+            .get(..scheme_end)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
         if !is_bearer {
-            return Err(ApiError::bad_request("Misconfigured Authorization header: it must be \"Bearer KEY\"."));
+            return Err(ApiError::bad_request(
+                "Misconfigured Authorization header: it must be \"Bearer KEY\".",
+            ));
         }
         let caller = caller_of_key(&api.context, text[scheme_end..].trim()).await?;
         caller.ok_or_else(|| ApiError::unauthorized("Unauthorized: Invalid API key."))

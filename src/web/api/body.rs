@@ -16,7 +16,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             let status = rejection.status();
-            ApiError::bad_request(if status == 413 { "The body is too large." } else { "The body cannot be read." })
+            ApiError::bad_request(if status == 413 {
+                "The body is too large."
+            } else {
+                "The body cannot be read."
+            })
         })?;
         parse(&bytes).map(Body)
     }
@@ -33,14 +37,19 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         }
         named(&path, &inner.to_string())
     })?;
-    reader.end().map_err(|error| ApiError::bad_request(format!("Invalid JSON: {error}.")))?;
+    reader
+        .end()
+        .map_err(|error| ApiError::bad_request(format!("Invalid JSON: {error}.")))?;
     Ok(value)
 }
 
 /// The error text of serde with the field's path in front. Unknown and missing fields are named in the text itself.
 fn named(path: &str, text: &str) -> ApiError {
     let text = text.split(" at line ").next().unwrap_or(text);
-    let field = text.split('`').nth(1).filter(|_| text.starts_with("unknown field") || text.starts_with("missing field"));
+    let field = text
+        .split('`')
+        .nth(1)
+        .filter(|_| text.starts_with("unknown field") || text.starts_with("missing field"));
     let full = match (field, path) {
         (Some(field), ".") => field.to_owned(),
         (Some(field), path) if path.ends_with(field) => path.to_owned(),
@@ -57,7 +66,9 @@ fn named(path: &str, text: &str) -> ApiError {
 }
 
 /// For fields where leaving out and `null` differ: `None` = left out, `Some(None)` = null.
-pub(super) fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+pub(super) fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -84,9 +95,17 @@ mod tests {
     #[test]
     fn errors_name_the_field() {
         for (body, status, start) in [
-            (r#"{"items":[{"quantity":"x"}]}"#, 422, "items[0].quantity: invalid type"),
+            (
+                r#"{"items":[{"quantity":"x"}]}"#,
+                422,
+                "items[0].quantity: invalid type",
+            ),
             (r#"{"items":[{}]}"#, 422, "items[0].quantity: is required"),
-            (r#"{"items":[{"quantity":1,"color":2}]}"#, 422, "items[0].color: is not a known field"),
+            (
+                r#"{"items":[{"quantity":1,"color":2}]}"#,
+                422,
+                "items[0].color: is not a known field",
+            ),
             (r#"{"item":[]}"#, 422, "item: is not a known field"),
             (r#"{}"#, 422, "items: is required"),
             (r#"{"items":["#, 400, "Invalid JSON"),

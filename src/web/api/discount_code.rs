@@ -25,13 +25,21 @@ pub(super) struct CodeBody {
     link_id: Option<String>,
 }
 
-pub(super) async fn issue(State(api): State<Api>, caller: Caller, Body(body): Body<CodeBody>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn issue(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(body): Body<CodeBody>,
+) -> Result<Json<Value>, ApiError> {
     let link_id = body.link_id.filter(|id| !id.is_empty());
     let code = issue_code::issue(&api.context, caller.workspace, body.code, body.partner_id, link_id).await?;
     Ok(Json(api.context.books().read(move |view| answer(view, &code)).await?))
 }
 
-pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Vec<Value>>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<Value>>, ApiError> {
     let mut params = Params::of(query.as_deref())?;
     let page = params.page(PAGE_SIZE)?;
     params.not_yet(&["discountId"])?;
@@ -41,12 +49,19 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query)
         let creator = match partner_id {
             Some(id) => {
                 let creator = books::creator::by_id(view, caller.workspace, &id)?;
-                Some(creator.ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?.no)
+                Some(
+                    creator
+                        .ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?
+                        .no,
+                )
             }
             None => None,
         };
         let codes = books::discount_code::list(view, caller.workspace, creator, &page)?;
-        codes.iter().map(|code| answer(view, code)).collect::<Result<Vec<_>, Error>>()
+        codes
+            .iter()
+            .map(|code| answer(view, code))
+            .collect::<Result<Vec<_>, Error>>()
     });
     Ok(Json(codes.await?))
 }

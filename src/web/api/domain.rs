@@ -50,7 +50,10 @@ impl DomainBody {
             ("assetLinks", &self.asset_links),
             ("appleAppSiteAssociation", &self.apple_app_site_association),
         ];
-        if let Some((field, _)) = not_yet.iter().find(|(_, value)| value.as_ref().is_some_and(|value| value != "" && !value.is_null())) {
+        if let Some((field, _)) = not_yet
+            .iter()
+            .find(|(_, value)| value.as_ref().is_some_and(|value| value != "" && !value.is_null()))
+        {
             return Err(ApiError::invalid(field, "is not supported yet"));
         }
         Ok(DomainChange {
@@ -65,17 +68,30 @@ impl DomainBody {
     }
 }
 
-pub(super) async fn create(State(api): State<Api>, caller: Caller, Body(body): Body<DomainBody>) -> Result<(StatusCode, Json<Value>), ApiError> {
+pub(super) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(body): Body<DomainBody>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
     let domain = publish_domain::create(&api.context, caller.workspace, body.change()?, api.consent).await?;
     Ok((StatusCode::CREATED, Json(answer(&domain))))
 }
 
-pub(super) async fn update(State(api): State<Api>, caller: Caller, Path(slug): Path<String>, Body(body): Body<DomainBody>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn update(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(slug): Path<String>,
+    Body(body): Body<DomainBody>,
+) -> Result<Json<Value>, ApiError> {
     let domain = publish_domain::update(&api.context, caller.workspace, &slug, body.change()?).await?;
     Ok(Json(answer(&domain)))
 }
 
-pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Vec<Value>>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<Value>>, ApiError> {
     let mut params = Params::of(query.as_deref())?;
     let page = params.page(PAGE_SIZE)?;
     let search = params.text("search");

@@ -19,7 +19,11 @@ pub struct ApiError {
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
     }
 
     /// 400: not even the form is right.
@@ -44,7 +48,11 @@ impl ApiError {
 
     /// 422: `field` is wrong.
     pub fn invalid(field: &str, message: &str) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable_entity", format!("{field}: {message}"))
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "unprocessable_entity",
+            format!("{field}: {message}"),
+        )
     }
 
     /// The word of the dialect, such as `not_found`.
@@ -72,12 +80,18 @@ impl From<flows::Error> for ApiError {
                 Self::new(StatusCode::CONFLICT, "conflict", format!("{field}: {message}"))
             }
             flows::Error::Forbidden { message } => Self::forbidden(message),
-            flows::Error::Unavailable => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", "Not now: please try again shortly.")
-            }
+            flows::Error::Unavailable => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "service_unavailable",
+                "Not now: please try again shortly.",
+            ),
             flows::Error::Internal(detail) => {
                 tracing::error!(detail, "a call failed");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error", "The server failed; its log says why.")
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal_server_error",
+                    "The server failed; its log says why.",
+                )
             }
         }
     }
@@ -91,20 +105,22 @@ impl From<crate::books::Error> for ApiError {
 
 impl From<clicklog::QueryError> for ApiError {
     fn from(error: clicklog::QueryError) -> Self {
-        match error {
-            clicklog::QueryError::TooLarge { .. } => Self::invalid("interval", &error.to_string()),
-            other => flows::Error::Internal(other.to_string()).into(),
-        }
+        flows::Error::from(error).into()
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let doc_url = format!("https://dub.co/docs/api-reference/errors#{}", self.code.replacen('_', "-", 1));
+        let doc_url = format!(
+            "https://dub.co/docs/api-reference/errors#{}",
+            self.code.replacen('_', "-", 1)
+        );
         let body = Json(json!({ "error": { "code": self.code, "message": self.message, "doc_url": doc_url } }));
         let mut response = (self.status, body).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
         }
         response
     }

@@ -24,7 +24,11 @@ const LIMIT_MAX: u32 = 1_000;
 /// Deepest page; deeper ones want a narrower interval.
 const PAGE_MAX: u32 = 1_000;
 
-pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(raw): RawQuery) -> Result<Json<Vec<Value>>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(raw): RawQuery,
+) -> Result<Json<Vec<Value>>, ApiError> {
     let mut params = Params::of(raw.as_deref())?;
     let page = params.number("page", 1, PAGE_MAX)?.unwrap_or(1);
     let limit = params.number("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT);
@@ -35,7 +39,10 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(raw): 
     params.end()?;
     let query = clicks.query(&api, &caller).await?;
     let skip = (page as usize - 1) * limit as usize;
-    let found = read_log(&api, move |log| log.events(&query, order != Some("asc"), skip, limit as usize)).await?;
+    let found = read_log(&api, move |log| {
+        log.events(&query, order != Some("asc"), skip, limit as usize)
+    })
+    .await?;
     let links = links_of(&api, &caller, &found).await?;
     let keys = (api.click_ids)();
     let gone = |link| serde_json::to_value(deleted(&api, &caller, link)).unwrap_or_default();
@@ -52,7 +59,9 @@ async fn links_of(api: &Api, caller: &Caller, clicks: &[Click]) -> Result<HashMa
     numbers.sort_unstable();
     numbers.dedup();
     let found = api.context.books().read(move |view| {
-        let links = numbers.iter().filter_map(|no| books::link::by_no(view, *no).transpose());
+        let links = numbers
+            .iter()
+            .filter_map(|no| books::link::by_no(view, *no).transpose());
         links.collect::<Result<Vec<_>, _>>().map_err(Error::from)
     });
     let found = found.await?;
@@ -63,15 +72,31 @@ async fn links_of(api: &Api, caller: &Caller, clicks: &[Click]) -> Result<HashMa
 }
 
 fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
-    let id = ClickId { at: click.at, node, sequence: click.sequence, link: click.link }.sign(keys);
+    let id = ClickId {
+        at: click.at,
+        node,
+        sequence: click.sequence,
+        link: click.link,
+    }
+    .sign(keys);
     let country = match click.country {
         [0, 0] => "Unknown".to_owned(),
         code => String::from_utf8_lossy(&code).into_owned(),
     };
     let is_qr = click.flags.has(ClickFlags::QR);
-    let referrer_host = url::Url::parse(&click.referrer).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let referrer_url = if click.referrer.is_empty() { "(direct)" } else { &*click.referrer };
-    let (device, browser, os) = (click.user_agent.device.name(), click.user_agent.browser.name(), click.user_agent.os.name());
+    let referrer_host = url::Url::parse(&click.referrer)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned));
+    let referrer_url = if click.referrer.is_empty() {
+        "(direct)"
+    } else {
+        &*click.referrer
+    };
+    let (device, browser, os) = (
+        click.user_agent.device.name(),
+        click.user_agent.browser.name(),
+        click.user_agent.os.name(),
+    );
     let at = click.at.to_string();
     let url = link["url"].clone();
     json!({
@@ -128,5 +153,9 @@ fn flag_words(flags: ClickFlags) -> Vec<&'static str> {
         (ClickFlags::QR, "qr"),
         (ClickFlags::OPTED_OUT, "opted_out"),
     ];
-    words.into_iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, word)| word).collect()
+    words
+        .into_iter()
+        .filter(|(flag, _)| flags.has(*flag))
+        .map(|(_, word)| word)
+        .collect()
 }

@@ -28,7 +28,11 @@ pub(super) struct KeyBody {
     workspace_id: Option<String>,
 }
 
-pub(super) async fn open_workspace(State(api): State<Api>, caller: Caller, Body(body): Body<WorkspaceBody>) -> Result<(StatusCode, Json<Value>), ApiError> {
+pub(super) async fn open_workspace(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(body): Body<WorkspaceBody>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
     caller.must_own()?;
     let (workspace, issued) = issue_key::open_workspace(&api.context, body.name).await?;
     let answer = json!({
@@ -42,15 +46,29 @@ pub(super) async fn open_workspace(State(api): State<Api>, caller: Caller, Body(
 }
 
 /// All workspaces for the owner, else the caller's own.
-pub(super) async fn list_workspaces(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Vec<Value>>, ApiError> {
+pub(super) async fn list_workspaces(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<Value>>, ApiError> {
     Params::of(query.as_deref())?.end()?;
-    let all = api.context.books().read(|view| books::workspace::list(view).map_err(Error::from)).await?;
-    let seen = all.iter().filter(|workspace| caller.is_owner || workspace.no == caller.workspace);
+    let all = api
+        .context
+        .books()
+        .read(|view| books::workspace::list(view).map_err(Error::from))
+        .await?;
+    let seen = all
+        .iter()
+        .filter(|workspace| caller.is_owner || workspace.no == caller.workspace);
     let answer = seen.map(|workspace| json!({ "id": workspace.id, "name": workspace.name, "createdAt": workspace.created_at.to_string() }));
     Ok(Json(answer.collect()))
 }
 
-pub(super) async fn issue(State(api): State<Api>, caller: Caller, Body(body): Body<KeyBody>) -> Result<(StatusCode, Json<Value>), ApiError> {
+pub(super) async fn issue(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(body): Body<KeyBody>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
     caller.must_own()?;
     let workspace_id = body.workspace_id.unwrap_or_else(|| caller.workspace_id.clone());
     let issued = issue_key::issue(&api.context, workspace_id.clone(), body.name).await?;
@@ -60,14 +78,26 @@ pub(super) async fn issue(State(api): State<Api>, caller: Caller, Body(body): Bo
 }
 
 /// The keys of the caller's workspace.
-pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Vec<Value>>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<Value>>, ApiError> {
     Params::of(query.as_deref())?.end()?;
-    let keys = api.context.books().read(move |view| books::api_key::list(view, caller.workspace).map_err(Error::from)).await?;
+    let keys = api
+        .context
+        .books()
+        .read(move |view| books::api_key::list(view, caller.workspace).map_err(Error::from))
+        .await?;
     let live = keys.iter().filter(|key| key.revoked_at.is_none());
     Ok(Json(live.map(|key| answer(key, &caller.workspace_id)).collect()))
 }
 
-pub(super) async fn revoke(State(api): State<Api>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn revoke(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
     caller.must_own()?;
     issue_key::revoke(&api.context, id.clone()).await?;
     Ok(Json(json!({ "id": id })))

@@ -155,14 +155,22 @@ impl LinkBody {
         let expires_at = match self.expires_at {
             Some(Some(text)) => {
                 let instant = Timestamp::parse(&text);
-                Some(Some(instant.ok_or_else(|| ApiError::invalid("expiresAt", "must be an instant such as 2026-11-21T10:00:00Z"))?))
+                Some(Some(instant.ok_or_else(|| {
+                    ApiError::invalid("expiresAt", "must be an instant such as 2026-11-21T10:00:00Z")
+                })?))
             }
             Some(None) => Some(None),
             None => None,
         };
-        let cart = self.cart.map(|cart| cart.map(CartBody::draft).transpose()).transpose()?;
+        let cart = self
+            .cart
+            .map(|cart| cart.map(CartBody::draft).transpose())
+            .transpose()?;
         let stock_policy = self.stock_policy.map(|policy| {
-            policy.map(|body| StockPolicyDraft { on_out: body.on_out.unwrap_or_default(), redirect_url: body.redirect_url })
+            policy.map(|body| StockPolicyDraft {
+                on_out: body.on_out.unwrap_or_default(),
+                redirect_url: body.redirect_url,
+            })
         });
         Ok(LinkChange {
             destination: self.url,
@@ -182,7 +190,13 @@ impl LinkBody {
             title: self.title,
             description: self.description,
             comments: self.comments,
-            utm: [self.utm_source, self.utm_medium, self.utm_campaign, self.utm_term, self.utm_content],
+            utm: [
+                self.utm_source,
+                self.utm_medium,
+                self.utm_campaign,
+                self.utm_term,
+                self.utm_content,
+            ],
             cart,
             stock_policy,
         })
@@ -192,7 +206,10 @@ impl LinkBody {
 impl CartBody {
     fn draft(self) -> Result<CartDraft, ApiError> {
         if self.landing == Some(Landing::Page) {
-            return Err(ApiError::invalid("cart.landing", "page is not supported yet: use direct"));
+            return Err(ApiError::invalid(
+                "cart.landing",
+                "page is not supported yet: use direct",
+            ));
         }
         let item = |(place, item): (usize, CartItemBody)| {
             let field = format!("cart.items[{place}]");
@@ -200,11 +217,20 @@ impl CartBody {
                 (Some(sku), None) => ItemName::Sku(sku),
                 (None, Some(Value::String(id))) => ItemName::Variant(id),
                 (None, Some(Value::Number(id))) if id.is_u64() => ItemName::Variant(id.to_string()),
-                (None, Some(_)) => return Err(ApiError::invalid(&format!("{field}.variantId"), "must be text or a number")),
+                (None, Some(_)) => {
+                    return Err(ApiError::invalid(
+                        &format!("{field}.variantId"),
+                        "must be text or a number",
+                    ));
+                }
                 (Some(_), Some(_)) => return Err(ApiError::invalid(&field, "must have sku or variantId, not both")),
                 (None, None) => return Err(ApiError::invalid(&format!("{field}.sku"), "is required (or variantId)")),
             };
-            Ok(CartItem { name, quantity: item.quantity.unwrap_or(1), fallbacks: item.fallbacks })
+            Ok(CartItem {
+                name,
+                quantity: item.quantity.unwrap_or(1),
+                fallbacks: item.fallbacks,
+            })
         };
         let attribute = |(name, value): (String, Value)| match value {
             Value::String(text) => Ok((name, text)),
@@ -222,13 +248,21 @@ impl CartBody {
     }
 }
 
-pub(super) async fn create(State(api): State<Api>, caller: Caller, Body(body): Body<LinkBody>) -> Result<Json<LinkView>, ApiError> {
+pub(super) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(body): Body<LinkBody>,
+) -> Result<Json<LinkView>, ApiError> {
     let link = publish_link::create(&api.context, caller.workspace, body.change()?).await?;
     answer_one(&api, &caller, link).await
 }
 
 /// Up to 100 links at once; each entry of the answer is a link or `{link, error, code}`.
-pub(super) async fn create_bulk(State(api): State<Api>, caller: Caller, Body(bodies): Body<Vec<Value>>) -> Result<Json<Vec<Value>>, ApiError> {
+pub(super) async fn create_bulk(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(bodies): Body<Vec<Value>>,
+) -> Result<Json<Vec<Value>>, ApiError> {
     if bodies.len() > publish_link::BULK_MAX {
         return Err(ApiError::invalid("body", "must have at most 100 links"));
     }
@@ -237,7 +271,9 @@ pub(super) async fn create_bulk(State(api): State<Api>, caller: Caller, Body(bod
         .map(|body| parse::<LinkBody>(body.to_string().as_bytes()).and_then(LinkBody::change))
         .collect();
     let good = read.iter().filter_map(|change| change.as_ref().ok()).cloned().collect();
-    let mut made = publish_link::create_all(&api.context, caller.workspace, good).await?.into_iter();
+    let mut made = publish_link::create_all(&api.context, caller.workspace, good)
+        .await?
+        .into_iter();
     let mut results = Vec::with_capacity(bodies.len());
     for (change, body) in read.into_iter().zip(bodies) {
         let result = match change {
@@ -252,37 +288,68 @@ pub(super) async fn create_bulk(State(api): State<Api>, caller: Caller, Body(bod
     Ok(Json(results))
 }
 
-pub(super) async fn update(State(api): State<Api>, caller: Caller, Path(id): Path<String>, Body(body): Body<LinkBody>) -> Result<Json<LinkView>, ApiError> {
+pub(super) async fn update(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(body): Body<LinkBody>,
+) -> Result<Json<LinkView>, ApiError> {
     let link = publish_link::update(&api.context, caller.workspace, &id, body.change()?).await?;
     answer_one(&api, &caller, link).await
 }
 
-pub(super) async fn delete(State(api): State<Api>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
     let link = publish_link::delete(&api.context, caller.workspace, &id).await?;
     Ok(Json(json!({ "id": link.id })))
 }
 
-pub(super) async fn show(State(api): State<Api>, caller: Caller, Path(id): Path<String>) -> Result<Json<LinkView>, ApiError> {
-    let link = api.context.books().read(move |view| publish_link::find(view, caller.workspace, &id)).await?;
+pub(super) async fn show(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<LinkView>, ApiError> {
+    let link = api
+        .context
+        .books()
+        .read(move |view| publish_link::find(view, caller.workspace, &id))
+        .await?;
     answer_one(&api, &caller, link).await
 }
 
 /// The link named by `linkId`, `externalId`, or `domain` and `key`.
-pub(super) async fn info(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<LinkView>, ApiError> {
+pub(super) async fn info(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<LinkView>, ApiError> {
     let mut params = Params::of(query.as_deref())?;
     let named = Named::take(&mut params);
     params.end()?;
     let (inner, workspace) = (api.clone(), caller.workspace);
-    let link = api.context.books().read(move |view| named.find(&inner, view, workspace)).await?;
+    let link = api
+        .context
+        .books()
+        .read(move |view| named.find(&inner, view, workspace))
+        .await?;
     let link = link.ok_or_else(|| ApiError::invalid("linkId", "or externalId, or domain and key, is required"))?;
     answer_one(&api, &caller, link).await
 }
 
 /// Whether `domain` and `key` are taken.
-pub(super) async fn exists(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<bool>, ApiError> {
+pub(super) async fn exists(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<bool>, ApiError> {
     let mut params = Params::of(query.as_deref())?;
     let domain = params.text("domain");
-    let key = params.text("key").ok_or_else(|| ApiError::invalid("key", "is required"))?;
+    let key = params
+        .text("key")
+        .ok_or_else(|| ApiError::invalid("key", "is required"))?;
     params.end()?;
     let inner = api.clone();
     let found = api.context.books().read(move |view| {
@@ -292,7 +359,11 @@ pub(super) async fn exists(State(api): State<Api>, caller: Caller, RawQuery(quer
     Ok(Json(found.await?))
 }
 
-pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Vec<LinkView>>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<LinkView>>, ApiError> {
     let mut params = Params::of(query.as_deref())?;
     let page = params.page(PAGE_SIZE)?;
     let wanted = Wanted::take(&mut params)?;
@@ -302,8 +373,12 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query)
     let (inner, workspace) = (api.clone(), caller.workspace);
     let links = api.context.books().read(move |view| {
         let mut filter = wanted.filter(&inner, view, &caller)?;
-        filter.sort = if sort == Some("updatedAt") { LinkSort::UpdatedAt } else { LinkSort::CreatedAt };
-        filter.descending = order != Some("asc");
+        filter.sort = if sort == Some("updatedAt") {
+            LinkSort::UpdatedAt
+        } else {
+            LinkSort::CreatedAt
+        };
+        filter.is_ascending = order == Some("asc");
         let links = books::link::list(view, workspace, &filter, &page)?;
         Ok::<_, Error>((links, caller))
     });
@@ -312,7 +387,11 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query)
 }
 
 /// The number of links, or groups `[{domain, _count}]` with `groupBy=domain`.
-pub(super) async fn count(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiError> {
+pub(super) async fn count(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, ApiError> {
     let mut params = Params::of(query.as_deref())?;
     let group_by = params.word("groupBy", &["domain"])?;
     let wanted = Wanted::take(&mut params)?;
@@ -337,7 +416,9 @@ pub(super) fn domain_name(api: &Api, view: &View<'_>, domain: DomainNo) -> Resul
     if domain == DomainNo::DEFAULT {
         return Ok(api.context.public().authority.clone());
     }
-    Ok(books::link_domain::by_no(view, domain)?.map(|domain| domain.slug).unwrap_or_default())
+    Ok(books::link_domain::by_no(view, domain)?
+        .map(|domain| domain.slug)
+        .unwrap_or_default())
 }
 
 /// A link as query parameters name it.
@@ -361,11 +442,18 @@ impl Named {
 
     /// The domain alone, when no key narrows it to a link.
     pub fn domain_alone(&self) -> Option<&str> {
-        self.domain.as_deref().filter(|_| self.key.is_none() && self.link_id.is_none() && self.external_id.is_none())
+        self.domain
+            .as_deref()
+            .filter(|_| self.key.is_none() && self.link_id.is_none() && self.external_id.is_none())
     }
 
     /// The link; `None` when none is named.
-    pub fn find(&self, api: &Api, view: &View<'_>, workspace: crate::domain::id::WorkspaceNo) -> Result<Option<Link>, Error> {
+    pub fn find(
+        &self,
+        api: &Api,
+        view: &View<'_>,
+        workspace: crate::domain::id::WorkspaceNo,
+    ) -> Result<Option<Link>, Error> {
         if let Some(id) = &self.link_id {
             return publish_link::find(view, workspace, id).map(Some);
         }
@@ -412,7 +500,11 @@ impl Wanted {
         let creator = match &self.partner_id {
             Some(id) => {
                 let creator = books::creator::by_id(view, caller.workspace, id)?;
-                Some(creator.ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?.no)
+                Some(
+                    creator
+                        .ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?
+                        .no,
+                )
             }
             None => None,
         };

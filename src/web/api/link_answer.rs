@@ -94,7 +94,10 @@ struct Names {
 /// `link` as an answer.
 pub(super) async fn answer_one(api: &Api, caller: &Caller, link: Link) -> Result<Json<LinkView>, ApiError> {
     let mut answers = answer(api, caller, vec![link]).await?;
-    answers.pop().map(Json).ok_or_else(|| ApiError::not_found("The link was not found."))
+    answers
+        .pop()
+        .map(Json)
+        .ok_or_else(|| ApiError::not_found("The link was not found."))
 }
 
 /// `links` as answers, in their order. What sold through them comes from the books, clicks from the log.
@@ -106,7 +109,7 @@ pub(super) async fn answer(api: &Api, caller: &Caller, links: Vec<Link>) -> Resu
             .iter()
             .map(|link| {
                 names.learn(&inner, view, link)?;
-                let totals = inner.clicks.totals(link.no);
+                let totals = inner.clicks.totals(link.no)?;
                 Ok(view_of(&inner, link, &names, &totals, &workspace_id))
             })
             .collect::<Result<Vec<_>, Error>>()
@@ -139,7 +142,13 @@ impl Names {
             let id = books::creator::by_no(view, no)?.map(|creator| creator.id);
             self.creators.insert(no, id.unwrap_or_default());
         }
-        if let Some(no) = link.terms.cart.as_ref().map(|cart| cart.store).filter(|no| !self.stores.contains_key(no)) {
+        if let Some(no) = link
+            .terms
+            .cart
+            .as_ref()
+            .map(|cart| cart.store)
+            .filter(|no| !self.stores.contains_key(no))
+        {
             let id = books::store::by_no(view, no)?.map(|store| store.id);
             self.stores.insert(no, id.unwrap_or_default());
         }
@@ -150,9 +159,17 @@ impl Names {
 fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id: &str) -> LinkView {
     let terms = link.terms.clone();
     let public = api.context.public();
-    let domain = names.domains.get(&link.domain).cloned().unwrap_or_else(|| public.authority.clone());
+    let domain = names
+        .domains
+        .get(&link.domain)
+        .cloned()
+        .unwrap_or_else(|| public.authority.clone());
     let short_link = short_link(&public.scheme, &domain, &link.slug);
-    let store_id = terms.cart.as_ref().and_then(|cart| names.stores.get(&cart.store)).map_or("", String::as_str);
+    let store_id = terms
+        .cart
+        .as_ref()
+        .and_then(|cart| names.stores.get(&cart.store))
+        .map_or("", String::as_str);
     let qr_target: String = url::form_urlencoded::byte_serialize(format!("{short_link}?qr=1").as_bytes()).collect();
     let [utm_source, utm_medium, utm_campaign, utm_term, utm_content] = terms.utm;
     LinkView {
@@ -207,9 +224,10 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
         project_id: workspace_id.to_owned(),
         webhook_ids: Vec::new(),
         max_clicks: terms.clicks_max,
-        stock_policy: terms.cart.is_some().then(|| {
-            json!({ "onOut": terms.stock_policy.on_out, "redirectUrl": terms.stock_policy.redirect_url })
-        }),
+        stock_policy: terms
+            .cart
+            .is_some()
+            .then(|| json!({ "onOut": terms.stock_policy.on_out, "redirectUrl": terms.stock_policy.redirect_url })),
         cart: terms.cart.as_ref().map(|cart| cart_view(cart, store_id)),
         domain,
     }
@@ -229,8 +247,22 @@ pub(super) fn short_link(scheme: &str, domain: &str, slug: &str) -> String {
 
 /// Everything but RFC 3986's unreserved characters and the sub-delimiters that paths commonly hold.
 const PATH_SEGMENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-    .remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'!').remove(b'$').remove(b'\'').remove(b'(')
-    .remove(b')').remove(b'*').remove(b',').remove(b';').remove(b':').remove(b'@').remove(b'=').remove(b'+');
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b',')
+    .remove(b';')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'=')
+    .remove(b'+');
 
 fn cart_view(cart: &Cart, store_id: &str) -> Value {
     let items: Vec<Value> = cart
@@ -244,7 +276,11 @@ fn cart_view(cart: &Cart, store_id: &str) -> Value {
             json!({ name: value, "quantity": item.quantity, "fallbacks": item.fallbacks })
         })
         .collect();
-    let attributes: Map<String, Value> = cart.attributes.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let attributes: Map<String, Value> = cart
+        .attributes
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect();
     json!({
         "storeId": store_id,
         "items": items,
@@ -262,7 +298,13 @@ mod tests {
 
     #[test]
     fn short_links_can_be_pasted() {
-        assert_eq!(short_link("https", "go.brand.example", "mia/summer"), "https://go.brand.example/mia/summer");
-        assert_eq!(short_link("http", "127.0.0.1:8080", "grün & gut?"), "http://127.0.0.1:8080/gr%C3%BCn%20%26%20gut%3F");
+        assert_eq!(
+            short_link("https", "go.brand.example", "mia/summer"),
+            "https://go.brand.example/mia/summer"
+        );
+        assert_eq!(
+            short_link("http", "127.0.0.1:8080", "grün & gut?"),
+            "http://127.0.0.1:8080/gr%C3%BCn%20%26%20gut%3F"
+        );
     }
 }

@@ -31,12 +31,9 @@ use crate::domain::keyring::Keyring;
 use crate::flows::Context;
 
 pub use auth::Caller;
-pub(super) use auth::caller_of_key;
+pub(super) use auth::{caller_of, caller_of_key};
 pub use error::ApiError;
-pub(super) use period::Period;
-
-/// Largest body of a call: 10,000 products with long titles.
-const BODY_MAX: usize = 16 << 20;
+pub(super) use period::{INTERVALS, Period};
 
 /// What the API works with.
 #[derive(Clone)]
@@ -49,6 +46,10 @@ pub struct Api {
     pub base_url: Arc<str>,
     /// Consent mode of new domains.
     pub consent: ConsentMode,
+    /// Signs sessions of the console.
+    pub session_key: [u8; 32],
+    /// Largest body of a call, in bytes.
+    pub body_max: usize,
 }
 
 /// All routes of the API.
@@ -74,7 +75,7 @@ pub fn router(api: Api) -> Router {
         .route("/workspaces", get(key::list_workspaces).post(key::open_workspace))
         .route("/keys", get(key::list).post(key::issue))
         .route("/keys/{id}", delete(key::revoke))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(DefaultBodyLimit::max(api.body_max))
         .with_state(api);
     Router::new().merge(routes.clone()).nest("/api", routes)
 }

@@ -17,7 +17,10 @@ pub(super) struct Params(BTreeMap<String, String>);
 impl Params {
     /// Reads a raw query. Of a name that comes twice the last value counts; empty values count as left out.
     pub fn of(query: Option<&str>) -> Result<Self, ApiError> {
-        let pairs: Vec<_> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().take(PARAMS_MAX + 1).collect();
+        let pairs: Vec<_> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+            .into_owned()
+            .take(PARAMS_MAX + 1)
+            .collect();
         if pairs.len() > PARAMS_MAX {
             return Err(ApiError::bad_request("Too many query parameters."));
         }
@@ -33,7 +36,9 @@ impl Params {
     pub fn number(&mut self, name: &str, min: u32, max: u32) -> Result<Option<u32>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let number = text.parse().ok().filter(|number| (min..=max).contains(number));
-        number.map(Some).ok_or_else(|| ApiError::invalid(name, &format!("must be a whole number from {min} to {max}")))
+        number
+            .map(Some)
+            .ok_or_else(|| ApiError::invalid(name, &format!("must be a whole number from {min} to {max}")))
     }
 
     /// Takes the flag `name`.
@@ -49,14 +54,17 @@ impl Params {
     /// Takes the instant `name`.
     pub fn instant(&mut self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        Timestamp::parse(&text).map(Some).ok_or_else(|| ApiError::invalid(name, "must be an instant such as 2026-11-21T10:00:00Z"))
+        Timestamp::parse(&text)
+            .map(Some)
+            .ok_or_else(|| ApiError::invalid(name, "must be an instant such as 2026-11-21T10:00:00Z"))
     }
 
     /// Takes one of `words`.
     pub fn word(&mut self, name: &str, words: &[&'static str]) -> Result<Option<&'static str>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let word = words.iter().find(|word| **word == text).copied();
-        word.map(Some).ok_or_else(|| ApiError::invalid(name, &format!("must be one of {}", words.join(", "))))
+        word.map(Some)
+            .ok_or_else(|| ApiError::invalid(name, &format!("must be one of {}", words.join(", "))))
     }
 
     /// Takes the page: `page` and `pageSize`, or `startingAfter`, or `endingBefore`.
@@ -65,10 +73,16 @@ impl Params {
         let number = self.number("page", 1, u32::MAX)?;
         let (after, before) = (self.text("startingAfter"), self.text("endingBefore"));
         match (number, after, before) {
-            (number, None, None) => Ok(Page::Number { number: number.unwrap_or(1), size }),
+            (number, None, None) => Ok(Page::Number {
+                number: number.unwrap_or(1),
+                size,
+            }),
             (None, Some(id), None) => Ok(Page::After { id, size }),
             (None, None, Some(id)) => Ok(Page::Before { id, size }),
-            _ => Err(ApiError::invalid("page", "goes with neither startingAfter nor endingBefore; use one of them")),
+            _ => Err(ApiError::invalid(
+                "page",
+                "goes with neither startingAfter nor endingBefore; use one of them",
+            )),
         }
     }
 
@@ -97,16 +111,28 @@ mod tests {
     fn what_is_left_is_named() {
         let mut params = Params::of(Some("page=2&pageSize=10&colour=red&empty=")).expect("a query");
         assert_eq!(params.page(50).expect("a page"), Page::Number { number: 2, size: 10 });
-        assert_eq!(params.end().expect_err("colour").message(), "colour: is not a known query parameter");
+        assert_eq!(
+            params.end().expect_err("colour").message(),
+            "colour: is not a known query parameter"
+        );
     }
 
     #[test]
     fn pages_and_numbers_are_bounded() {
         for (query, good) in [
-            ("", true), ("page=0", false), ("pageSize=101", false), ("pageSize=x", false), ("startingAfter=link_1", true),
-            ("page=1&startingAfter=link_1", false), ("startingAfter=a&endingBefore=b", false),
+            ("", true),
+            ("page=0", false),
+            ("pageSize=101", false),
+            ("pageSize=x", false),
+            ("startingAfter=link_1", true),
+            ("page=1&startingAfter=link_1", false),
+            ("startingAfter=a&endingBefore=b", false),
         ] {
-            assert_eq!(Params::of(Some(query)).expect("a query").page(50).is_ok(), good, "{query}");
+            assert_eq!(
+                Params::of(Some(query)).expect("a query").page(50).is_ok(),
+                good,
+                "{query}"
+            );
         }
     }
 }

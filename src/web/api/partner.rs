@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::body::Body;
 use super::error::ApiError;
-use super::link_answer::short_link;
 use super::link::domain_name;
+use super::link_answer::short_link;
 use super::params::Params;
 use super::{Api, Caller};
 use crate::books::creator::CreatorFilter;
@@ -45,7 +45,11 @@ pub(super) struct PartnerBody {
     link_props: Option<Value>,
 }
 
-pub(super) async fn enlist(State(api): State<Api>, caller: Caller, Body(body): Body<PartnerBody>) -> Result<(StatusCode, Json<Value>), ApiError> {
+pub(super) async fn enlist(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(body): Body<PartnerBody>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
     for (field, value) in [("groupId", &body.group_id), ("linkProps", &body.link_props)] {
         if value.as_ref().is_some_and(|value| !value.is_null()) {
             return Err(ApiError::invalid(field, "is not supported yet"));
@@ -72,7 +76,11 @@ pub(super) async fn enlist(State(api): State<Api>, caller: Caller, Body(body): B
     Ok((StatusCode::CREATED, Json(answers.pop().unwrap_or_default())))
 }
 
-pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Vec<Value>>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<Value>>, ApiError> {
     let mut params = Params::of(query.as_deref())?;
     let page = params.page(PAGE_SIZE)?;
     params.not_yet(&["groupId"])?;
@@ -89,7 +97,9 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query)
     };
     params.end()?;
     let found = api.context.books().read(move |view| {
-        books::creator::list(view, caller.workspace, &filter, &page).map(|creators| (creators, caller)).map_err(Error::from)
+        books::creator::list(view, caller.workspace, &filter, &page)
+            .map(|creators| (creators, caller))
+            .map_err(Error::from)
     });
     let (creators, caller) = found.await?;
     Ok(Json(answer(&api, &caller, creators).await?))
@@ -98,18 +108,28 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query)
 async fn answer(api: &Api, caller: &Caller, creators: Vec<Creator>) -> Result<Vec<Value>, ApiError> {
     let (inner, caller) = (api.clone(), caller.clone());
     let answers = api.context.books().read(move |view| {
-        creators.iter().map(|creator| answer_one(&inner, view, &caller, creator)).collect::<Result<Vec<_>, Error>>()
+        creators
+            .iter()
+            .map(|creator| answer_one(&inner, view, &caller, creator))
+            .collect::<Result<Vec<_>, Error>>()
     });
     Ok(answers.await?)
 }
 
 fn answer_one(api: &Api, view: &View<'_>, caller: &Caller, creator: &Creator) -> Result<Value, Error> {
-    let filter = LinkFilter { creator: Some(creator.no), shows_archived: true, ..LinkFilter::default() };
-    let page = Page::Number { number: 1, size: LINKS_SHOWN_MAX };
+    let filter = LinkFilter {
+        creator: Some(creator.no),
+        shows_archived: true,
+        ..LinkFilter::default()
+    };
+    let page = Page::Number {
+        number: 1,
+        size: LINKS_SHOWN_MAX,
+    };
     let mut links = Vec::new();
     let mut clicks = 0;
     for link in books::link::list(view, caller.workspace, &filter, &page)? {
-        let own = ClassSet::default().sum(&api.clicks.totals(link.no).counts);
+        let own = ClassSet::default().sum(&api.clicks.totals(link.no)?.counts);
         clicks += own;
         let domain = domain_name(api, view, link.domain)?;
         links.push(json!({

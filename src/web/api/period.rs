@@ -27,9 +27,14 @@ pub(in crate::web) struct Period {
 
 impl Period {
     /// Takes `interval` or `start` and `end`, and `timezone`, out of `params`.
-    pub fn take(params: &mut Params, now: Timestamp, default: &'static str) -> Result<Self, ApiError> {
+    pub(in crate::web::api) fn take(
+        params: &mut Params,
+        now: Timestamp,
+        default: &'static str,
+    ) -> Result<Self, ApiError> {
         let zone = match params.text("timezone") {
-            Some(name) => TimeZone::get(&name).map_err(|_| ApiError::invalid("timezone", "must be a time zone such as Europe/Berlin"))?,
+            Some(name) => TimeZone::get(&name)
+                .map_err(|_| ApiError::invalid("timezone", "must be a time zone such as Europe/Berlin"))?,
             None => TimeZone::UTC,
         };
         let interval = params.word("interval", &INTERVALS)?;
@@ -67,7 +72,11 @@ impl Period {
 
     /// The series' edges, ascending: hours up to two days, days up to 180, else months; in the period's time zone.
     pub fn edges(&self, first: Option<Timestamp>) -> Vec<Timestamp> {
-        let start = if self.start < BEGINNING { first.unwrap_or(self.end.plus_ms(-DAY_MS)).max(BEGINNING) } else { self.start };
+        let start = if self.start < BEGINNING {
+            first.unwrap_or(self.end.plus_ms(-DAY_MS)).max(BEGINNING)
+        } else {
+            self.start
+        };
         let length = self.end.since(start);
         let step = if length <= 2 * DAY_MS {
             Span::new().hours(1)
@@ -77,7 +86,9 @@ impl Period {
             Span::new().months(1)
         };
         let mut edges = vec![start];
-        let Some(mut next) = zoned(start, &self.zone).and_then(|start| floor(&start, length)) else { return vec![start, self.end] };
+        let Some(mut next) = zoned(start, &self.zone).and_then(|start| floor(&start, length)) else {
+            return vec![start, self.end];
+        };
         while edges.len() < STEPS_MAX {
             let Ok(following) = next.checked_add(step) else { break };
             next = following;
@@ -103,7 +114,9 @@ impl Period {
 }
 
 fn zoned(instant: Timestamp, zone: &TimeZone) -> Option<Zoned> {
-    jiff::Timestamp::from_millisecond(instant.0).ok().map(|instant| instant.to_zoned(zone.clone()))
+    jiff::Timestamp::from_millisecond(instant.0)
+        .ok()
+        .map(|instant| instant.to_zoned(zone.clone()))
 }
 
 /// The step's border at or before `start`.
@@ -112,7 +125,11 @@ fn floor(start: &Zoned, length_ms: i64) -> Option<Zoned> {
         let into_hour = start.timestamp().as_millisecond().rem_euclid(4 * BUCKET_MS);
         return start.checked_sub(Span::new().milliseconds(into_hour)).ok();
     }
-    let date = if length_ms <= 180 * DAY_MS { start.date() } else { start.date().first_of_month() };
+    let date = if length_ms <= 180 * DAY_MS {
+        start.date()
+    } else {
+        start.date().first_of_month()
+    };
     date.to_zoned(start.time_zone().clone()).ok()
 }
 
@@ -154,19 +171,37 @@ mod tests {
     #[test]
     fn edges_are_days_of_the_zone_even_when_clocks_change() {
         let zone = TimeZone::get("Europe/Berlin").expect("a zone");
-        let period = Period { start: at("2026-10-24T12:00:00Z"), end: at("2026-10-27T12:00:00Z"), zone };
+        let period = Period {
+            start: at("2026-10-24T12:00:00Z"),
+            end: at("2026-10-27T12:00:00Z"),
+            zone,
+        };
         let edges: Vec<String> = period.edges(None).iter().map(|edge| edge.to_string()).collect();
-        assert_eq!(edges, [
-            "2026-10-24T12:00:00.000Z", "2026-10-24T22:00:00.000Z", "2026-10-25T23:00:00.000Z",
-            "2026-10-26T23:00:00.000Z", "2026-10-27T12:00:00.000Z",
-        ]);
+        assert_eq!(
+            edges,
+            [
+                "2026-10-24T12:00:00.000Z",
+                "2026-10-24T22:00:00.000Z",
+                "2026-10-25T23:00:00.000Z",
+                "2026-10-26T23:00:00.000Z",
+                "2026-10-27T12:00:00.000Z",
+            ]
+        );
         assert_eq!(period.label(period.start), "2026-10-24T14:00:00+02:00");
     }
 
     #[test]
     fn edges_are_bounded_and_ascend() {
-        for (start, end) in [("1970-01-01T00:00:00Z", "2026-11-21T10:00:00Z"), ("2026-11-21T09:59:59Z", "2026-11-21T10:00:00Z")] {
-            let edges = Period { start: at(start), end: at(end), zone: TimeZone::UTC }.edges(None);
+        for (start, end) in [
+            ("1970-01-01T00:00:00Z", "2026-11-21T10:00:00Z"),
+            ("2026-11-21T09:59:59Z", "2026-11-21T10:00:00Z"),
+        ] {
+            let edges = Period {
+                start: at(start),
+                end: at(end),
+                zone: TimeZone::UTC,
+            }
+            .edges(None);
             assert!(edges.len() >= 2 && edges.len() <= STEPS_MAX + 1);
             assert!(edges.windows(2).all(|pair| pair[0] < pair[1]), "{edges:?}");
         }

@@ -55,13 +55,22 @@ struct StockItemBody {
 }
 
 /// Adds or replaces products by SKU; the next follow sees all of them.
-pub(super) async fn upsert(State(api): State<Api>, caller: Caller, Body(body): Body<ProductsBody>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn upsert(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(body): Body<ProductsBody>,
+) -> Result<Json<Value>, ApiError> {
     let now = api.context.clock().now();
     let read = |(place, product): (usize, ProductBody)| {
         let variant_id = match product.variant_id {
             Value::String(id) => id,
             Value::Number(id) if id.is_u64() => id.to_string(),
-            _ => return Err(ApiError::invalid(&format!("products[{place}].variantId"), "must be text or a number")),
+            _ => {
+                return Err(ApiError::invalid(
+                    &format!("products[{place}].variantId"),
+                    "must be text or a number",
+                ));
+            }
         };
         Ok(Product {
             sku: product.sku,
@@ -74,13 +83,22 @@ pub(super) async fn upsert(State(api): State<Api>, caller: Caller, Body(body): B
             stock_at: now,
         })
     };
-    let products = body.products.into_iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    let products = body
+        .products
+        .into_iter()
+        .enumerate()
+        .map(read)
+        .collect::<Result<Vec<_>, _>>()?;
     let count = publish_product::upsert(&api.context, caller.workspace, &body.store_id, products).await?;
     Ok(Json(json!({ "storeId": body.store_id, "upserted": count })))
 }
 
 /// Takes news about stock; one call is one snapshot.
-pub(super) async fn set_stock(State(api): State<Api>, caller: Caller, Body(body): Body<StockBody>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn set_stock(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(body): Body<StockBody>,
+) -> Result<Json<Value>, ApiError> {
     let read = |(place, item): (usize, StockItemBody)| {
         let field = |name: &str| format!("items[{place}].{name}");
         let level = match (item.stock, item.delta) {
@@ -89,19 +107,36 @@ pub(super) async fn set_stock(State(api): State<Api>, caller: Caller, Body(body)
             _ => return Err(ApiError::invalid(&field("stock"), "or delta is required, not both")),
         };
         let at = match item.updated_at {
-            Some(text) => Some(Timestamp::parse(&text).ok_or_else(|| ApiError::invalid(&field("updatedAt"), "must be an instant such as 2026-11-21T10:00:00Z"))?),
+            Some(text) => Some(Timestamp::parse(&text).ok_or_else(|| {
+                ApiError::invalid(&field("updatedAt"), "must be an instant such as 2026-11-21T10:00:00Z")
+            })?),
             None => None,
         };
-        Ok(StockNews { sku: item.sku, level, at })
+        Ok(StockNews {
+            sku: item.sku,
+            level,
+            at,
+        })
     };
-    let news = body.items.into_iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    let news = body
+        .items
+        .into_iter()
+        .enumerate()
+        .map(read)
+        .collect::<Result<Vec<_>, _>>()?;
     let changed = publish_product::set_stock(&api.context, caller.workspace, &body.store_id, news).await?;
     Ok(Json(json!({ "storeId": body.store_id, "changed": changed })))
 }
 
-pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Vec<Value>>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<Value>>, ApiError> {
     let mut params = Params::of(query.as_deref())?;
-    let store_id = params.text("storeId").ok_or_else(|| ApiError::invalid("storeId", "is required"))?;
+    let store_id = params
+        .text("storeId")
+        .ok_or_else(|| ApiError::invalid("storeId", "is required"))?;
     let Page::Number { number, size } = params.page(PAGE_SIZE)? else {
         return Err(ApiError::invalid("page", "is how products are paged"));
     };

@@ -31,7 +31,11 @@ pub(super) struct RowView {
     currency: String,
 }
 
-pub(super) async fn performance(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Vec<RowView>>, ApiError> {
+pub(super) async fn performance(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<RowView>>, ApiError> {
     let mut params = Params::of(query.as_deref())?;
     let group_by = match params.word("groupBy", &["creator", "niche"])? {
         Some("niche") => GroupBy::Niche,
@@ -40,9 +44,17 @@ pub(super) async fn performance(State(api): State<Api>, caller: Caller, RawQuery
     let currency = params.text("currency");
     let period = Period::take(&mut params, api.context.clock().now(), "all")?;
     params.end()?;
-    let request = report::Request { workspace: caller.workspace, group_by, start: period.start, end: period.end, currency };
+    let request = report::Request {
+        workspace: caller.workspace,
+        group_by,
+        start: period.start,
+        end: period.end,
+        currency,
+    };
     let report = report::performance(&api.context, &api.clicks, request).await?;
-    Ok(Json(report.rows.into_iter().map(|row| view(row, &report.currency)).collect()))
+    Ok(Json(
+        report.rows.into_iter().map(|row| view(row, &report.currency)).collect(),
+    ))
 }
 
 fn view(row: Row, currency: &str) -> RowView {

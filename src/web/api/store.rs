@@ -37,27 +37,49 @@ impl StoreBody {
     }
 }
 
-pub(super) async fn create(State(api): State<Api>, caller: Caller, Body(body): Body<StoreBody>) -> Result<(StatusCode, Json<Value>), ApiError> {
+pub(super) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(body): Body<StoreBody>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
     let store = publish_store::create(&api.context, caller.workspace, body.change()).await?;
     Ok((StatusCode::CREATED, Json(answer(&api, &store))))
 }
 
-pub(super) async fn update(State(api): State<Api>, caller: Caller, Path(id): Path<String>, Body(body): Body<StoreBody>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn update(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(body): Body<StoreBody>,
+) -> Result<Json<Value>, ApiError> {
     let store = publish_store::update(&api.context, caller.workspace, &id, body.change()).await?;
     Ok(Json(answer(&api, &store)))
 }
 
-pub(super) async fn show(State(api): State<Api>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
-    let found = api.context.books().read(move |view| {
-        books::store::by_id(view, caller.workspace, &id)?.ok_or(Error::NotFound { what: "store" })
-    });
+pub(super) async fn show(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let found = api
+        .context
+        .books()
+        .read(move |view| books::store::by_id(view, caller.workspace, &id)?.ok_or(Error::NotFound { what: "store" }));
     let store = found.await?;
     Ok(Json(answer(&api, &store)))
 }
 
-pub(super) async fn list(State(api): State<Api>, caller: Caller, RawQuery(query): RawQuery) -> Result<Json<Vec<Value>>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<Value>>, ApiError> {
     Params::of(query.as_deref())?.end()?;
-    let stores = api.context.books().read(move |view| books::store::list(view, caller.workspace).map_err(Error::from)).await?;
+    let stores = api
+        .context
+        .books()
+        .read(move |view| books::store::list(view, caller.workspace).map_err(Error::from))
+        .await?;
     Ok(Json(stores.iter().map(|store| answer(&api, store)).collect()))
 }
 

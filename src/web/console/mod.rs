@@ -5,8 +5,8 @@ mod session;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::StatusCode;
+use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::tz::TimeZone;
@@ -45,9 +45,10 @@ async fn home(State(api): State<Api>, headers: HeaderMap, RawQuery(query): RawQu
     };
     match performance(&api, &caller, query.as_deref().unwrap_or_default()).await {
         Ok(page) => html(StatusCode::OK, pages::performance_page(&page)),
-        Err(Error::Invalid(invalid)) => {
-            html(StatusCode::UNPROCESSABLE_ENTITY, pages::error_page(422, Some(&format!("{}: {}", invalid.field, invalid.message))))
-        }
+        Err(Error::Invalid(invalid)) => html(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            pages::error_page(422, Some(&format!("{}: {}", invalid.field, invalid.message))),
+        ),
         Err(error) => failed(&error),
     }
 }
@@ -56,46 +57,73 @@ async fn sign_in() -> Response {
     html(StatusCode::OK, pages::sign_in_page(None))
 }
 
-async fn check_key(State(api): State<Api>, peer: Option<axum::Extension<Peer>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn check_key(
+    State(api): State<Api>,
+    peer: Option<axum::Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     if !is_own_form(&headers) {
-        return html(StatusCode::FORBIDDEN, pages::error_page(403, Some("The form was sent from another site.")));
+        return html(
+            StatusCode::FORBIDDEN,
+            pages::error_page(403, Some("The form was sent from another site.")),
+        );
     }
-    let key = url::form_urlencoded::parse(&body).find(|(name, _)| name == "key").map(|(_, key)| key.trim().to_owned());
+    let key = url::form_urlencoded::parse(&body)
+        .find(|(name, _)| name == "key")
+        .map(|(_, key)| key.trim().to_owned());
     match caller_of_key(&api.context, key.as_deref().unwrap_or_default()).await {
         Ok(Some(caller)) => {
             let is_secure = peer.is_some_and(|peer| peer.is_secure);
             see_other("/", Some(&session::cookie(&api, &caller, is_secure)))
         }
-        Ok(None) => html(StatusCode::UNAUTHORIZED, pages::sign_in_page(Some("This key is not known here, or was revoked."))),
+        Ok(None) => html(
+            StatusCode::UNAUTHORIZED,
+            pages::sign_in_page(Some("This key is not known here, or was revoked.")),
+        ),
         Err(error) => failed(&error),
     }
 }
 
 async fn sign_out(headers: HeaderMap) -> Response {
     if !is_own_form(&headers) {
-        return html(StatusCode::FORBIDDEN, pages::error_page(403, Some("The form was sent from another site.")));
+        return html(
+            StatusCode::FORBIDDEN,
+            pages::error_page(403, Some("The form was sent from another site.")),
+        );
     }
     see_other("/sign-in", Some(session::FORGET))
 }
 
 async fn style() -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, assets::STYLE_CACHE_CONTROL)];
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, assets::STYLE_CACHE_CONTROL),
+    ];
     (headers, assets::STYLE).into_response()
 }
 
 /// Browsers say where a form comes from; what says nothing is no browser and has no cookie to abuse.
 fn is_own_form(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
+    headers
+        .get("sec-fetch-site")
+        .is_none_or(|site| site == "same-origin" || site == "none")
 }
 
 async fn performance(api: &Api, caller: &Caller, query: &str) -> Result<PerformancePage, Error> {
     let param = |name: &str| crate::domain::query::value_of(query, name).map(String::from);
-    let interval = param("interval").filter(|word| super::api::INTERVALS.contains(&word.as_str())).unwrap_or_else(|| "30d".to_owned());
+    let interval = param("interval")
+        .filter(|word| super::api::INTERVALS.contains(&word.as_str()))
+        .unwrap_or_else(|| "30d".to_owned());
     let by_niche = param("groupBy").as_deref() == Some("niche");
     let period = Period::of_interval(&interval, api.context.clock().now(), TimeZone::UTC);
     let request = Request {
         workspace: caller.workspace,
-        group_by: if by_niche { report::GroupBy::Niche } else { report::GroupBy::Creator },
+        group_by: if by_niche {
+            report::GroupBy::Niche
+        } else {
+            report::GroupBy::Creator
+        },
         start: period.start,
         end: period.end,
         currency: param("currency"),
@@ -105,10 +133,18 @@ async fn performance(api: &Api, caller: &Caller, query: &str) -> Result<Performa
     Ok(PerformancePage {
         workspace: caller.workspace_name.clone(),
         interval,
-        group_by: if by_niche { pages::GroupBy::Niche } else { pages::GroupBy::Creator },
+        group_by: if by_niche {
+            pages::GroupBy::Niche
+        } else {
+            pages::GroupBy::Creator
+        },
         currency: money::currency(&report.currency).unwrap_or(Currency::USD),
         totals: row("total", "Total", &report.total),
-        rows: report.rows.iter().map(|line| row(&line.key, &line.name, &line.sums)).collect(),
+        rows: report
+            .rows
+            .iter()
+            .map(|line| row(&line.key, &line.name, &line.sums))
+            .collect(),
         series,
         top_links: top,
         notes: notes(api, caller, &report).await?,
@@ -143,7 +179,13 @@ type Picture = (Vec<(String, u64)>, Vec<(String, u64)>);
 /// Clicks over time, and the most followed links.
 async fn picture(api: &Api, caller: &Caller, period: Period) -> Result<Picture, Error> {
     let log = api.clicks.clone();
-    let query = Query { workspace: caller.workspace, links: None, start: period.start, end: period.end, classes: ClassSet::default() };
+    let query = Query {
+        workspace: caller.workspace,
+        links: None,
+        start: period.start,
+        end: period.end,
+        classes: ClassSet::default(),
+    };
     let read = tokio::task::spawn_blocking(move || {
         let first = log.events(&query, false, 0, 1)?.first().map(|click| click.at);
         let edges = period.edges(first);
@@ -152,7 +194,10 @@ async fn picture(api: &Api, caller: &Caller, period: Period) -> Result<Picture, 
         Ok::<_, crate::clicklog::QueryError>((series, log.count_by_link(&query)?))
     });
     let failed = |error: &dyn std::fmt::Display| Error::Internal(error.to_string());
-    let (series, by_link) = read.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+    let (series, by_link) = read
+        .await
+        .map_err(|error| failed(&error))?
+        .map_err(|error| failed(&error))?;
     let mut top: Vec<_> = by_link.into_iter().filter(|(_, clicks)| *clicks > 0).collect();
     top.sort_by_key(|(link, clicks)| (std::cmp::Reverse(*clicks), *link));
     top.truncate(TOP_LINKS);
@@ -160,8 +205,12 @@ async fn picture(api: &Api, caller: &Caller, period: Period) -> Result<Picture, 
     let named = api.context.books().read(move |view| {
         let mut named = Vec::new();
         for (no, clicks) in top {
-            let Some(link) = books::link::by_no(view, no)?.filter(|link| link.workspace == workspace) else { continue };
-            let domain = books::link_domain::by_no(view, link.domain)?.map(|domain| domain.slug).filter(|slug| !slug.is_empty());
+            let Some(link) = books::link::by_no(view, no)?.filter(|link| link.workspace == workspace) else {
+                continue;
+            };
+            let domain = books::link_domain::by_no(view, link.domain)?
+                .map(|domain| domain.slug)
+                .filter(|slug| !slug.is_empty());
             let domain = domain.unwrap_or_else(|| public.authority.clone());
             named.push((format!("{domain}/{}", link.slug), clicks));
         }
@@ -173,7 +222,10 @@ async fn picture(api: &Api, caller: &Caller, period: Period) -> Result<Picture, 
 /// A step's label: the hour for short steps, else the day.
 fn step_label(edge: Timestamp, edges: &[Timestamp]) -> String {
     let text = edge.to_string();
-    let is_short = edges.windows(2).nth(1).is_some_and(|pair| pair[1].since(pair[0]) < crate::domain::time::DAY_MS);
+    let is_short = edges
+        .windows(2)
+        .nth(1)
+        .is_some_and(|pair| pair[1].since(pair[0]) < crate::domain::time::DAY_MS);
     match (is_short, text.get(5..16), text.get(..10)) {
         (true, Some(hour), _) => hour.replace('T', " "),
         (false, _, Some(day)) => day.to_owned(),
@@ -184,15 +236,26 @@ fn step_label(edge: Timestamp, edges: &[Timestamp]) -> String {
 /// What the reader should know about the numbers.
 async fn notes(api: &Api, caller: &Caller, report: &Report) -> Result<Vec<String>, Error> {
     let workspace = caller.workspace;
-    let counts = api.context.books().read(move |view| books::order::totals(view, Some(workspace)).map_err(Error::from)).await?;
+    let counts = api
+        .context
+        .books()
+        .read(move |view| books::order::totals(view, workspace).map_err(Error::from))
+        .await?;
     let mut notes = Vec::new();
     if counts.quarantined > 0 {
-        notes.push(format!("{} orders are set aside: their currency is not the store's, or their amount is implausible.", counts.quarantined));
+        notes.push(format!(
+            "{} orders are set aside: their currency is not the store's, or their amount is implausible.",
+            counts.quarantined
+        ));
     }
     if counts.tests > 0 {
         notes.push(format!("{} test orders arrived; they are not counted.", counts.tests));
     }
-    if report.rows.iter().any(|row| row.key == report::NOBODY && row.sums.sales.orders > 0) {
+    if report
+        .rows
+        .iter()
+        .any(|row| row.key == report::NOBODY && row.sums.sales.orders > 0)
+    {
         notes.push("Some orders came without a code or click of a creator: they stand under (none).".to_owned());
     }
     Ok(notes)
@@ -210,7 +273,11 @@ fn html(status: StatusCode, page: String) -> Response {
 }
 
 fn see_other(path: &'static str, cookie: Option<&str>) -> Response {
-    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, path), (header::CACHE_CONTROL, "private, no-store")]).into_response();
+    let mut response = (
+        StatusCode::SEE_OTHER,
+        [(header::LOCATION, path), (header::CACHE_CONTROL, "private, no-store")],
+    )
+        .into_response();
     if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(cookie).ok()) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

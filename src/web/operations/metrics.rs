@@ -53,7 +53,10 @@ impl Snapshot {
             sum.throttled += own.throttled;
             sum.unavailable += own.unavailable;
             let (counts, us) = worker.latency();
-            latency.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
+            latency
+                .iter_mut()
+                .zip(counts)
+                .for_each(|(total, count)| *total += count);
             latency_sum += us;
         }
         let outcomes = [
@@ -65,23 +68,65 @@ impl Snapshot {
             ("unavailable", sum.unavailable),
         ];
         out.counters("requests", "Requests for links by outcome", "outcome", &outcomes)?;
-        out.histogram("request_duration_seconds", "Time from a request's head to its reply", &LATENCY_BOUNDS_US, &latency, latency_sum)?;
+        out.histogram(
+            "request_duration_seconds",
+            "Time from a request's head to its reply",
+            &LATENCY_BOUNDS_US,
+            &latency,
+            latency_sum,
+        )?;
         out.gauge("links", "Links in the table", self.0.table.links() as f64)
     }
 
     fn clicks(&self, out: &mut Lines<'_>) -> fmt::Result {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (recorder, log) = (&self.0.recorder, self.0.clicks.stats());
-        out.gauge("clicks_queued", "Clicks waiting in the workers' lanes", read(&recorder.waiting) as f64)?;
-        out.gauge("clicks_held", "Clicks held in memory because the disk fails", read(&recorder.held) as f64)?;
+        out.gauge(
+            "clicks_queued",
+            "Clicks waiting in the workers' lanes",
+            read(&recorder.waiting) as f64,
+        )?;
+        out.gauge(
+            "clicks_held",
+            "Clicks held in memory because the disk fails",
+            read(&recorder.held) as f64,
+        )?;
         out.counter("clicks_written", "Clicks written in detail", read(&recorder.written))?;
-        let lost = [("queue_full", read(&recorder.lost_in_lane)), ("disk", read(&recorder.lost_to_disk))];
-        out.counters("clicks_dropped", "Clicks counted without their detail, by reason", "reason", &lost)?;
-        out.counter("click_append_failures", "Appends to the click log that failed and were tried again", read(&recorder.failures))?;
-        out.gauge("click_log_failed", "1 while the click log cannot be written", f64::from(u8::from(log.is_failed)))?;
-        out.gauge("click_log_lag_frames", "Journal frames not yet in the click store", log.frames_waiting as f64)?;
-        out.gauge("click_log_pending_clicks", "Clicks not yet in the click store", log.clicks_pending as f64)?;
-        out.gauge("click_log_checkpoint_age_seconds", "Time since the last checkpoint", log.checkpoint_age.as_secs_f64())?;
+        let lost = [
+            ("queue_full", read(&recorder.lost_in_lane)),
+            ("disk", read(&recorder.lost_to_disk)),
+        ];
+        out.counters(
+            "clicks_dropped",
+            "Clicks counted without their detail, by reason",
+            "reason",
+            &lost,
+        )?;
+        out.counter(
+            "click_append_failures",
+            "Appends to the click log that failed and were tried again",
+            read(&recorder.failures),
+        )?;
+        out.gauge(
+            "click_log_failed",
+            "1 while the click log cannot be written",
+            f64::from(u8::from(log.is_failed)),
+        )?;
+        out.gauge(
+            "click_log_lag_frames",
+            "Journal frames not yet in the click store",
+            log.frames_waiting as f64,
+        )?;
+        out.gauge(
+            "click_log_pending_clicks",
+            "Clicks not yet in the click store",
+            log.clicks_pending as f64,
+        )?;
+        out.gauge(
+            "click_log_checkpoint_age_seconds",
+            "Time since the last checkpoint",
+            log.checkpoint_age.as_secs_f64(),
+        )?;
         out.counter("click_log_checkpoints", "Checkpoints written", log.checkpoints)?;
         let failures = [
             ("journal", log.journal_failures),
@@ -90,24 +135,55 @@ impl Snapshot {
             ("bad_frame", log.bad_frames),
             ("quarantine", log.quarantines),
         ];
-        out.counters("click_log_failures", "Failures of the click log by kind", "kind", &failures)?;
+        out.counters(
+            "click_log_failures",
+            "Failures of the click log by kind",
+            "kind",
+            &failures,
+        )?;
         let fsync_us = u64::try_from(log.fsync_total.as_micros()).unwrap_or(u64::MAX);
-        out.histogram("click_log_fsync_seconds", "Time of the journal's fdatasync", &FSYNC_BOUNDS_US, &log.fsync_buckets, fsync_us)
+        out.histogram(
+            "click_log_fsync_seconds",
+            "Time of the journal's fdatasync",
+            &FSYNC_BOUNDS_US,
+            &log.fsync_buckets,
+            fsync_us,
+        )
     }
 
     fn stores(&self, out: &mut Lines<'_>) -> fmt::Result {
         let (log, books) = (self.0.clicks.stats(), self.0.books.stats());
-        let sizes = [("journal", log.journal_bytes), ("clicks", log.store_bytes), ("books", books.file_bytes)];
+        let sizes = [
+            ("journal", log.journal_bytes),
+            ("clicks", log.store_bytes),
+            ("books", books.file_bytes),
+        ];
         out.gauges("store_bytes", "Size on disk by store", "store", &sizes)?;
         out.counter("books_commits", "Transactions committed to the books", books.commits)?;
-        out.gauge("books_queued", "Changes of the books waiting for the writer", books.queued as f64)?;
-        out.gauge("books_last_commit_seconds", "Time of the last commit", books.last_commit.as_secs_f64())?;
-        out.gauge("books_failed", "1 while the books cannot be written", f64::from(u8::from(books.is_failed)))
+        out.gauge(
+            "books_queued",
+            "Changes of the books waiting for the writer",
+            books.queued as f64,
+        )?;
+        out.gauge(
+            "books_last_commit_seconds",
+            "Time of the last commit",
+            books.last_commit.as_secs_f64(),
+        )?;
+        out.gauge(
+            "books_failed",
+            "1 while the books cannot be written",
+            f64::from(u8::from(books.is_failed)),
+        )
     }
 
     fn connections(&self, out: &mut Lines<'_>) -> fmt::Result {
         let totals = self.0.connections.totals();
-        out.gauge("connections_open", "Open connections of the public listeners", totals.open as f64)?;
+        out.gauge(
+            "connections_open",
+            "Open connections of the public listeners",
+            totals.open as f64,
+        )?;
         out.counter("connections_accepted", "Connections accepted", totals.accepted)?;
         let ended = [
             ("too_many", totals.refused),
@@ -117,7 +193,12 @@ impl Snapshot {
             ("bad_request", totals.bad_requests),
             ("panic", totals.panics),
         ];
-        out.counters("connections_failed", "Connections that ended badly, by reason", "reason", &ended)
+        out.counters(
+            "connections_failed",
+            "Connections that ended badly, by reason",
+            "reason",
+            &ended,
+        )
     }
 }
 
@@ -131,13 +212,17 @@ impl Lines<'_> {
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        self.0.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
+        self.0
+            .encode_descriptor(name, help, None, MetricType::Gauge)?
+            .encode_gauge(&value)
     }
 
     fn counters(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (word, value) in values {
-            metric.encode_family(&[(label, *word)])?.encode_counter::<NoLabelSet, _, u64>(value, None)?;
+            metric
+                .encode_family(&[(label, *word)])?
+                .encode_counter::<NoLabelSet, _, u64>(value, None)?;
         }
         Ok(())
     }
@@ -145,7 +230,9 @@ impl Lines<'_> {
     fn gauges(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (word, value) in values {
-            metric.encode_family(&[(label, *word)])?.encode_gauge(&(*value as f64))?;
+            metric
+                .encode_family(&[(label, *word)])?
+                .encode_gauge(&(*value as f64))?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod reply;
 mod webhook;
 
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -23,18 +24,34 @@ use crate::web::pages::FollowerPage;
 /// Longest wait of a reply for its click to be on disk; then it goes out marked `late`.
 pub const DURABLE_WAIT: Duration = Duration::from_millis(25);
 
+/// How often counts without detail are passed on when no click does it.
+const FLUSH_EVERY: Duration = Duration::from_millis(250);
+
 /// What followers' requests say about fetching ahead.
 const PURPOSE_HEADERS: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
 
 /// One worker's handler.
 pub struct PublicHandler {
-    worker: Worker,
+    worker: Rc<Worker>,
     webhooks: Webhooks,
 }
 
 impl PublicHandler {
     /// Answers with `worker`'s part of the hot path; webhooks go to `webhooks`.
+    ///
+    /// Must be called on the worker's own thread and runtime: counts that found no room are passed on from there.
     pub fn new(worker: Worker, webhooks: Webhooks) -> Self {
+        let worker = Rc::new(worker);
+        let ticking = Rc::downgrade(&worker);
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(FLUSH_EVERY).await;
+                match ticking.upgrade() {
+                    Some(worker) => worker.flush_lost(),
+                    None => return,
+                }
+            }
+        });
         Self { worker, webhooks }
     }
 
@@ -80,16 +97,14 @@ impl Handler for PublicHandler {
             _ => self.follow(peer, &request).await,
         }
     }
-
-    fn tick(&self) {
-        self.worker.flush_lost();
-    }
 }
 
 async fn wait_durable(ticket: &Ticket) -> bool {
     let mut durable = ticket.durable.clone();
     let wait = durable.wait_for(|position| *position >= ticket.position);
-    tokio::time::timeout(DURABLE_WAIT, wait).await.is_ok_and(|waited| waited.is_ok())
+    tokio::time::timeout(DURABLE_WAIT, wait)
+        .await
+        .is_ok_and(|waited| waited.is_ok())
 }
 
 fn facts<'a>(peer: &Peer, request: &'a Request<Incoming>, cookies: &'a str) -> redirect::Request<'a> {
@@ -127,12 +142,18 @@ fn host_of(request: &Request<Incoming>) -> &str {
 }
 
 fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).unwrap_or_default()
+    headers
+        .get(name)
+        .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+        .unwrap_or_default()
 }
 
 /// HTTP/2 may split cookies over several headers (RFC 9113 section 8.2.3).
 fn joined_cookies(headers: &HeaderMap) -> std::borrow::Cow<'_, str> {
-    let mut all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut all = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let first = all.next().unwrap_or_default();
     all.fold(first.into(), |joined, next| format!("{joined}; {next}").into())
 }

@@ -17,7 +17,11 @@ const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// A redirect; `is_durable` says whether its click is on disk, when somebody wants to know.
 pub(super) fn redirect(redirect: Redirect, is_durable: Option<bool>) -> Response<Full<Bytes>> {
-    let mut response = empty(if redirect.status == 303 { StatusCode::SEE_OTHER } else { StatusCode::FOUND });
+    let mut response = empty(if redirect.status == 303 {
+        StatusCode::SEE_OTHER
+    } else {
+        StatusCode::FOUND
+    });
     let headers = response.headers_mut();
     match HeaderValue::from_maybe_shared(Bytes::from(redirect.location)) {
         Ok(location) => headers.insert(header::LOCATION, location),
@@ -28,11 +32,17 @@ pub(super) fn redirect(redirect: Redirect, is_durable: Option<bool>) -> Response
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     headers.insert(header::REFERRER_POLICY, REFERRER_POLICY);
     headers.insert(ROBOTS, NO_INDEX);
-    if let Some(cookie) = redirect.cookie.and_then(|cookie| HeaderValue::from_maybe_shared(Bytes::from(cookie)).ok()) {
+    if let Some(cookie) = redirect
+        .cookie
+        .and_then(|cookie| HeaderValue::from_maybe_shared(Bytes::from(cookie)).ok())
+    {
         headers.insert(header::SET_COOKIE, cookie);
     }
     if let Some(is_durable) = is_durable {
-        headers.insert(ACK, HeaderValue::from_static(if is_durable { "durable" } else { "late" }));
+        headers.insert(
+            ACK,
+            HeaderValue::from_static(if is_durable { "durable" } else { "late" }),
+        );
     }
     response
 }
@@ -44,12 +54,16 @@ pub(super) fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
         Refusal::Gone => page(FollowerPage::Gone),
         Refusal::TooMany => {
             let mut response = page(FollowerPage::TooMany);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
             response
         }
         Refusal::Unavailable => {
             let mut response = page(FollowerPage::Unavailable);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             response
         }
     }
@@ -58,8 +72,14 @@ pub(super) fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
 /// One of the follower's pages.
 pub(super) fn page(page: FollowerPage) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(page.status()).unwrap_or(StatusCode::NOT_FOUND);
-    let mut response = with_body(status, "text/html; charset=utf-8", Bytes::from_static(page.html().as_bytes()));
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(follower::CSP));
+    let mut response = with_body(
+        status,
+        "text/html; charset=utf-8",
+        Bytes::from_static(page.html().as_bytes()),
+    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(follower::CSP));
     response
 }
 
@@ -71,7 +91,9 @@ pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Full<Byte
 /// 405 for methods that no link takes.
 pub(super) fn method_not_allowed() -> Response<Full<Bytes>> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Links take GET and HEAD.\n");
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }
 

@@ -21,8 +21,6 @@ use crate::flows::{Context, Error};
 use crate::integrations::shopify;
 use crate::redirect::Keys;
 
-/// Largest body: Shopify's largest orders stay below.
-const BODY_MAX: usize = 1 << 20;
 /// A shop that sends slower than this is no shop.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Deliveries worked on at once; more are told to come back, which every shop does.
@@ -42,13 +40,29 @@ struct Inner {
     keys: Arc<ArcSwap<Keys>>,
     runtime: Handle,
     places: Arc<Semaphore>,
+    body_max: usize,
 }
 
 impl Webhooks {
-    /// Works on `runtime`.
-    pub fn new(context: Context, clicks: clicklog::Reader, keys: Arc<ArcSwap<Keys>>, runtime: Handle) -> Self {
+    /// Works on `runtime`; bodies have at most `body_max` bytes.
+    pub fn new(
+        context: Context,
+        clicks: clicklog::Reader,
+        keys: Arc<ArcSwap<Keys>>,
+        runtime: Handle,
+        body_max: usize,
+    ) -> Self {
         let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
-        Self { inner: Arc::new(Inner { context, clicks, keys, runtime, places }) }
+        Self {
+            inner: Arc::new(Inner {
+                context,
+                clicks,
+                keys,
+                runtime,
+                places,
+                body_max,
+            }),
+        }
     }
 
     /// Takes one delivery for the store called `store_id`.
@@ -58,11 +72,13 @@ impl Webhooks {
             response.headers_mut().insert("allow", HeaderValue::from_static("POST"));
             return response;
         }
-        let Ok(place) = Arc::clone(&self.inner.places).try_acquire_owned() else { return busy() };
+        let Ok(place) = Arc::clone(&self.inner.places).try_acquire_owned() else {
+            return busy();
+        };
         let (head, body) = request.into_parts();
-        let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_MAX).collect()).await {
+        let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, self.inner.body_max).collect()).await {
             Err(_) => return reply::text(StatusCode::REQUEST_TIMEOUT, "The body came too slowly.\n"),
-            Ok(Err(_)) => return reply::text(StatusCode::PAYLOAD_TOO_LARGE, "A webhook has at most 1 MiB.\n"),
+            Ok(Err(_)) => return reply::text(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large for a webhook.\n"),
             Ok(Ok(body)) => body.to_bytes(),
         };
         let inner = Arc::clone(&self.inner);
@@ -99,31 +115,61 @@ impl Inner {
     }
 }
 
-fn read_shopify(store: &Store, secrets: &[String], headers: &HeaderMap, body: &[u8]) -> Result<Delivery, Response<Full<Bytes>>> {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let signature = [header("x-shopify-hmac-sha256"), header("shopify-hmac-sha256")].into_iter().find(|text| !text.is_empty());
+fn read_shopify(
+    store: &Store,
+    secrets: &[String],
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Delivery, Response<Full<Bytes>>> {
+    let header = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    let signature = [header("x-shopify-hmac-sha256"), header("shopify-hmac-sha256")]
+        .into_iter()
+        .find(|text| !text.is_empty());
     if !shopify::webhook::verify(secrets, body, signature.unwrap_or_default()) {
         tracing::warn!(store = %store.id, "webhook with a wrong signature refused");
-        return Err(reply::text(StatusCode::UNAUTHORIZED, "The signature does not fit any of the store's webhook secrets.\n"));
+        return Err(reply::text(
+            StatusCode::UNAUTHORIZED,
+            "The signature does not fit any of the store's webhook secrets.\n",
+        ));
     }
     let topic = header("x-shopify-topic");
-    let id = [header("x-shopify-webhook-id"), header("shopify-webhook-id")].into_iter().find(|text| !text.is_empty());
+    let id = [header("x-shopify-webhook-id"), header("shopify-webhook-id")]
+        .into_iter()
+        .find(|text| !text.is_empty());
     let id = id.map_or_else(|| format!("body:{}", blake3::hash(body)), str::to_owned);
     if topic.len() > HEADER_MAX || id.len() > HEADER_MAX {
-        return Err(reply::text(StatusCode::BAD_REQUEST, "Topic and webhook id have at most 255 bytes.\n"));
+        return Err(reply::text(
+            StatusCode::BAD_REQUEST,
+            "Topic and webhook id have at most 255 bytes.\n",
+        ));
     }
     match shopify::webhook::parse(topic, body, &store.currency) {
-        Ok(event) => Ok(Delivery { id, topic: topic.to_owned(), event }),
+        Ok(event) => Ok(Delivery {
+            id,
+            topic: topic.to_owned(),
+            event,
+        }),
         Err(error) => {
             tracing::warn!(store = %store.id, topic, %error, "signed webhook cannot be read");
-            Err(reply::text(StatusCode::UNPROCESSABLE_ENTITY, "The body is not what its topic says.\n"))
+            Err(reply::text(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The body is not what its topic says.\n",
+            ))
         }
     }
 }
 
 fn refuse(error: &Error) -> Response<Full<Bytes>> {
     match error {
-        Error::Invalid(_) => reply::text(StatusCode::UNPROCESSABLE_ENTITY, "The body is not what its topic says.\n"),
+        Error::Invalid(_) => reply::text(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "The body is not what its topic says.\n",
+        ),
         error => {
             tracing::error!(%error, "webhook not accepted; the shop will send it again");
             busy()
@@ -133,6 +179,8 @@ fn refuse(error: &Error) -> Response<Full<Bytes>> {
 
 fn busy() -> Response<Full<Bytes>> {
     let mut response = reply::text(StatusCode::SERVICE_UNAVAILABLE, "Not now; please send it again.\n");
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("5"));
     response
 }

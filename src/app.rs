@@ -1,0 +1,463 @@
+//! The composition root: stores open, flows start, listeners bind; at the end the same in reverse.
+//!
+//! Nothing is decided in here and no request passes through; it says who is handed what.
+
+mod data_dir;
+mod outside;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use url::Url;
+
+use crate::books::{self, Books};
+use crate::clicklog;
+use crate::config::{ClickAck, Config};
+use crate::domain::destination::Policy;
+use crate::domain::id::DomainNo;
+use crate::domain::outside::{Clock, Countries, Entropy, NoCountries};
+use crate::flows::record_clicks::{self, Recorder};
+use crate::flows::{Context, PublicName, issue_key, load_table, rotate_secrets};
+use crate::integrations::maxmind::CountryFile;
+use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
+use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
+use crate::web::operations::Operations;
+use crate::web::public::{PublicHandler, Webhooks};
+use crate::web::{api, console, operations};
+
+use data_dir::DataDir;
+use outside::{OsEntropy, SystemClock};
+
+/// How long what was accepted may take to finish once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+/// How often certificate files are looked at.
+const TLS_RELOAD: Duration = Duration::from_secs(2);
+/// How often secrets are looked at; they rotate by the day and the month.
+const SECRETS_LOOK: Duration = Duration::from_secs(60);
+/// Misses an address may make in a minute before it is told so: a carrier's address stands for many people, and only
+/// wrong links are counted.
+const MISSES_MAX: u32 = 120;
+/// Threads of the API and of background work; followers have their own.
+const BACKGROUND_THREADS: usize = 2;
+
+/// Why the server does not start. One line, for the operator.
+#[derive(Debug)]
+pub enum StartError {
+    /// Something that was configured cannot be: exit code 2.
+    Config(String),
+    /// Something that is needed is not there (port, directory, newer format): exit code 69.
+    Unavailable(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(line) | Self::Unavailable(line) => f.write_str(line),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A running server.
+pub struct Running {
+    /// Where followers and webhooks come in.
+    pub public: SocketAddr,
+    /// The same over TLS.
+    pub tls: Option<SocketAddr>,
+    /// API, console and metrics.
+    pub admin: SocketAddr,
+    /// What links of the default domain begin with.
+    pub public_url: String,
+    /// The owner's key, on the first start only.
+    pub first_key: Option<String>,
+    edge: Edge,
+    recorder: Recorder,
+    stop_api: oneshot::Sender<()>,
+    runtime: Runtime,
+    books: Books,
+    _tls_watch: Option<TlsWatch>,
+    _data: DataDir,
+}
+
+/// What a test may put in place of the world.
+#[derive(Clone)]
+pub struct World {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+        }
+    }
+}
+
+/// Starts a server. Returns when its listeners accept and its links can be followed.
+pub fn start(config: Config) -> Result<Running, StartError> {
+    start_in(config, World::default())
+}
+
+/// As [`start`], with a clock and entropy of the caller's. Blocks; not for async code.
+pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
+    let data = DataDir::open(&config.data)?;
+    let countries = open_countries(&config)?;
+    let tls = open_tls(&config)?;
+    let books = open_books(&data)?;
+    let (writer, clicks, recovery) = open_clicks(&data, &world.clock)?;
+    tracing::info!(
+        replayed = recovery.replayed_clicks,
+        took_ms = recovery.took.as_millis() as u64,
+        "click log open"
+    );
+    let default = books
+        .read_blocking(|view| books::link_domain::by_no(view, DomainNo::DEFAULT))
+        .map_err(broken)?
+        .ok_or_else(|| {
+            StartError::Unavailable("the books have no default domain: restore them from a backup".to_owned())
+        })?;
+    let (reader, table) = Table::new(&default);
+    let guess = public_name(&config, config.listen, None)?;
+    let policy = Policy {
+        private_allowed: config.destinations.allow_private,
+        allowed_hosts: config
+            .destinations
+            .allowed_hosts
+            .iter()
+            .map(|host| host.to_ascii_lowercase())
+            .collect(),
+    };
+    let context = Context::new(
+        books.clone(),
+        table,
+        reader.clone(),
+        Arc::clone(&world.clock),
+        Arc::clone(&world.entropy),
+        policy,
+        guess,
+    );
+    let first = issue_key::first_start(&context, config.admin_key.as_ref().map(|key| key.reveal())).map_err(broken)?;
+    let keys = Arc::new(ArcSwap::from_pointee(rotate_secrets::rotate(&context).map_err(broken)?));
+    let links = load_table::load(&context, &clicks).map_err(broken)?;
+    tracing::info!(links, "links loaded");
+
+    let shared = Arc::new(Shared {
+        table: reader.clone(),
+        keys: Arc::clone(&keys),
+        options: redirect::Options {
+            node: NODE,
+            cookie_max_age_seconds: config.cookie.max_age_days * 24 * 60 * 60,
+            is_durable: config.click_ack == ClickAck::Durable,
+        },
+        countries,
+        clock: Arc::clone(&world.clock),
+        throttle: Throttle::new(MISSES_MAX, fresh_key(&*world.entropy)),
+        sequence: AtomicU64::new(writer.next_sequence()),
+    });
+    let workers = config.workers.max(1);
+    let (lanes, lane_readers): (Vec<Lane>, Vec<_>) = (0..workers).map(|_| Lane::new(config.clicks.queue_bytes)).unzip();
+    let counters: Arc<[Arc<Counters>]> = (0..workers).map(|_| Arc::default()).collect();
+    let recording = record_clicks::Options {
+        dedupe_window_ms: i64::from(config.clicks.dedupe_window_seconds) * 1000,
+        is_durable: config.click_ack == ClickAck::Durable,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(BACKGROUND_THREADS)
+        .thread_name("hopcart-api")
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::Unavailable(format!("the background threads do not start: {error}")))?;
+    let admin_listener = net::bind_api(config.admin_listen).map_err(|error| not_bound(&error))?;
+    let admin = admin_listener
+        .local_addr()
+        .map_err(|error| StartError::Unavailable(error.to_string()))?;
+
+    let recorder = Recorder::start(lane_readers, writer, Arc::clone(&shared), recording)
+        .map_err(|error| StartError::Unavailable(format!("the click recorder does not start: {error}")))?;
+    let webhooks = Webhooks::new(
+        context.clone(),
+        clicks.clone(),
+        Arc::clone(&keys),
+        runtime.handle().clone(),
+        config.limits.webhook_bytes_max,
+    );
+    let edge = start_edge(
+        &config,
+        tls.clone(),
+        &shared,
+        lanes,
+        &counters,
+        &recorder,
+        webhooks,
+        &world,
+    )?;
+    let name = public_name(&config, edge.public_address(), edge.tls_address())?;
+    let public_url = format!("{}://{}", name.scheme, name.authority);
+    context.set_public(name);
+
+    let (stop_api, stopped) = oneshot::channel::<()>();
+    let operations = Operations {
+        table: reader,
+        workers: counters,
+        recorder: Arc::clone(&recorder.stats),
+        clicks: clicks.clone(),
+        books: books.clone(),
+        connections: edge.counters(),
+    };
+    let router = router(&config, &context, &clicks, &keys, admin, operations);
+    serve_api(&runtime, admin_listener, router, &config, stopped)?;
+    look_after_secrets(&runtime, context, keys);
+    let tls_watch = tls.map(|tls| tls.watch(TLS_RELOAD)).transpose();
+    let tls_watch =
+        tls_watch.map_err(|error| StartError::Unavailable(format!("certificates cannot be watched: {error}")))?;
+    Ok(Running {
+        public: edge.public_address(),
+        tls: edge.tls_address(),
+        admin,
+        public_url,
+        first_key: first.map(|first| first.secret),
+        edge,
+        recorder,
+        stop_api,
+        runtime,
+        books,
+        _tls_watch: tls_watch,
+        _data: data,
+    })
+}
+
+impl Running {
+    /// Stops: drains the accept queues, finishes what was accepted (at most 5 s), writes every click. Blocks.
+    pub fn stop(self) {
+        self.edge.stop(GRACE);
+        self.recorder.stop();
+        // An API that is gone already needs no word.
+        let _ = self.stop_api.send(());
+        self.runtime.shutdown_timeout(GRACE);
+        self.books.close();
+    }
+}
+
+/// This server's number in click ids; a cluster will give each server its own.
+const NODE: u16 = 0;
+
+fn open_countries(config: &Config) -> Result<Arc<dyn Countries>, StartError> {
+    match &config.country_file {
+        Some(path) => match CountryFile::open(path) {
+            Ok(file) => Ok(Arc::new(file)),
+            Err(error) => Err(StartError::Config(format!("country_file cannot be used: {error}"))),
+        },
+        None => Ok(Arc::new(NoCountries)),
+    }
+}
+
+fn open_tls(config: &Config) -> Result<Option<Arc<TlsConfig>>, StartError> {
+    if config.listen_tls.is_none() {
+        return Ok(None);
+    }
+    if config.tls.certificates.is_empty() {
+        return Err(StartError::Config(
+            "--listen-tls needs a certificate: give --tls-cert and --tls-key".to_owned(),
+        ));
+    }
+    TlsConfig::load(&config.tls.certificates, config.tls.http2)
+        .map(Some)
+        .map_err(|error| StartError::Config(error.to_string()))
+}
+
+fn open_books(data: &DataDir) -> Result<Books, StartError> {
+    Books::open(books::Options::at(data.path().join("books.sqlite"))).map_err(|error| {
+        StartError::Unavailable(match error {
+            books::OpenError::NewerFormat { .. } => {
+                format!(
+                    "{} was written by a newer hopcart: start that version, or another --data directory",
+                    data.path().display()
+                )
+            }
+            other => format!("the books in {} cannot be opened: {other}", data.path().display()),
+        })
+    })
+}
+
+fn open_clicks(
+    data: &DataDir,
+    clock: &Arc<dyn Clock>,
+) -> Result<(clicklog::Writer, clicklog::Reader, clicklog::Recovery), StartError> {
+    let options = clicklog::Options {
+        node: NODE,
+        ..clicklog::Options::at(data.path().join("clicklog"))
+    };
+    clicklog::open(options, Arc::clone(clock)).map_err(|error| {
+        StartError::Unavailable(format!(
+            "the click log in {} cannot be opened: {error}",
+            data.path().display()
+        ))
+    })
+}
+
+#[allow(clippy::too_many_arguments, reason = "a list of who is handed what, used once")]
+fn start_edge(
+    config: &Config,
+    tls: Option<Arc<TlsConfig>>,
+    shared: &Arc<Shared>,
+    lanes: Vec<Lane>,
+    counters: &Arc<[Arc<Counters>]>,
+    recorder: &Recorder,
+    webhooks: Webhooks,
+    world: &World,
+) -> Result<Edge, StartError> {
+    let limits = net::Limits {
+        first_byte: Duration::from_secs(config.limits.first_byte_seconds.into()),
+        handshake: Duration::from_secs(config.limits.handshake_seconds.into()),
+        header: Duration::from_secs(config.limits.header_seconds.into()),
+        idle: Duration::from_secs(config.limits.idle_seconds.into()),
+        header_bytes_max: config.limits.header_bytes_max,
+        headers_max: config.limits.headers_max,
+        connections_max: config.limits.connections_max,
+        ..net::Limits::default()
+    };
+    let options = EdgeOptions {
+        listen: config.listen,
+        listen_tls: config.listen_tls,
+        tls,
+        workers: lanes.len(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        limits,
+    };
+    let (reader, is_durable) = (recorder.thread(), shared.options.is_durable);
+    let lanes: Vec<Mutex<Option<Lane>>> = lanes.into_iter().map(|lane| Mutex::new(Some(lane))).collect();
+    let (shared, counters, entropy) = (Arc::clone(shared), Arc::clone(counters), Arc::clone(&world.entropy));
+    let make = move |index: usize| {
+        let taken = lanes[index].lock().ok().and_then(|mut lane| lane.take());
+        // A worker is made once; a lane of its own keeps even a second one harmless.
+        let mut lane = taken.unwrap_or_else(|| Lane::new(1 << 16).0);
+        if is_durable {
+            lane.wake_on_push(reader.clone());
+        }
+        let worker = Worker::new(
+            Arc::clone(&shared),
+            lane,
+            Arc::clone(&counters[index]),
+            fresh_key(&*entropy),
+        );
+        PublicHandler::new(worker, webhooks.clone())
+    };
+    Edge::start(options, make).map_err(|error| not_bound(&error))
+}
+
+fn router(
+    config: &Config,
+    context: &Context,
+    clicks: &clicklog::Reader,
+    keys: &Arc<ArcSwap<Keys>>,
+    admin: SocketAddr,
+    operations: Operations,
+) -> Router {
+    let ring = Arc::clone(keys);
+    let api = api::Api {
+        context: context.clone(),
+        clicks: clicks.clone(),
+        click_ids: Arc::new(move || ring.load().click_id.clone()),
+        node: NODE,
+        base_url: format!("http://{admin}").into(),
+        consent: config.consent.default,
+        session_key: fresh_session_key(keys),
+        body_max: config.limits.api_bytes_max,
+    };
+    api::router(api.clone())
+        .merge(console::router(api))
+        .merge(operations::router(operations))
+}
+
+/// Sessions are signed with a key of their own; it changes with the oldest cookie key, so a restart keeps them.
+fn fresh_session_key(keys: &ArcSwap<Keys>) -> [u8; 32] {
+    let keys = keys.load();
+    blake3::derive_key("hopcart console session 1", &keys.click_id.newest().key)
+}
+
+fn serve_api(
+    runtime: &Runtime,
+    listener: std::net::TcpListener,
+    router: Router,
+    config: &Config,
+    stopped: oneshot::Receiver<()>,
+) -> Result<(), StartError> {
+    let options = ApiOptions {
+        limits: net::Limits {
+            idle: Duration::from_secs(config.limits.idle_seconds.into()),
+            ..net::Limits::default()
+        },
+        trusted_proxies: config.trusted_proxies.clone(),
+        grace: GRACE,
+        tally: Tally::single(),
+    };
+    let _entered = runtime.enter();
+    let listener = tokio::net::TcpListener::from_std(listener)
+        .map_err(|error| StartError::Unavailable(format!("the admin listener does not start: {error}")))?;
+    runtime.spawn(net::serve_api(listener, router, options, async move {
+        let _ = stopped.await;
+    }));
+    Ok(())
+}
+
+fn look_after_secrets(runtime: &Runtime, context: Context, keys: Arc<ArcSwap<Keys>>) {
+    runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(SECRETS_LOOK).await;
+            let context = context.clone();
+            match tokio::task::spawn_blocking(move || rotate_secrets::rotate(&context)).await {
+                Ok(Ok(rotated)) => keys.store(Arc::new(rotated)),
+                Ok(Err(error)) => tracing::error!(%error, "secrets were not looked after"),
+                Err(error) => tracing::error!(%error, "looking after secrets panicked"),
+            }
+        }
+    });
+}
+
+/// How followers reach the default domain: as configured, else where it listens.
+fn public_name(config: &Config, public: SocketAddr, tls: Option<SocketAddr>) -> Result<PublicName, StartError> {
+    let ports: Vec<u16> = std::iter::once(public.port())
+        .chain(tls.map(|tls| tls.port()))
+        .collect();
+    let text = config.public_url.clone().unwrap_or_else(|| {
+        // An unspecified address is nothing to send a follower to.
+        let host = if public.ip().is_unspecified() {
+            "127.0.0.1".to_owned()
+        } else {
+            public.ip().to_string()
+        };
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        format!("http://{host}:{}", public.port())
+    });
+    let url = Url::parse(&text).map_err(|_| StartError::Config(format!("public_url is not a URL: {text}")))?;
+    let name = PublicName::of_url(&url, &ports).filter(|_| matches!(url.scheme(), "http" | "https"));
+    name.ok_or_else(|| StartError::Config(format!("public_url must begin with http:// or https://: {text}")))
+}
+
+fn fresh_key(entropy: &dyn Entropy) -> [u8; 32] {
+    let mut key = [0; 32];
+    entropy.fill(&mut key);
+    key
+}
+
+fn not_bound(error: &net::NetError) -> StartError {
+    let advice = match error {
+        net::NetError::AddressInUse(_) => ": stop what listens there, or choose another address",
+        _ => "",
+    };
+    StartError::Unavailable(format!("{error}{advice}"))
+}
+
+fn broken(error: impl fmt::Display) -> StartError {
+    StartError::Unavailable(error.to_string())
+}

@@ -1,0 +1,54 @@
+//! The command line as clap reads it: the list of subcommands; their own arguments stand in their files.
+
+use clap::{Parser, Subcommand};
+
+use super::{completions, demo, doctor, keys, link, serve};
+
+/// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
+#[derive(Debug, Parser)]
+#[command(name = "hopcart", version, arg_required_else_help = true, max_term_width = 110)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 used or configured wrongly, 69 unavailable.\n\
+    A first look: hopcart demo"
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    Serve(serve::Arguments),
+    /// Show a brand, its creators, real traffic and orders on a throw-away server
+    Demo(demo::Arguments),
+    /// Make, list, show and delete links
+    Link(link::Arguments),
+    /// Make, list and revoke API keys
+    Keys(keys::Arguments),
+    /// Check a running server and say what to do
+    Doctor(doctor::Arguments),
+    /// Print a shell's completion script
+    Completions(completions::Arguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_names_every_command() {
+        let help = Arguments::command().render_long_help().to_string();
+        for name in ["serve", "demo", "link", "keys", "doctor", "completions"] {
+            assert!(help.contains(name), "{name}: {help}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Reads the server's metrics for what should worry its operator. Pure.
+//!
+//! Looks for words in the names rather than for exact names, so that a renamed metric is at worst not looked at.
+
+use super::finding::Finding;
+
+/// A disk whose syncs take longer than this on average delays durable clicks and orders, in seconds.
+const SYNC_MEAN_MAX_SECONDS: f64 = 0.05;
+/// Clicks that wait longer than this for the disk are not visible within a second, in seconds.
+const LAG_MAX_SECONDS: f64 = 1.0;
+
+/// What `text` (Prometheus text format) gives reason to worry about; one fine line when nothing does.
+pub fn concerns(text: &str) -> Vec<Finding> {
+    let samples: Vec<(&str, f64)> = text.lines().filter_map(sample).collect();
+    let total = |fits: &dyn Fn(&str) -> bool| -> f64 {
+        samples
+            .iter()
+            .filter(|(name, _)| fits(name))
+            .map(|(_, value)| value)
+            .sum()
+    };
+    let mut findings = Vec::new();
+    let dropped = total(&|name| name.contains("click") && name.contains("dropped"));
+    if dropped > 0.0 {
+        findings.push(Finding::warn(
+            "clicks",
+            format!("details of {dropped:.0} clicks were dropped since the start (their count is kept)"),
+            "give clicks.queue_bytes more room, or the data directory a faster disk",
+        ));
+    }
+    let syncs = total(&|name| name.contains("sync") && name.ends_with("_count"));
+    let seconds = total(&|name| name.contains("sync") && name.ends_with("_sum"));
+    if syncs > 0.0 && seconds / syncs > SYNC_MEAN_MAX_SECONDS {
+        findings.push(Finding::warn(
+            "disk",
+            format!("a sync takes {:.0} ms on average", seconds / syncs * 1000.0),
+            "give the data directory a disk with a faster fsync",
+        ));
+    }
+    let lag = total(&|name| name.contains("lag") && name.ends_with("seconds"));
+    if lag > LAG_MAX_SECONDS {
+        findings.push(Finding::warn(
+            "clicks",
+            format!("clicks wait {lag:.1} s for the disk"),
+            "look at the load of the disk",
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok("metrics", "no click dropped, disk quick enough"));
+    }
+    findings
+}
+
+/// Name and value of a line; `None` for comments and what is no sample.
+fn sample(line: &str) -> Option<(&str, f64)> {
+    let end = line.find(['{', ' ']).filter(|_| !line.starts_with('#'))?;
+    let values = match line[end..].strip_prefix('{') {
+        Some(labelled) => labelled.rsplit_once('}')?.1,
+        None => &line[end..],
+    };
+    let value = values.split_whitespace().next()?.parse().ok()?;
+    Some((&line[..end], value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Verdict;
+    use super::*;
+
+    #[test]
+    fn worries_are_found_among_samples() {
+        let fine = "# HELP hopcart_clicks_dropped_total x\nhopcart_clicks_dropped_total{reason=\"queue\"} 0\n\
+            hopcart_fsync_seconds_sum 0.5\nhopcart_fsync_seconds_count 100\n# EOF";
+        assert_eq!(
+            concerns(fine),
+            [Finding::ok("metrics", "no click dropped, disk quick enough")]
+        );
+        let bad = "hopcart_clicks_dropped_total{reason=\"a } b\"} 2\nhopcart_clicks_dropped_total{reason=\"disk\"} 3 17\n\
+            hopcart_fsync_seconds_sum 10\nhopcart_fsync_seconds_count 100\nhopcart_writer_lag_seconds 2.5";
+        let found = concerns(bad);
+        assert!(found.iter().all(|finding| finding.verdict == Verdict::Warn));
+        let seen: Vec<&str> = found.iter().map(|finding| finding.seen.as_str()).collect();
+        assert_eq!(
+            seen,
+            [
+                "details of 5 clicks were dropped since the start (their count is kept)",
+                "a sync takes 100 ms on average",
+                "clicks wait 2.5 s for the disk",
+            ]
+        );
+    }
+}

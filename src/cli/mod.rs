@@ -1,0 +1,44 @@
+//! The command line: one file a subcommand.
+//!
+//! Results go to standard output, messages and progress to standard error. Exit codes: 0 done, 1 failed, 2 used or
+//! configured wrongly, 69 unavailable. Commands other than `serve` and `demo` talk to a running server over its API
+//! and never open its stores.
+
+mod api;
+mod arguments;
+mod completions;
+mod demo;
+mod doctor;
+mod failure;
+mod keys;
+mod link;
+mod serve;
+mod terminal;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+/// Runs the command that `words` (the program's name first) ask for.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        // Help and version are results and exit 0; a mistake is a message and exits 2.
+        Err(said) => return terminal::show_usage(&said),
+    };
+    let done = match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Link(arguments) => link::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
