@@ -274,6 +274,9 @@ pub fn check(cart: &Cart, provider: Provider, base_url: &str, shelf: &Shelf) -> 
         }
         _ => {}
     }
+    if cart.continue_to.as_deref().is_some_and(|path| !is_shop_path(path)) {
+        return error("continueTo", "must be a path in the shop such as /pages/thanks");
+    }
     // The longest form: every item as written plus a click id.
     let lines: Vec<Line<'_>> = cart
         .items
@@ -311,6 +314,13 @@ pub fn check(cart: &Cart, provider: Provider, base_url: &str, shelf: &Shelf) -> 
         );
     }
     Ok(())
+}
+
+/// Whether `path` stays in the shop: one leading slash, nothing that a browser could read as another host.
+fn is_shop_path(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.chars().any(|c| c == '\\' || c.is_whitespace() || c.is_control())
 }
 
 /// Whether `provider` can carry `variant_id` in a cart URL.
