@@ -1,5 +1,6 @@
 //! Single clicks: in order of time, a page at a time, and by the name that a click id gives them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::domain::click::Click;
@@ -19,10 +20,10 @@ use super::store::Store;
 /// Clicks that were read but may still be overtaken by an unread one, by instant, sequence and order of reading.
 /// Holds what lies within a block's span, not the whole answer.
 #[derive(Default)]
-struct Window(BTreeMap<(Timestamp, u64, usize), Click>);
+struct Window<'a>(BTreeMap<(Timestamp, u64, usize), Cow<'a, Click>>);
 
-impl Window {
-    fn add(&mut self, click: Click) {
+impl<'a> Window<'a> {
+    fn add(&mut self, click: Cow<'a, Click>) {
         self.0.insert((click.at, click.sequence, self.0.len()), click);
     }
 }
@@ -37,7 +38,7 @@ struct Page {
 
 impl Page {
     /// Moves what no unread click can overtake from `window` here: all when `edge` is `None`, else clicks beyond it.
-    fn settle(&mut self, window: &mut Window, edge: Option<Timestamp>) {
+    fn settle(&mut self, window: &mut Window<'_>, edge: Option<Timestamp>) {
         while !self.is_full() {
             let next = if self.is_newest_first {
                 window.0.last_entry()
@@ -54,7 +55,7 @@ impl Page {
             if self.skip > 0 {
                 self.skip -= 1;
             } else {
-                self.clicks.push(click);
+                self.clicks.push(click.into_owned());
             }
         }
     }
@@ -105,7 +106,7 @@ pub(super) fn page(
             if page.is_full() {
                 return Ok(false);
             }
-            scan::matching(columns, query).for_each(|row| window.add(row.click()));
+            scan::matching(columns, query).for_each(|row| window.add(Cow::Owned(row.click().into_owned())));
             Ok(true)
         },
     )?;

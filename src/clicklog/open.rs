@@ -55,8 +55,8 @@ pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<(Writer, Reader, 
     let pending = Pending::opened(last_index, meta.newest_at);
     let reserved = meta.reserved.max(replayed.reserved);
     let dir = options.dir.clone();
-    let shared = Arc::new(Shared::new(options, clock, pending, reserved, opened.store, lock));
-    let writer = Writer::start(Arc::clone(&shared), journal, last_index).map_err(OpenError::io(&dir))?;
+    let shared = Arc::new(Shared::new(options, clock, pending, reserved, opened.store));
+    let writer = Writer::start(Arc::clone(&shared), journal, last_index, lock).map_err(OpenError::io(&dir))?;
     let recovery = Recovery {
         replayed_clicks: clicks,
         torn_bytes: replayed.torn.map_or(0, |(_, _, torn)| torn),

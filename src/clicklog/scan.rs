@@ -1,5 +1,7 @@
 //! Reads clicks with their details: pending ones from memory, the others block by block over a range of keys.
 
+use std::borrow::Cow;
+
 use crate::domain::click::Click;
 use crate::domain::id::LinkNo;
 use crate::domain::time::Timestamp;
@@ -20,7 +22,7 @@ pub(super) enum Row<'a> {
     Pending(&'a Click),
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
     pub(super) fn at(&self) -> Timestamp {
         match self {
             Self::Stored(columns, row) => columns.at[*row],
@@ -42,10 +44,11 @@ impl Row<'_> {
         }
     }
 
-    pub(super) fn click(&self) -> Click {
+    /// The whole click; one in memory is not copied.
+    pub(super) fn click(&self) -> Cow<'a, Click> {
         match self {
-            Self::Stored(columns, row) => columns.click(*row),
-            Self::Pending(click) => (*click).clone(),
+            Self::Stored(columns, row) => Cow::Owned(columns.click(*row)),
+            Self::Pending(click) => Cow::Borrowed(click),
         }
     }
 }

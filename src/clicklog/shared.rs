@@ -1,6 +1,5 @@
 //! What writer, readers and the checkpoint thread share.
 
-use std::fs::File;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -20,8 +19,6 @@ pub(super) struct Shared {
     pending: Mutex<Pending>,
     /// `None` while it is reopened and after the log was closed.
     store: RwLock<Option<Arc<Store>>>,
-    /// Locked as long as the log is open.
-    _lock: File,
 }
 
 impl Shared {
@@ -31,7 +28,6 @@ impl Shared {
         pending: Pending,
         reserved: u64,
         store: Arc<Store>,
-        lock: File,
     ) -> Self {
         let counters = Counters::default();
         counters.opened(clock.now());
@@ -42,7 +38,6 @@ impl Shared {
             reserved: AtomicU64::new(reserved),
             pending: Mutex::new(pending),
             store: RwLock::new(Some(store)),
-            _lock: lock,
         }
     }
 

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::time::Timestamp;
 
@@ -21,6 +21,9 @@ use super::value::{Meta, seal, unseal};
 
 /// Longest time that sled may take to open. Measured: 0.8 s for 1.7 GB after a kill; a slow disk takes minutes.
 const OPEN_DEADLINE: Duration = Duration::from_secs(15 * 60);
+/// Longest wait for a closed store, or a question that still reads it, to let go of its file, and how often to look.
+const LET_GO_MAX: Duration = Duration::from_secs(35);
+const LET_GO_LOOK: Duration = Duration::from_millis(5);
 /// Entries read before a scan lets go of the tree and checks whether it may go on.
 const SLICE: usize = 256;
 
@@ -44,7 +47,7 @@ impl Store {
             .use_compression(false)
             // Checkpoints flush; in between the journal is what is durable.
             .flush_every_ms(None);
-        let db = config.open()?;
+        let db = open_when_let_go(&config)?;
         let file = File::open(dir.join("db"))?;
         let store = Self { db, file };
         store.meta()?;
@@ -123,6 +126,24 @@ impl Store {
     pub(super) fn bytes(&self) -> u64 {
         self.file.metadata().map_or(0, |metadata| metadata.len())
     }
+}
+
+/// sled's own threads hold its file for a moment after it was closed. No other process does: we hold the log's lock.
+fn open_when_let_go(config: &sled::Config) -> Result<sled::Db, StoreError> {
+    let give_up = Instant::now() + LET_GO_MAX;
+    loop {
+        match config.open() {
+            Err(sled::Error::Io(error)) if is_held(&error) && Instant::now() < give_up => {
+                std::thread::sleep(LET_GO_LOOK);
+            }
+            result => return Ok(result?),
+        }
+    }
+}
+
+fn is_held(error: &std::io::Error) -> bool {
+    // sled wraps the error of the lock into a text.
+    error.to_string().contains("could not acquire lock")
 }
 
 /// A crash while sled wrote a snapshot leaves a file that keeps it from opening.

@@ -2,6 +2,7 @@
 //!
 //! Dropping it without [`Writer::close`] is as if the process had been killed: no checkpoint, nothing acknowledged lost.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -52,11 +53,13 @@ pub struct Writer {
     is_busy: Arc<AtomicBool>,
     orders: Option<SyncSender<Order>>,
     thread: Option<JoinHandle<()>>,
+    /// Locked as long as the log is open.
+    _lock: File,
 }
 
 impl Writer {
     /// Starts the checkpoint thread. `last_index` is the index of the last frame in the journal.
-    pub(super) fn start(shared: Arc<Shared>, journal: Journal, last_index: u64) -> std::io::Result<Self> {
+    pub(super) fn start(shared: Arc<Shared>, journal: Journal, last_index: u64, lock: File) -> std::io::Result<Self> {
         // One order waits at most: `is_busy` sees to it.
         let (orders, receiver) = sync_channel(1);
         let thread = std::thread::Builder::new().name("click-checkpoint".to_owned()).spawn({
@@ -72,6 +75,7 @@ impl Writer {
             is_busy: Arc::new(AtomicBool::new(false)),
             orders: Some(orders),
             thread: Some(thread),
+            _lock: lock,
         })
     }
 
