@@ -25,7 +25,7 @@ pub enum Error {
     Conflict { field: &'static str, message: String },
     /// The key may not do this.
     Forbidden { message: &'static str },
-    /// The books cannot be written at the moment; worth another try.
+    /// A store cannot be written or read at the moment; worth another try.
     Unavailable,
     /// A bug or a broken store; the text is for the log alone.
     Internal(String),
@@ -48,7 +48,7 @@ impl fmt::Display for Error {
             Self::NotFound { what } => write!(f, "{what} not found"),
             Self::Conflict { field, message } => write!(f, "{field}: {message}"),
             Self::Forbidden { message } => f.write_str(message),
-            Self::Unavailable => f.write_str("the books cannot be written at the moment"),
+            Self::Unavailable => f.write_str("a store cannot be reached at the moment"),
             Self::Internal(detail) => f.write_str(detail),
         }
     }
@@ -60,6 +60,7 @@ impl From<clicklog::QueryError> for Error {
     fn from(error: clicklog::QueryError) -> Self {
         match error {
             clicklog::QueryError::TooLarge(_) => Self::invalid("interval", error.to_string()),
+            clicklog::QueryError::Unavailable => Self::Unavailable,
             other => Self::Internal(other.to_string()),
         }
     }

@@ -135,7 +135,7 @@ impl TableWriter {
             .map(|_| Arc::clone(&self.0.uses.entry(link.no).or_default()));
         let record = Arc::new(LinkRecord::new(link, uses));
         if let Some(before) = before.filter(|before| key_of(before) != key_of(link)) {
-            self.remove(before);
+            self.unlist(before);
         }
         match key_of(link) {
             Key::Short(number) => {
@@ -149,6 +149,11 @@ impl TableWriter {
 
     /// Makes `link` unknown.
     pub fn remove(&self, link: &Link) {
+        self.0.uses.remove(&link.no);
+        self.unlist(link);
+    }
+
+    fn unlist(&self, link: &Link) {
         match key_of(link) {
             Key::Short(number) => drop(self.0.short.remove_if(&number, |_, record| record.no == link.no)),
             Key::Long(bytes) => drop(self.0.long.remove_if(&bytes, |_, record| record.no == link.no)),

@@ -137,8 +137,7 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: Loaded) ->
         end: request.end,
         classes: ClassSet::default(),
     };
-    let query_failed = |error: clicklog::QueryError| Error::invalid("interval", error.to_string());
-    let by_link = clicks.count_by_link(&query).map_err(query_failed)?;
+    let by_link = clicks.count_by_link(&query)?;
     // Links that were deleted still had their clicks.
     let known: HashSet<LinkNo> = loaded.links.iter().map(|(link, _)| *link).collect();
     let gone: HashSet<LinkNo> = by_link.keys().filter(|link| !known.contains(link)).copied().collect();
@@ -149,11 +148,9 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: Loaded) ->
         .values_mut()
         .map(|(_, links)| Arc::new(std::mem::take(links)))
         .collect();
-    let unique = clicks
-        .unique_visitors_by(request.workspace, &sets, request.start, request.end)
-        .map_err(query_failed)?;
+    let unique = clicks.unique_visitors_by(request.workspace, &sets, request.start, request.end)?;
     let mut total = Performance {
-        unique_visitors: clicks.unique_visitors(&query).map_err(query_failed)?,
+        unique_visitors: clicks.unique_visitors(&query)?,
         ..Performance::default()
     };
     let mut rows = Vec::with_capacity(groups.len());

@@ -109,7 +109,11 @@ pub(super) async fn answer(api: &Api, caller: &Caller, links: Vec<Link>) -> Resu
             .iter()
             .map(|link| {
                 names.learn(&inner, view, link)?;
-                let totals = inner.clicks.totals(link.no)?;
+                // A link that was just made must be answered even while the log is away: its clicks are then unknown.
+                let totals = inner.clicks.totals(link.no).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "a link is answered without its clicks");
+                    Totals::default()
+                });
                 Ok(view_of(&inner, link, &names, &totals, &workspace_id))
             })
             .collect::<Result<Vec<_>, Error>>()

@@ -239,7 +239,7 @@ impl Lines<'_> {
 
     /// `counts` by bucket, the last one for everything above the bounds; bounds and sum in microseconds.
     fn histogram(&mut self, name: &str, help: &str, bounds_us: &[u64], counts: &[u64], sum_us: u64) -> fmt::Result {
-        let bounds = bounds_us.iter().map(|us| *us as f64 / 1e6).chain([f64::MAX]);
+        let bounds = bounds_us.iter().map(|us| *us as f64 / 1e6).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
         metric.encode_histogram::<NoLabelSet>(sum_us as f64 / 1e6, counts.iter().sum(), &buckets, None)
