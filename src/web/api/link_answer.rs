@@ -1,6 +1,7 @@
 //! A link as the dialect answers it: 51 fields, and ours after them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use axum::Json;
 use serde::Serialize;
@@ -139,8 +140,8 @@ pub(super) fn deleted(api: &Api, caller: &Caller, link: crate::domain::id::LinkN
 
 impl Names {
     fn learn(&mut self, api: &Api, view: &View<'_>, link: &Link) -> Result<(), Error> {
-        if !self.domains.contains_key(&link.domain) {
-            self.domains.insert(link.domain, domain_name(api, view, link.domain)?);
+        if let Entry::Vacant(unknown) = self.domains.entry(link.domain) {
+            unknown.insert(domain_name(api, view, link.domain)?);
         }
         if let Some(no) = link.terms.creator.filter(|no| !self.creators.contains_key(no)) {
             let id = books::creator::by_no(view, no)?.map(|creator| creator.id);

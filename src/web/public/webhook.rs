@@ -101,11 +101,11 @@ impl Inner {
         };
         let delivery = match store.provider {
             Provider::Shopify => read_shopify(&store, &secrets, headers, body),
-            Provider::Template => Err(reply::text(StatusCode::NOT_FOUND, "This store takes no webhooks.\n")),
+            Provider::Template => Err((StatusCode::NOT_FOUND, "This store takes no webhooks.\n")),
         };
         let delivery = match delivery {
             Ok(delivery) => delivery,
-            Err(response) => return response,
+            Err((status, words)) => return reply::text(status, words),
         };
         match accept_order::accept(&self.context, &self.clicks, &self.keys, store, delivery).await {
             Ok(Accepted::Changed) => reply::text(StatusCode::OK, "accepted\n"),
@@ -115,12 +115,10 @@ impl Inner {
     }
 }
 
-fn read_shopify(
-    store: &Store,
-    secrets: &[String],
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Delivery, Response<Full<Bytes>>> {
+/// What a delivery is refused with.
+type Refusal = (StatusCode, &'static str);
+
+fn read_shopify(store: &Store, secrets: &[String], headers: &HeaderMap, body: &[u8]) -> Result<Delivery, Refusal> {
     let header = |name: &str| {
         headers
             .get(name)
@@ -132,7 +130,7 @@ fn read_shopify(
         .find(|text| !text.is_empty());
     if !shopify::webhook::verify(secrets, body, signature.unwrap_or_default()) {
         tracing::warn!(store = %store.id, "webhook with a wrong signature refused");
-        return Err(reply::text(
+        return Err((
             StatusCode::UNAUTHORIZED,
             "The signature does not fit any of the store's webhook secrets.\n",
         ));
@@ -143,7 +141,7 @@ fn read_shopify(
         .find(|text| !text.is_empty());
     let id = id.map_or_else(|| format!("body:{}", blake3::hash(body)), str::to_owned);
     if topic.len() > HEADER_MAX || id.len() > HEADER_MAX {
-        return Err(reply::text(
+        return Err((
             StatusCode::BAD_REQUEST,
             "Topic and webhook id have at most 255 bytes.\n",
         ));
@@ -156,7 +154,7 @@ fn read_shopify(
         }),
         Err(error) => {
             tracing::warn!(store = %store.id, topic, %error, "signed webhook cannot be read");
-            Err(reply::text(
+            Err((
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The body is not what its topic says.\n",
             ))
