@@ -305,7 +305,7 @@ fn open_clicks(
     })
 }
 
-#[allow(clippy::too_many_arguments, reason = "a list of who is handed what, used once")]
+#[expect(clippy::too_many_arguments, reason = "a list of who is handed what, used once")]
 fn start_edge(
     config: &Config,
     tls: Option<Arc<TlsConfig>>,

@@ -14,6 +14,15 @@
 //!
 //! Arrows between rooms point one way; `tests/tidy.rs` holds the table.
 
+#![warn(
+    clippy::exit,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a server answers with errors, speaks through cli/terminal.rs and ends in one place"
+)]
+
 pub mod app;
 pub mod books;
 pub mod cli;

@@ -24,8 +24,11 @@ impl Clock for SystemClock {
 pub(super) struct OsEntropy;
 
 impl Entropy for OsEntropy {
+    #[expect(
+        clippy::panic,
+        reason = "without entropy there can be no key and no id: nothing sensible can go on"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
-        // Without entropy there can be no key and no id: nothing sensible can go on.
         getrandom::fill(bytes).unwrap_or_else(|error| panic!("the system gives no random bytes: {error}"));
     }
 }

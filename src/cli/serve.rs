@@ -79,6 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     note("stopping: finishing what was accepted and writing every click; a second signal stops at once");
     std::thread::spawn(move || {
         runtime.block_on(stop.next());
+        #[expect(clippy::exit, reason = "the second signal asks for an end at once")]
         process::exit(1);
     });
     running.stop();

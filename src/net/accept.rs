@@ -2,7 +2,6 @@
 //!
 //! Never ends because of an error: out of descriptors it waits and tries again, since descriptors come back.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -2,7 +2,6 @@
 //! behind it. hyper's own timers stay off: see [`super::watch`].
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;

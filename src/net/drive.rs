@@ -3,7 +3,7 @@
 //! A connection ends when the client closes, when a phase outlasts its limit, or, while its group drains, after the
 //! request that it is in. One timer a connection, moved only when it would ring too late.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 use std::time::Duration;

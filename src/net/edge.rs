@@ -3,7 +3,6 @@
 //! Nothing is shared between workers but the bound on connections and the certificates, so a request never waits for
 //! another core.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;

@@ -64,7 +64,7 @@ mod tests {
         let host = ("host", "a.test");
         let chunked = ("transfer-encoding", "chunked");
         type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'static str, usize, bool);
-        let table: [Row; 9] = [
+        let table: [Row<'_>; 9] = [
             ("GET", &[host], "", 0, false),
             ("GET", &[], "", 0, true),
             ("GET", &[host, host], "", 0, true),

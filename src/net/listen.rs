@@ -147,7 +147,7 @@ mod tests {
         let listener = bind_shared(ANY_PORT.parse().unwrap()).unwrap();
         listener.set_nonblocking(false).unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        std::io::Write::write_all(&mut client, b"x").unwrap();
+        io::Write::write_all(&mut client, b"x").unwrap();
         let (accepted, _) = listener.accept().unwrap();
         assert!(accepted.nodelay().unwrap());
     }

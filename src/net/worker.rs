@@ -1,6 +1,5 @@
 //! One worker of the edge: a thread with a runtime of its own, from its first accept to its last answer.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;

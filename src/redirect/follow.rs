@@ -161,7 +161,7 @@ impl Worker {
         (Some(cookie), if person.known.is_some() { 0 } else { visitor.id })
     }
 
-    #[allow(
+    #[expect(
         clippy::too_many_arguments,
         reason = "the one place where all that was found out comes together"
     )]

@@ -79,7 +79,7 @@ mod tests {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Outer {
-        #[allow(dead_code, reason = "only read by the parser")]
+        #[expect(dead_code, reason = "only read by the parser")]
         items: Vec<Inner>,
         #[serde(default, deserialize_with = "said")]
         title: Option<Option<String>>,
@@ -88,7 +88,7 @@ mod tests {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Inner {
-        #[allow(dead_code, reason = "only read by the parser")]
+        #[expect(dead_code, reason = "only read by the parser")]
         quantity: u32,
     }
 

@@ -156,7 +156,7 @@ fn no_text_breaks_out_of_its_place() {
                 // Attributes are from a fixed list without `style` and `on…`, and there are as many tags as without.
                 let tags = tags::assert_sound(page);
                 assert_eq!(tags.len(), tags::assert_sound(harmless).len(), "{payload}");
-                let to_script = |tag: &tags::Tag| tag.value("href").unwrap_or_default().contains("script:");
+                let to_script = |tag: &tags::Tag<'_>| tag.value("href").unwrap_or_default().contains("script:");
                 assert!(!tags.iter().any(to_script), "{payload}");
             }
         }
