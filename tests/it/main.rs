@@ -7,3 +7,4 @@ mod server;
 
 mod cart_loop;
 mod counting;
+mod redirect;
