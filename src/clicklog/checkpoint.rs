@@ -13,7 +13,7 @@ use super::apply::apply;
 use super::encoder::Encoder;
 use super::error::StoreError;
 use super::pending::Frame;
-use super::replay::{Replayed, replay};
+use super::replay::{Replayed, replay, used};
 use super::segment;
 use super::shared::Shared;
 use super::store::{Store, guarded, open_or_set_aside};
@@ -144,7 +144,10 @@ pub(super) fn catch_up(
     let mut frames: Vec<Arc<Frame>> = Vec::new();
     let mut weight = 0;
     let after = meta.watermark;
-    let mut take = |frames: &mut Vec<Arc<Frame>>| {
+    let mut reserved = meta.reserved;
+    let mut take = |frames: &mut Vec<Arc<Frame>>, reserved: u64| {
+        // With the watermark that passes it by: nobody reads the frame again that says so.
+        meta.reserved = reserved;
         apply(store, frames, meta, encoder)?;
         let clicks = frames.drain(..).map(|frame| frame.clicks.len() as u64).sum();
         progress(Progress {
@@ -154,17 +157,18 @@ pub(super) fn catch_up(
         Ok::<_, StoreError>(())
     };
     let replayed = replay(journal, after, before, |index, content| {
+        reserved = reserved.max(used(&content));
         let frame = Frame::of(index, content);
         // Frames without clicks take room as well.
         weight += frame.clicks.len().max(1);
         frames.push(Arc::new(frame));
         if weight >= clicks_max {
             weight = 0;
-            take(&mut frames)?;
+            take(&mut frames, reserved)?;
         }
         Ok(())
     })?;
-    take(&mut frames)?;
+    take(&mut frames, reserved)?;
     meta.reserved = meta.reserved.max(replayed.reserved);
     Ok(replayed)
 }

@@ -96,3 +96,28 @@ fn apply_journal(options: &Options, store: &Store) -> Result<(Meta, Replayed, u6
     })?;
     Ok((meta, replayed, clicks))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::outside::FixedClock;
+    use crate::domain::time::Timestamp;
+
+    #[test]
+    fn a_crash_while_opening_hands_no_sequence_number_out_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let open_once = || {
+            let clock = Arc::new(FixedClock::at(Timestamp(0)));
+            let (writer, ..) = open(Options::at(dir.path()), clock).expect("it opens");
+            writer
+        };
+        let mut writer = open_once();
+        writer.reserve_sequences(1000).expect("the disk works");
+        // Dropped, not closed: as a kill would leave it.
+        drop(writer);
+        for _ in 0..3 {
+            let writer = open_once();
+            assert!(writer.next_sequence() >= 1000, "{}", writer.next_sequence());
+        }
+    }
+}

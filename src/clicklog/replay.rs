@@ -101,7 +101,7 @@ pub(super) fn replay(
 }
 
 /// First sequence number above all that `content` says were handed out.
-fn used(content: &Content) -> u64 {
+pub(super) fn used(content: &Content) -> u64 {
     match content {
         Content::Clicks(clicks) => clicks
             .iter()

@@ -1,0 +1,10 @@
+//! Journeys over real sockets: a whole server, a client that shares no code with it, and rules as tables.
+//!
+//! [`server`] starts and stops servers, [`http`] talks to them; every other file is one journey.
+
+mod http;
+mod server;
+
+mod cart_loop;
+mod counting;
+mod redirect;
