@@ -193,4 +193,13 @@ pub const EMPTY_NAMES: &[&str] = &[
 pub const UNSAFE: &[(&str, &str)] = &[];
 
 /// Files under tests/ that may sleep, each with its reason.
-pub const SLEEPS: &[(&str, &str)] = &[];
+pub const SLEEPS: &[(&str, &str)] = &[
+    (
+        "tests/crash.rs",
+        "kills the server at drawn moments: the moment is the test, nothing is awaited",
+    ),
+    (
+        "tests/wire/mod.rs",
+        "the pause between two looks of `eventually`, which has a deadline",
+    ),
+];
