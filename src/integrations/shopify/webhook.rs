@@ -382,9 +382,10 @@ mod tests {
     fn tax_inside_prices_is_taken_out() {
         let snapshot = order(|body| {
             body["taxes_included"] = true.into();
-            body["line_items"][0]["tax_lines"] = serde_json::json!([{ "price": "3.82" }]);
+            body["line_items"][0]["tax_lines"] = serde_json::json!([{ "price": "3.00" }, { "price": "0.82" }]);
+            body["line_items"][1]["tax_lines"] = serde_json::json!([{ "price": "1.00" }]);
         });
-        assert_eq!(snapshot.map(|order| order.revenue), Ok(5000));
+        assert_eq!(snapshot.map(|order| order.revenue), Ok(5382 - 382 - 100));
     }
 
     #[test]
