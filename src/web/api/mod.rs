@@ -16,6 +16,7 @@ mod params;
 mod partner;
 mod period;
 mod product;
+mod qr;
 mod report;
 mod store;
 
@@ -69,6 +70,7 @@ pub fn router(api: Api) -> Router {
         .route("/products/stock", put(product::set_stock))
         .route("/partners", get(partner::list).post(partner::enlist))
         .route("/discount-codes", get(discount_code::list).post(discount_code::issue))
+        .route("/qr", get(qr::draw))
         .route("/analytics", get(analytics::read))
         .route("/events", get(event::list))
         .route("/reports/performance", get(report::performance))

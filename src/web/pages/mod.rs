@@ -11,6 +11,7 @@ pub mod follower;
 mod format;
 mod layout;
 pub mod performance;
+pub mod qr;
 mod ranking;
 pub mod sign_in;
 mod tiles;
