@@ -8,3 +8,4 @@ mod server;
 mod cart_loop;
 mod counting;
 mod redirect;
+mod stock;
