@@ -5,6 +5,7 @@
 mod http;
 mod server;
 
+mod api;
 mod cart_loop;
 mod counting;
 mod redirect;
