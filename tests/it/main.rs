@@ -5,6 +5,8 @@
 mod http;
 mod server;
 
+mod api;
 mod cart_loop;
 mod counting;
 mod redirect;
+mod stock;
