@@ -102,6 +102,8 @@ pub const PACKAGES: &[Package] = &[
     only("tower", &["net", "web"]),
     split("axum", &["web", "app"], &["net"]),
     only("maud", &["web"]),
+    only("fast_qr", &["web"]),
+    only("png", &["web"]),
     only("prometheus_client", &["web"]),
     only("serde_path_to_error", &["web"]),
     // Who waits for others. domain, clicklog, integrations and config have nobody to wait for.
