@@ -130,13 +130,34 @@ mod tests {
             word(ConsentMode::Strict),
             word(ConsentMode::Off),
             word(Provider::Shopify),
+            word(Provider::Ucp),
+            word(Provider::WooCommerce),
+            word(Provider::BigCommerce),
+            word(Provider::Stripe),
+            word(Provider::Amazon),
+            word(Provider::Ecwid),
             word(Provider::Template),
             word(OversellPolicy::Deny),
             word(OversellPolicy::Continue),
         ];
         assert_eq!(
             words,
-            ["gpc", "eea", "strict", "off", "shopify", "template", "deny", "continue"]
+            [
+                "gpc",
+                "eea",
+                "strict",
+                "off",
+                "shopify",
+                "ucp",
+                "woocommerce",
+                "bigcommerce",
+                "stripe",
+                "amazon",
+                "ecwid",
+                "template",
+                "deny",
+                "continue"
+            ]
         );
     }
 

@@ -22,8 +22,8 @@ pub fn is_protected(name: &str) -> bool {
         "line_items",
     ];
     const FAMILIES: [&str; 5] = ["attributes[", "attribution/", "discounts/", "line_items/", "checkout["];
-    // A permalink reads a leading slash as the same name (UCP, JSON pointer).
-    let name = name.strip_prefix('/').unwrap_or(name);
+    // A permalink reads leading slashes as the same name (UCP, JSON pointer).
+    let name = name.trim_start_matches('/');
     NAMES.iter().any(|protected| name.eq_ignore_ascii_case(protected))
         || FAMILIES.iter().any(|family| {
             name.get(..family.len())

@@ -18,7 +18,18 @@ pub const PRODUCTS_PER_CALL_MAX: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
+    /// Legacy cart permalinks, or `/buy` where the base URL ends in it.
     Shopify,
+    /// Any shop with a UCP permalink endpoint, which is the base URL.
+    Ucp,
+    WooCommerce,
+    BigCommerce,
+    /// One payment link, which is the base URL.
+    Stripe,
+    /// One country's shop.
+    Amazon,
+    /// A page that holds an Ecwid (Lightspeed) store.
+    Ecwid,
     /// Any shop whose cart URL can be written as a template.
     Template,
 }
@@ -28,6 +39,12 @@ impl Provider {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Shopify => "shopify",
+            Self::Ucp => "ucp",
+            Self::WooCommerce => "woocommerce",
+            Self::BigCommerce => "bigcommerce",
+            Self::Stripe => "stripe",
+            Self::Amazon => "amazon",
+            Self::Ecwid => "ecwid",
             Self::Template => "template",
         }
     }
@@ -42,7 +59,7 @@ pub struct Store {
     pub workspace: WorkspaceNo,
     pub name: String,
     pub provider: Provider,
-    /// Front of the shop; for [`Provider::Template`] the template.
+    /// Front of the shop, or what [`Provider`] says: endpoint, payment link, template.
     pub base_url: String,
     /// ISO 4217 code.
     pub currency: String,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::error::Error;
 use crate::books;
-use crate::domain::cart::template;
+use crate::domain::cart::{self, template};
 use crate::domain::id::{StoreNo, WorkspaceNo};
 use crate::domain::money;
 use crate::domain::store::{NAME_MAX, Provider, Shelf, Store};
@@ -87,20 +87,14 @@ fn check_name(name: String) -> Result<String, Error> {
 }
 
 fn check_base_url(context: &Context, provider: Provider, url: &str) -> Result<String, Error> {
-    match provider {
-        Provider::Shopify => {
-            let checked = context.check_destination("baseUrl", url)?;
-            if checked.query().is_some() || checked.fragment().is_some() {
-                return Err(Error::invalid("baseUrl", "must not have a query or fragment"));
-            }
-            Ok(checked.into())
-        }
-        Provider::Template => {
-            let sample = template::sample(url).map_err(|message| Error::invalid("baseUrl", message))?;
-            context.check_destination("baseUrl", &sample)?;
-            Ok(url.to_owned())
-        }
+    if provider == Provider::Template {
+        let sample = template::sample(url).map_err(|message| Error::invalid("baseUrl", message))?;
+        context.check_destination("baseUrl", &sample)?;
+        return Ok(url.to_owned());
     }
+    let checked = context.check_destination("baseUrl", url)?;
+    cart::check_base_url(provider, checked.as_str()).map_err(|message| Error::invalid("baseUrl", message))?;
+    Ok(checked.into())
 }
 
 fn check_currency(code: &str) -> Result<String, Error> {

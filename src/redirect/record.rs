@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::domain::cart::{Cart, StockPolicy};
+use crate::domain::cart::{self, Cart, StockPolicy};
 use crate::domain::consent::ConsentMode;
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::link::Link;
@@ -129,24 +129,13 @@ pub struct StoreRecord {
 impl StoreRecord {
     /// The record of `store` with `shelf`.
     pub fn new(store: &Store, shelf: Arc<Shelf>) -> Self {
-        // A template is no page; its shop's front is the root of the same origin.
-        let front = match store.provider {
-            Provider::Shopify => store.base_url.clone(),
-            Provider::Template => origin(&store.base_url).to_owned() + "/",
-        };
         Self {
             provider: store.provider,
             base_url: store.base_url.as_str().into(),
-            front: front.into(),
+            front: cart::front(store.provider, &store.base_url).into(),
             shelf: ArcSwap::new(shelf),
         }
     }
-}
-
-fn origin(url: &str) -> &str {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
-    &url[..end]
 }
 
 #[cfg(test)]
@@ -167,11 +156,5 @@ mod tests {
         });
         assert_eq!(taken, 1000);
         assert!(!limit.has_left());
-    }
-
-    #[test]
-    fn a_template_has_a_front() {
-        assert_eq!(origin("https://s.example:8/checkout?p={items}"), "https://s.example:8");
-        assert_eq!(origin("https://s.example?p={items}"), "https://s.example");
     }
 }

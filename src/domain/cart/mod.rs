@@ -1,9 +1,28 @@
 //! Carts: what a link puts into a shop's cart, chosen by stock, written in the platform's grammar.
 //!
-//! [`choose`] decides what can be bought; [`write`] turns that into a URL. Pure: the shelf is an argument.
+//! [`choose`] decides what can be bought; [`check`] says what a platform can carry; [`write`] turns lines into a URL;
+//! [`recognise()`] and [`inbound`] read carts that others wrote. Pure: the shelf is an argument.
 
+pub mod amazon;
+pub mod bigcommerce;
+mod checks;
+pub mod continue_to;
+pub mod ecwid;
+mod encode;
+pub mod inbound;
+#[cfg(test)]
+mod properties;
+mod recognise;
 pub mod shopify;
+mod store_url;
+pub mod stripe;
 pub mod template;
+pub mod ucp;
+pub mod woocommerce;
+
+pub use checks::{CartError, check, check_code, check_variant};
+pub use recognise::{Recognised, recognise};
+pub use store_url::{check_base_url, front, hosts};
 
 use serde::{Deserialize, Serialize};
 
@@ -185,179 +204,26 @@ pub struct CartRequest<'a> {
 pub fn write(out: &mut String, provider: Provider, request: &CartRequest<'_>) {
     match provider {
         Provider::Shopify => shopify::write(out, request),
+        Provider::Ucp => ucp::write(out, request),
+        Provider::WooCommerce => woocommerce::write(out, request),
+        Provider::BigCommerce => bigcommerce::write(out, request),
+        Provider::Stripe => stripe::write(out, request),
+        Provider::Amazon => amazon::write(out, request),
+        Provider::Ecwid => ecwid::write(out, request),
         Provider::Template => template::write(out, request),
     }
 }
 
-/// Why a cart cannot be carried by its platform. `field` is where in the cart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CartError {
-    pub field: String,
-    pub message: &'static str,
-}
-
-/// Checks what every platform shares and what `provider` can carry; the shelf knows the store's products.
-///
-/// # Errors
-/// The first field that cannot be carried.
-pub fn check(cart: &Cart, provider: Provider, base_url: &str, shelf: &Shelf) -> Result<(), CartError> {
-    let error = |field: &str, message| {
-        Err(CartError {
-            field: field.to_owned(),
-            message,
-        })
-    };
-    if cart.items.is_empty() {
-        return error("items", "must name at least one item");
-    }
-    if cart.items.len() > ITEMS_MAX {
-        return error("items", "must have at most 50 items");
-    }
-    for (place, item) in cart.items.iter().enumerate() {
-        let field = |name: &str| format!("items[{place}].{name}");
-        if item.quantity == 0 || item.quantity > QUANTITY_MAX {
-            return error(&field("quantity"), "must be from 1 to 99");
-        }
-        let variant_id = match &item.name {
-            ItemName::Sku(sku) => match shelf.by_sku(sku) {
-                Some(found) => &*found.variant_id,
-                None => return error(&field("sku"), "is not a product of this store: PUT /products first"),
-            },
-            ItemName::Variant(variant_id) => variant_id,
-        };
-        check_variant(provider, variant_id).map_err(|message| CartError {
-            field: field("variantId"),
-            message,
-        })?;
-        if item.fallbacks.len() > FALLBACKS_MAX {
-            return error(&field("fallbacks"), "must have at most 10 entries");
-        }
-        for (rank, sku) in item.fallbacks.iter().enumerate() {
-            if shelf.by_sku(sku).is_none() {
-                return error(
-                    &field(&format!("fallbacks[{rank}]")),
-                    "is not a product of this store: PUT /products first",
-                );
-            }
-        }
-    }
-    if cart.discount_codes.len() > CODES_MAX {
-        return error("discountCodes", "must have at most 5 codes");
-    }
-    for (place, code) in cart.discount_codes.iter().enumerate() {
-        if let Err(message) = check_code(code) {
-            return error(&format!("discountCodes[{place}]"), message);
-        }
-    }
-    if cart.attributes.len() > ATTRIBUTES_MAX {
-        return error("attributes", "must have at most 20 entries");
-    }
-    if cart
-        .attributes
-        .iter()
-        .any(|(name, _)| name.is_empty() || name.eq_ignore_ascii_case(CLICK_ID_ATTRIBUTE))
-    {
-        return error(
-            "attributes",
-            "must not contain an empty name or hop_id, which the server sets itself",
-        );
-    }
-    match provider {
-        Provider::Shopify if cart.continue_to.is_some() => {
-            return error("continueTo", "is not carried by Shopify's cart links");
-        }
-        Provider::Template if cart.continue_to.is_some() && !base_url.contains("{continue_to}") => {
-            return error(
-                "continueTo",
-                "is not named in the store's template: add {continue_to} to it",
-            );
-        }
-        _ => {}
-    }
-    if cart.continue_to.as_deref().is_some_and(|path| !is_shop_path(path)) {
-        return error("continueTo", "must be a path in the shop such as /pages/thanks");
-    }
-    // The longest form: every item as written plus a click id.
-    let lines: Vec<Line<'_>> = cart
-        .items
-        .iter()
-        .map(|item| {
-            let variant_id = match &item.name {
-                ItemName::Sku(sku) => shelf.by_sku(sku).map_or("", |found| &found.variant_id),
-                ItemName::Variant(variant_id) => variant_id,
-            };
-            Line {
-                variant_id,
-                quantity: item.quantity,
-            }
-        })
-        .collect();
-    let mut url = String::new();
-    let click_id = "0".repeat(super::click_id::CLICK_ID_LENGTH);
-    let utm = std::array::from_fn(|_| None);
-    write(
-        &mut url,
-        provider,
-        &CartRequest {
-            base_url,
-            cart,
-            lines: &lines,
-            click_id: Some(&click_id),
-            request_query: "",
-            utm: &utm,
-        },
-    );
-    if url.len() > URL_MAX {
-        return error(
-            "",
-            "makes a URL of more than 2000 characters: use fewer items, codes or attributes",
-        );
-    }
-    Ok(())
-}
-
-/// Whether `path` stays in the shop: one leading slash, nothing that a browser could read as another host.
-fn is_shop_path(path: &str) -> bool {
-    path.starts_with('/')
-        && !path.starts_with("//")
-        && !path.chars().any(|c| c == '\\' || c.is_whitespace() || c.is_control())
-}
-
-/// Whether `provider` can carry `variant_id` in a cart URL.
-///
-/// # Errors
-/// What the id must look like.
-pub fn check_variant(provider: Provider, variant_id: &str) -> Result<(), &'static str> {
-    match provider {
-        Provider::Shopify => shopify::variant_number(variant_id)
-            .map(|_| ())
-            .ok_or("must be a Shopify variant number such as 44017, or its gid"),
-        Provider::Template if variant_id.is_empty() || variant_id.contains([',', ':']) => {
-            Err("must not be empty or contain a comma or colon")
-        }
-        Provider::Template => Ok(()),
-    }
-}
-
-/// Whether `code` can stand in a cart URL: codes are separated by commas there.
-///
-/// # Errors
-/// What a code must look like.
-pub fn check_code(code: &str) -> Result<(), &'static str> {
-    if code.is_empty() || code.chars().count() > CODE_MAX {
-        return Err("must have 1 to 64 characters");
-    }
-    if code.chars().any(|c| c == ',' || c.is_control() || c.is_whitespace()) {
-        return Err("must not contain commas, spaces or control characters");
-    }
-    Ok(())
-}
-
 /// Appends what a cart forwards of the request, and the link's UTM parameters that the request does not replace.
 fn append_forwarded(out: &mut String, is_first: &mut bool, request: &CartRequest<'_>) {
+    append_forwarded_except(out, is_first, request, None);
+}
+
+/// [`append_forwarded`] without the parameter `taken`, under which the platform carries something of ours.
+fn append_forwarded_except(out: &mut String, is_first: &mut bool, request: &CartRequest<'_>, taken: Option<&str>) {
     let forwarded = || {
         url::form_urlencoded::parse(request.request_query.as_bytes())
-            .filter(|(name, _)| query::is_forwarded_to_cart(name))
+            .filter(|(name, _)| query::is_forwarded_to_cart(name) && Some(&**name) != taken)
     };
     for (name, value) in super::click::UTM_NAMES.iter().zip(request.utm) {
         let Some(value) = value else { continue };
@@ -488,41 +354,5 @@ mod tests {
             told(&choose(&cart, &StockPolicy::default(), &Shelf::default())),
             "whole 77:1"
         );
-    }
-
-    #[test]
-    fn carts_are_checked_on_write() {
-        let shelf = Shelf::new(&[product("mug", "44017", None), product("odd", "abc", None)]);
-        let good = cart(&[("mug", 1, &[])]);
-        let with = |change: fn(&mut Cart)| {
-            let mut cart = good.clone();
-            change(&mut cart);
-            check(&cart, Provider::Shopify, "https://shop.example/", &shelf).map_err(|error| error.field)
-        };
-        assert_eq!(with(|_| {}), Ok(()));
-        for (change, field) in [
-            ((|cart| cart.items.clear()) as fn(&mut Cart), "items"),
-            (|cart| cart.items[0].quantity = 0, "items[0].quantity"),
-            (|cart| cart.items[0].quantity = 100, "items[0].quantity"),
-            (|cart| cart.items[0].name = ItemName::Sku("none".into()), "items[0].sku"),
-            (
-                |cart| cart.items[0].name = ItemName::Sku("odd".into()),
-                "items[0].variantId",
-            ),
-            (
-                |cart| cart.items[0].fallbacks = vec!["none".into()],
-                "items[0].fallbacks[0]",
-            ),
-            (|cart| cart.discount_codes = vec!["A,B".into()], "discountCodes[0]"),
-            (|cart| cart.discount_codes = vec![String::new()], "discountCodes[0]"),
-            (
-                |cart| cart.attributes = vec![("hop_id".into(), "x".into())],
-                "attributes",
-            ),
-            (|cart| cart.continue_to = Some("/x".into()), "continueTo"),
-            (|cart| cart.note = Some("n".repeat(2000)), ""),
-        ] {
-            assert_eq!(with(change), Err(field.to_owned()));
-        }
     }
 }

@@ -1,10 +1,29 @@
-//! Shopify's cart permalink, `/cart/{variant}:{quantity},…?discount=…&attributes[…]=…`: attributes come back on the
-//! order as `note_attributes` (shopify.dev, "Create cart permalinks").
+//! Shopify's two cart links: the legacy permalink `/cart/{variant}:{quantity},…?discount=…&attributes[…]=…`, whose
+//! attributes come back on the order as `note_attributes` (shopify.dev, "Create cart permalinks"), and `/buy`, a UCP
+//! permalink. The store's base URL decides: one that ends in `/buy` is the UCP endpoint.
 //!
 //! Brackets are percent-encoded to be clean by RFC 3986; variant ids are digits only, so nothing can leave the path.
 
-use super::{CLICK_ID_ATTRIBUTE, CartRequest, append_forwarded};
+use super::encode::push_number;
+use super::{CLICK_ID_ATTRIBUTE, Cart, CartRequest, append_forwarded, ucp};
 use crate::domain::query;
+
+/// Whether `base_url` is the store's UCP endpoint rather than its front.
+pub fn is_buy(base_url: &str) -> bool {
+    root(base_url).len() < base_url.trim_end_matches('/').len()
+}
+
+/// The front of the shop, without a trailing slash: `base_url` with or without `/buy`. A host called `buy` stays.
+pub fn root(base_url: &str) -> &str {
+    let base_url = base_url.trim_end_matches('/');
+    let root = base_url.strip_suffix("/buy").unwrap_or(base_url);
+    if root.ends_with('/') { base_url } else { root }
+}
+
+/// Whether a permalink at `/buy` can say all of `cart`: it knows no note.
+pub fn fits_buy(cart: &Cart) -> bool {
+    cart.note.is_none() && ucp::check_attributes(cart).is_ok()
+}
 
 /// The number in a variant id: digits, or the last segment of `gid://shopify/ProductVariant/44017`.
 pub fn variant_number(variant_id: &str) -> Option<&str> {
@@ -15,9 +34,17 @@ pub fn variant_number(variant_id: &str) -> Option<&str> {
     is_number.then_some(number)
 }
 
-/// Appends the permalink to `out`.
+/// Appends the permalink to `out`. A cart that `/buy` cannot say goes to `/cart`, which every shop keeps.
 pub fn write(out: &mut String, request: &CartRequest<'_>) {
-    out.push_str(request.base_url.trim_end_matches('/'));
+    if is_buy(request.base_url) && fits_buy(request.cart) {
+        ucp::write(out, request);
+    } else {
+        write_legacy(out, request);
+    }
+}
+
+fn write_legacy(out: &mut String, request: &CartRequest<'_>) {
+    out.push_str(root(request.base_url));
     out.push_str("/cart/");
     for (place, line) in request.lines.iter().enumerate() {
         if place > 0 {
@@ -57,14 +84,6 @@ fn append_attribute(out: &mut String, is_first: &mut bool, name: &str, value: &s
     out.extend(url::form_urlencoded::byte_serialize(name.as_bytes()));
     out.push_str("%5D=");
     out.extend(url::form_urlencoded::byte_serialize(value.as_bytes()));
-}
-
-/// `number` is a quantity, at most two digits.
-fn push_number(out: &mut String, number: u32) {
-    if number >= 10 {
-        out.push((b'0' + (number / 10 % 10) as u8) as char);
-    }
-    out.push((b'0' + (number % 10) as u8) as char);
 }
 
 #[cfg(test)]
@@ -124,6 +143,58 @@ mod tests {
                 },
             );
             assert_eq!(out, expected);
+        }
+    }
+
+    #[test]
+    fn the_base_url_decides_between_cart_and_buy() {
+        let mut cart = cart(&[("a", 2, &[])]);
+        let lines = [
+            Line {
+                variant_id: "gid://shopify/ProductVariant/70881412",
+                quantity: 2,
+            },
+            Line {
+                variant_id: "44018",
+                quantity: 1,
+            },
+        ];
+        let written = |cart: &Cart| {
+            let mut out = String::new();
+            let utm = std::array::from_fn(|_| None);
+            let request = CartRequest {
+                base_url: "https://shop.example/de/buy",
+                cart,
+                lines: &lines,
+                click_id: Some("ID"),
+                request_query: "",
+                utm: &utm,
+            };
+            write(&mut out, &request);
+            out
+        };
+        cart.discount_codes = vec!["MIA10".into()];
+        assert_eq!(
+            written(&cart),
+            "https://shop.example/de/buy/~Z2lkOi8vc2hvcGlmeS9Qcm9kdWN0VmFyaWFudC83MDg4MTQxMg:2,44018:1?discounts/codes/0=MIA10&attribution/hop_id=ID"
+        );
+        cart.note = Some("hi".into());
+        assert_eq!(
+            written(&cart),
+            "https://shop.example/de/cart/70881412:2,44018:1?discount=MIA10&note=hi&attributes%5Bhop_id%5D=ID"
+        );
+    }
+
+    #[test]
+    fn endpoints_end_in_buy() {
+        for (base_url, root_of_it, is_endpoint) in [
+            ("https://shop.example/", "https://shop.example", false),
+            ("https://shop.example/buy", "https://shop.example", true),
+            ("https://shop.example/de/buy/", "https://shop.example/de", true),
+            ("https://shop.example/nobuy", "https://shop.example/nobuy", false),
+            ("http://buy/", "http://buy", false),
+        ] {
+            assert_eq!((root(base_url), is_buy(base_url)), (root_of_it, is_endpoint));
         }
     }
 

@@ -3,42 +3,9 @@
 //!
 //! A placeholder can stand in the path, the query or the fragment, never in the host.
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-
+use super::encode::{push_encoded, push_number};
 use super::{CartRequest, append_forwarded};
 use crate::domain::query;
-
-/// Everything but RFC 3986's unreserved characters.
-const ENCODED: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'!')
-    .add(b'"')
-    .add(b'#')
-    .add(b'$')
-    .add(b'%')
-    .add(b'&')
-    .add(b'\'')
-    .add(b'(')
-    .add(b')')
-    .add(b'*')
-    .add(b'+')
-    .add(b',')
-    .add(b'/')
-    .add(b':')
-    .add(b';')
-    .add(b'<')
-    .add(b'=')
-    .add(b'>')
-    .add(b'?')
-    .add(b'@')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 /// What a template may name.
 const PLACEHOLDERS: [&str; 4] = ["{items}", "{codes}", "{click_id}", "{continue_to}"];
@@ -48,6 +15,9 @@ const PLACEHOLDERS: [&str; 4] = ["{items}", "{codes}", "{click_id}", "{continue_
 /// # Errors
 /// What is wrong with it.
 pub fn sample(template: &str) -> Result<String, &'static str> {
+    if !template.is_ascii() {
+        return Err("must be ASCII: percent-encode everything else");
+    }
     if !template.contains("{items}") {
         return Err("must contain {items}: it is the template of the shop's cart URL");
     }
@@ -99,9 +69,9 @@ fn fill(out: &mut String, text: &str, request: &CartRequest<'_>) {
                     if place > 0 {
                         out.push_str("%2C");
                     }
-                    out.extend(utf8_percent_encode(line.variant_id, ENCODED));
+                    push_encoded(out, line.variant_id);
                     out.push_str("%3A");
-                    out.push_str(&line.quantity.to_string());
+                    push_number(out, line.quantity);
                 }
             }
             "{codes}" => {
@@ -109,15 +79,12 @@ fn fill(out: &mut String, text: &str, request: &CartRequest<'_>) {
                     if place > 0 {
                         out.push_str("%2C");
                     }
-                    out.extend(utf8_percent_encode(code, ENCODED));
+                    push_encoded(out, code);
                 }
             }
             "{click_id}" => out.push_str(request.click_id.unwrap_or_default()),
             "{continue_to}" => {
-                out.extend(utf8_percent_encode(
-                    request.cart.continue_to.as_deref().unwrap_or_default(),
-                    ENCODED,
-                ));
+                push_encoded(out, request.cart.continue_to.as_deref().unwrap_or_default());
             }
             other => out.push_str(other),
         }

@@ -101,7 +101,13 @@ impl Inner {
         };
         let delivery = match store.provider {
             Provider::Shopify => read_shopify(&store, &secrets, headers, body),
-            Provider::Template => Err((StatusCode::NOT_FOUND, "This store takes no webhooks.\n")),
+            Provider::Ucp
+            | Provider::WooCommerce
+            | Provider::BigCommerce
+            | Provider::Stripe
+            | Provider::Amazon
+            | Provider::Ecwid
+            | Provider::Template => Err((StatusCode::NOT_FOUND, "This store takes no webhooks.\n")),
         };
         let delivery = match delivery {
             Ok(delivery) => delivery,
