@@ -1,9 +1,12 @@
 //! A cart as a caller names it, and its way to a [`Cart`] that the platform can carry.
 
+use url::Url;
+
 use super::context::Context;
 use super::error::Error;
 use crate::books::{self, View};
 use crate::domain::cart::{self, Cart, CartItem, CartRequest, ItemName, Line, OnOut, StockPolicy};
+use crate::domain::click::UTM_NAMES;
 use crate::domain::id::WorkspaceNo;
 use crate::domain::store::Store;
 
@@ -18,6 +21,9 @@ pub struct CartDraft {
     pub continue_to: Option<String>,
 }
 
+/// A cart that was read from a destination, and the UTM parameters beside it.
+pub(super) type Recognised = (CartDraft, [Option<String>; 5]);
+
 /// A stock policy before its URL went through the destination policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockPolicyDraft {
@@ -26,6 +32,35 @@ pub struct StockPolicyDraft {
 }
 
 impl CartDraft {
+    /// The cart that a plain destination is, when it is written in the grammar of one of the workspace's stores, with
+    /// the UTM parameters that stood in it (in the order of `UTM_NAMES`).
+    pub(super) fn recognise(
+        view: &View<'_>,
+        workspace: WorkspaceNo,
+        destination: &Url,
+    ) -> Result<Option<Recognised>, Error> {
+        for store in books::store::list(view, workspace)? {
+            let Some(found) = cart::recognise(store.provider, &store.base_url, destination) else {
+                continue;
+            };
+            let utm = UTM_NAMES.map(|name| {
+                let named = found.rest.iter().find(|(other, _)| other == name);
+                named.map(|(_, value)| value.clone())
+            });
+            let cart = found.cart(store.no);
+            let draft = Self {
+                store_id: store.id,
+                items: cart.items,
+                discount_codes: cart.discount_codes,
+                note: cart.note,
+                attributes: cart.attributes,
+                continue_to: cart.continue_to,
+            };
+            return Ok(Some((draft, utm)));
+        }
+        Ok(None)
+    }
+
     /// The cart and its URL without a click id.
     pub(super) fn resolve(
         self,

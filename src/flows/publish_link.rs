@@ -340,6 +340,15 @@ fn apply_destination(
         (terms.cart, terms.destination) = (Some(cart), url);
         return Ok(());
     }
+    // A destination that is the cart of a known store becomes a cart link by itself, unless the caller said `cart: null`.
+    if let Some(url) = checked.as_ref().filter(|_| !drops_cart)
+        && let Some((draft, mut utm)) = CartDraft::recognise(view, workspace, url)?
+    {
+        take_utm(&mut utm, named_utm);
+        let (cart, url) = draft.resolve(context, view, workspace, &utm)?;
+        (terms.cart, terms.destination, terms.utm) = (Some(cart), url, utm);
+        return Ok(());
+    }
     if keeps_cart {
         if says_utm {
             take_utm(&mut terms.utm, named_utm);
