@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use crate::clicklog::{Batch, Writer};
-use crate::domain::click::{Click, ClickFlags, LostDetail};
+use crate::domain::click::{Click, ClickClass, ClickFlags, LostDetail};
 use crate::domain::recognition::{Recognition, Seen};
 use crate::domain::user_agent::{self, UserAgent};
 use crate::redirect::lane::NewClick;
@@ -254,7 +254,8 @@ fn recognise(recognition: &mut Recognition, agents: &mut HashMap<Box<str>, UserA
     };
     let visitor = recognition.visitor(seen, new.at);
     let mut flags = new.flags;
-    if recognition.is_repeat(visitor, new.link, new.at) {
+    // Only what counts can be repeated: a load test must not make a person's next click a repeat.
+    if flags.class() == ClickClass::Human && recognition.is_repeat(visitor, new.link, new.at) {
         flags = flags.with(ClickFlags::REPEAT);
     }
     Click {
