@@ -152,14 +152,13 @@ fn gather(
             });
         }
     }
-    let click = match returned {
-        Some(returned) => click_evidence(tx, store, returned)?,
-        None => None,
+    let click = match (returned, known) {
+        // Who owned the link when the click first came back stays credited, whatever became of the link.
+        (Some(returned), Some(known)) if known.click_id == returned.text => Some(known),
+        (Some(returned), known) => click_evidence(tx, store, returned)?.or(known),
+        (None, known) => known,
     };
-    Ok(Evidence {
-        codes,
-        click: click.or(known),
-    })
+    Ok(Evidence { codes, click })
 }
 
 /// The click as evidence, if it happened on a link of the store's own workspace.

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use crate::clicklog::{Batch, Writer};
-use crate::domain::click::{Click, ClickFlags, LostDetail};
+use crate::domain::click::{Click, ClickClass, ClickFlags, LostDetail};
 use crate::domain::recognition::{Recognition, Seen};
 use crate::domain::user_agent::{self, UserAgent};
 use crate::redirect::lane::NewClick;
@@ -259,7 +259,8 @@ fn recognise(recognition: &mut Recognition, agents: &mut HashMap<Box<str>, UserA
     } else {
         recognition.visitor(seen, new.at)
     };
-    if !flags.has(ClickFlags::TEST) && recognition.is_repeat(visitor, new.link, new.at) {
+    // Only what counts can be repeated, and only that is remembered.
+    if flags.class() == ClickClass::Human && recognition.is_repeat(visitor, new.link, new.at) {
         flags = flags.with(ClickFlags::REPEAT);
     }
     Click {

@@ -160,7 +160,8 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: Loaded) ->
         total.clicks += sums.clicks;
         total.sales = total.sales.plus(&sums.sales).ok_or_else(overflow)?;
         total.spend = total.spend.checked_add(sums.spend).ok_or_else(overflow)?;
-        if key != NOBODY || sums.clicks > 0 || sums.sales.orders > 0 {
+        // What creators without a niche cost is a row as well, or the rows would not add up to the total.
+        if key != NOBODY || sums.clicks > 0 || sums.sales.orders > 0 || sums.spend > 0 {
             rows.push(Row { key, name, sums });
         }
     }
