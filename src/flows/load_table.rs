@@ -28,6 +28,12 @@ pub fn load(context: &Context, clicks: &clicklog::Reader) -> Result<u64, Error> 
     for (store, shelf) in stores {
         table.put_store(&store, Arc::new(shelf));
     }
+    // Also of links without a limit now: one that gets its limit back has not got its uses back.
+    clicks.each_total(|link, totals| {
+        if totals.uses > 0 {
+            table.restore_uses(link, totals.uses);
+        }
+    })?;
     let mut after = LinkNo(0);
     let mut loaded = 0;
     loop {
@@ -35,9 +41,6 @@ pub fn load(context: &Context, clicks: &clicklog::Reader) -> Result<u64, Error> 
         let Some(last) = slice.last() else { break };
         after = last.no;
         for link in &slice {
-            if link.terms.clicks_max.is_some() {
-                table.restore_uses(link.no, clicks.totals(link.no)?.uses);
-            }
             table.put(link, None);
         }
         loaded += slice.len() as u64;
