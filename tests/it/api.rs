@@ -207,11 +207,7 @@ fn patch_clears_with_null_and_keeps_what_is_left_out() {
     server.clock.advance(1_000);
     let untouched = api.patch(&path, &json!({}));
     let later = json!({ "updatedAt": "2026-11-21T10:30:01.000Z" });
-    assert_eq!(
-        untouched,
-        with(link.clone(), later),
-        "nothing said, nothing changed"
-    );
+    assert_eq!(untouched, with(link.clone(), later), "nothing said, nothing changed");
     for field in set.as_object().expect("an object").keys() {
         let before = api.get(&path);
         let after = api.patch(&path, &json!({ field: null }));
