@@ -166,23 +166,23 @@ impl Crowd {
             assert_eq!(answer.status, 302);
             answer
         };
-        if person % 4 == 0 {
+        if person.is_multiple_of(4) {
             // Ahead of the tap, by the very person who taps then: the tap is no repeat of it.
             let ahead = AHEAD[person / 4 % AHEAD.len()];
             send(client, &from("GET", agent, &own).header(ahead.0, ahead.1));
             self.sent.prefetch += 1;
         }
-        if person % 5 == 0 {
+        if person.is_multiple_of(5) {
             send(client, &from("HEAD", agent, &own));
             self.sent.head += 1;
         }
-        if person % 3 == 0 {
+        if person.is_multiple_of(3) {
             let (bot, is_preview) = BOTS[person / 3 % BOTS.len()];
             send(client, &from("GET", bot, &own));
             self.sent.bots += 1;
             self.sent.previews += u64::from(is_preview);
         }
-        if person % 10 == 0 {
+        if person.is_multiple_of(10) {
             send(client, &from("GET", agent, &own).header("X-Hopcart-Test", KEY));
             self.sent.test += 1;
         }
@@ -194,12 +194,12 @@ impl Crowd {
             ("referers", referrer_host),
             ("key", link),
         ]);
-        if person % 6 == 0 {
+        if person.is_multiple_of(6) {
             // Who refuses cookies is known by address and user agent.
             send(client, &from("GET", agent, &own));
             self.sent.repeats += 1;
         }
-        if person % 7 == 0 {
+        if person.is_multiple_of(7) {
             // Who keeps them is known wherever they are.
             send(
                 client,

@@ -8,5 +8,7 @@ mod server;
 mod api;
 mod cart_loop;
 mod counting;
+mod operation;
 mod redirect;
+mod rough;
 mod stock;

@@ -1,7 +1,6 @@
 //! A whole server in this process, on loopback, with a clock that stands still until a test moves it; and the calls
 //! that most journeys begin with.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,7 +45,8 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 /// A running server with its data.
 pub struct TestServer {
-    home: TempDir,
+    /// Lives as long as the server.
+    _home: TempDir,
     config: Config,
     certificate: Option<CertificateDer<'static>>,
     pub clock: Arc<FixedClock>,
@@ -94,7 +94,7 @@ impl TestServer {
         change(&mut config);
         let clock = Arc::new(FixedClock::at(Timestamp::parse(NOW).expect("an instant")));
         let mut server = Self {
-            home,
+            _home: home,
             config,
             certificate,
             clock,
@@ -128,11 +128,6 @@ impl TestServer {
     /// The server itself.
     pub fn running(&self) -> &Running {
         self.running.as_ref().expect("a running server")
-    }
-
-    /// Its directory, with the data in `data`.
-    pub fn home(&self) -> &Path {
-        self.home.path()
     }
 
     /// One request of a follower on a connection of its own.
@@ -189,11 +184,6 @@ pub struct Api<'a> {
 }
 
 impl Api<'_> {
-    /// The key.
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
     /// One call; `body` is sent as JSON when there is one.
     pub fn call(&self, method: &str, target: &str, body: Option<&Value>) -> Answer {
         let mut request = Request::new(method, target).header("Authorization", &format!("Bearer {}", self.key));
