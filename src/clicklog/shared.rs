@@ -1,7 +1,7 @@
 //! What writer, readers and the checkpoint thread share.
 
 use std::fs::File;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::domain::outside::Clock;
@@ -34,6 +34,7 @@ impl Shared {
         lock: File,
     ) -> Self {
         let counters = Counters::default();
+        counters.store_bytes.store(store.bytes(), Ordering::Relaxed);
         counters.opened(clock.now());
         Self {
             options,
