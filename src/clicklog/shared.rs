@@ -1,6 +1,6 @@
 //! What writer, readers and the checkpoint thread share.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::domain::outside::Clock;
@@ -30,6 +30,7 @@ impl Shared {
         store: Arc<Store>,
     ) -> Self {
         let counters = Counters::default();
+        counters.store_bytes.store(store.bytes(), Ordering::Relaxed);
         counters.opened(clock.now());
         Self {
             options,

@@ -2,6 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
@@ -16,11 +17,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             let status = rejection.status();
-            ApiError::bad_request(if status == 413 {
-                "The body is too large."
+            if status == StatusCode::PAYLOAD_TOO_LARGE {
+                ApiError::too_large("The body is too large: send less at once.")
             } else {
-                "The body cannot be read."
-            })
+                ApiError::bad_request("The body cannot be read.")
+            }
         })?;
         parse(&bytes).map(Body)
     }
@@ -60,6 +61,8 @@ fn named(path: &str, text: &str) -> ApiError {
     let message = match text {
         text if text.starts_with("missing field") => "is required".to_owned(),
         text if text.starts_with("unknown field") => "is not a known field".to_owned(),
+        // At the top, serde names our own type, which tells a caller nothing.
+        text if path == "." && text.contains("expected struct") => "must be a JSON object".to_owned(),
         text => text.to_owned(),
     };
     ApiError::invalid(&full, &message)
