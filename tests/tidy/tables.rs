@@ -130,7 +130,8 @@ pub const PACKAGES: &[Package] = &[
         "serde",
         &["books", "cli", "config", "domain", "flows", "integrations", "web"],
     ),
-    only("serde_json", &["books", "cli", "integrations", "web"]),
+    // domain: one platform takes its cart as JSON in a URL.
+    only("serde_json", &["books", "cli", "domain", "integrations", "web"]),
     only(
         "url",
         &[

@@ -29,74 +29,26 @@ pub fn style_path() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The colours of one theme: `--name: #rrggbb;` lines of a block of the sheet.
-    fn colours(block: &str) -> Vec<(&str, [u8; 3])> {
-        let mut found = Vec::new();
-        for line in block.lines() {
-            let Some((name, value)) = line.trim().strip_prefix("--").and_then(|line| line.split_once(": #")) else {
-                continue;
-            };
-            let value = u32::from_str_radix(value.trim_end_matches(';'), 16).expect("a six-digit colour");
-            let [_, red, green, blue] = value.to_be_bytes();
-            found.push((name, [red, green, blue]));
-        }
-        found
-    }
-
-    /// WCAG 2.2 relative luminance.
-    fn luminance(colour: [u8; 3]) -> f64 {
-        let linear = colour.map(|channel| {
-            let channel = f64::from(channel) / 255.0;
-            if channel <= 0.04045 {
-                channel / 12.92
-            } else {
-                ((channel + 0.055) / 1.055).powf(2.4)
-            }
-        });
-        0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    }
-
-    fn contrast(one: [u8; 3], other: [u8; 3]) -> f64 {
-        let (one, other) = (luminance(one), luminance(other));
-        (one.max(other) + 0.05) / (one.min(other) + 0.05)
-    }
+    use crate::web::pages::contrast;
 
     #[test]
     fn text_and_graphics_stand_out_in_both_themes() {
-        let (light, dark) = STYLE
-            .split_once("@media (prefers-color-scheme: dark)")
-            .expect("two themes");
-        let light = light.split_once('}').expect("a block").0;
-        let dark = dark.split_once('}').expect("a block").0;
-        for (theme, block) in [("light", light), ("dark", dark)] {
-            let colours = colours(block);
-            let named = |wanted: &str| {
-                let found = colours.iter().find(|(name, _)| *name == wanted);
-                found.unwrap_or_else(|| panic!("{theme} has no {wanted}")).1
-            };
-            for (front, back, least) in [
-                ("ink", "ground", 7.0),
-                ("ink", "surface", 7.0),
-                ("muted", "ground", 4.5),
-                ("muted", "surface", 4.5),
-                ("accent", "ground", 4.5),
-                ("accent", "surface", 4.5),
-                ("accent-ink", "accent", 4.5),
-                ("bad", "surface", 4.5),
-                ("bad", "bad-ground", 4.5),
-                ("note-ink", "note-ground", 4.5),
-                ("bar", "surface", 3.0),
-                ("peak", "surface", 3.0),
-                ("edge", "surface", 3.0),
-            ] {
-                let actual = contrast(named(front), named(back));
-                assert!(
-                    actual >= least,
-                    "{theme}: {front} on {back} is {actual:.2}, wanted {least}"
-                );
-            }
-        }
+        let pairs = [
+            ("ink", "ground", 7.0),
+            ("ink", "surface", 7.0),
+            ("muted", "ground", 4.5),
+            ("muted", "surface", 4.5),
+            ("accent", "ground", 4.5),
+            ("accent", "surface", 4.5),
+            ("accent-ink", "accent", 4.5),
+            ("bad", "surface", 4.5),
+            ("bad", "bad-ground", 4.5),
+            ("note-ink", "note-ground", 4.5),
+            ("bar", "surface", 3.0),
+            ("peak", "surface", 3.0),
+            ("edge", "surface", 3.0),
+        ];
+        contrast::assert_pairs(STYLE, &pairs);
     }
 
     #[test]

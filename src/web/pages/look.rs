@@ -66,7 +66,7 @@ fn pages_stay_small() {
 }
 
 /// What an attacker would put where a name goes.
-const BODIES: [&str; 20] = [
+pub(super) const BODIES: [&str; 20] = [
     "<script>alert(1)</script>",
     "<ScRiPt src=//evil.example></ScRiPt>",
     "<img src=x onerror=alert(1)>",
@@ -90,7 +90,7 @@ const BODIES: [&str; 20] = [
 ];
 
 /// What could end the place that a value stands in.
-const OPENINGS: [&str; 10] = [
+pub(super) const OPENINGS: [&str; 10] = [
     "",
     "\">",
     "'>",

@@ -4,11 +4,12 @@
 //! and panics on anything else, so that a value that broke out of its place is seen.
 
 /// Elements without an end tag.
-const VOID: &[&str] = &["meta", "link", "input", "br"];
+const VOID: &[&str] = &["meta", "link", "input", "img", "br"];
 
 /// Every attribute that the pages use; anything else, such as `style` or `onclick`, must have been smuggled in.
 const ATTRIBUTES: &[&str] = &[
     "action",
+    "alt",
     "aria-current",
     "aria-describedby",
     "aria-hidden",
@@ -23,13 +24,20 @@ const ATTRIBUTES: &[&str] = &[
     "content",
     "d",
     "datetime",
+    "decoding",
+    "dir",
+    "fetchpriority",
     "for",
     "height",
     "href",
     "id",
+    "inputmode",
     "lang",
+    "loading",
+    "max",
     "maxlength",
     "method",
+    "min",
     "name",
     "preserveAspectRatio",
     "rel",
@@ -37,10 +45,13 @@ const ATTRIBUTES: &[&str] = &[
     "role",
     "rx",
     "scope",
+    "selected",
     "spellcheck",
+    "src",
     "tabindex",
     "title",
     "type",
+    "value",
     "viewBox",
     "width",
     "x",
