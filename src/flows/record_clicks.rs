@@ -254,7 +254,7 @@ fn recognise(recognition: &mut Recognition, agents: &mut HashMap<Box<str>, UserA
     };
     let mut flags = new.flags;
     let visitor = if flags.has(ClickFlags::TEST) {
-        // Tests leave nothing in the memory: who follows after one from the same address is no repeat of it.
+        // Test traffic leaves nothing in the memory: nobody else becomes the visitor that it was.
         if seen.known == 0 { seen.new } else { seen.known }
     } else {
         recognition.visitor(seen, new.at)

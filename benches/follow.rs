@@ -1,0 +1,262 @@
+//! Guards what a follow costs the request path: nobody may put a lock, a look-up or a copy more into it unnoticed.
+//!
+//! `Worker::follow` without a socket, as a browser inside an app asks: a plain link among 100,000 drawn at random, one
+//! viral link over and over, a first visit (no cookie yet), a cart of three items with a code, and a link that does not
+//! exist. Another thread empties the lane, as the recorder does. A cart must stay within twice the viral link; a miss
+//! must cost a fraction of it, for it is what an attacker sends.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+use hopcart::domain::cart::{Cart, CartItem, ItemName};
+use hopcart::domain::consent::ConsentMode;
+use hopcart::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
+use hopcart::domain::keyring::{Keyring, Secret};
+use hopcart::domain::link::{Link, LinkTerms};
+use hopcart::domain::link_domain::LinkDomain;
+use hopcart::domain::outside::{Clock, Entropy, NoCountries, SeededEntropy};
+use hopcart::domain::store::{OversellPolicy, Product, Provider, Shelf, Store};
+use hopcart::domain::time::Timestamp;
+use hopcart::redirect::{
+    Counters, Keys, Lane, LaneReader, Options, Redirect, Reply, Request, Shared, Table, TableWriter, Throttle, Worker,
+};
+
+const LINKS: u32 = 100_000;
+/// Links that are followed, drawn from all: enough not to stay in the processor's caches.
+const FOLLOWED: usize = 1 << 14;
+const STORE: StoreNo = StoreNo(1);
+const WORKSPACE: WorkspaceNo = WorkspaceNo(1);
+const AGENT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                     Mobile/15E148 Instagram 390.0.0.21.80 (iPhone15,3; iOS 18_5; de_DE; de; scale=3.00; 1290x2796)";
+const QUERY: &str = "utm_source=instagram&utm_medium=social&utm_campaign=spring&fbclid=PAZXh0bgNhZW0CMTEAAadq";
+
+/// The machine's clock: reading it is part of a follow.
+struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        Timestamp(since.map_or(0, |since| since.as_millis() as i64))
+    }
+}
+
+fn follow(c: &mut Criterion) {
+    let (worker, reader, paths) = worker();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let drain = thread::spawn({
+        let is_over = Arc::clone(&is_over);
+        move || empty(reader, &is_over)
+    });
+    let cookie = cookie_of(&worker, &paths);
+    let mut group = c.benchmark_group("follow");
+    group.throughput(Throughput::Elements(1));
+    for (name, path, cookie) in [
+        ("plain", None, cookie.as_str()),
+        ("viral", Some(paths[0].as_str()), cookie.as_str()),
+        ("first_visit", None, ""),
+        ("cart_of_three", Some("/tour-cart"), cookie.as_str()),
+        ("miss", Some("/nothing"), cookie.as_str()),
+    ] {
+        let mut turn = 0;
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                turn = (turn + 1) % FOLLOWED;
+                let request = request(path.unwrap_or(&paths[turn]), cookie, turn);
+                black_box(worker.follow(black_box(&request)))
+            });
+        });
+        // A full lane would have made every follow after it cheaper.
+        assert!(
+            !worker.has_lost() && worker.counters().outcomes().details_lost == 0,
+            "{name}: the lane was full"
+        );
+    }
+    group.finish();
+    is_over.store(true, Ordering::Relaxed);
+    drain.join().expect("the reader");
+}
+
+/// Reads the lane empty, over and over.
+fn empty(mut reader: LaneReader, is_over: &AtomicBool) {
+    while !is_over.load(Ordering::Relaxed) {
+        while reader.next(|record| {
+            black_box(record);
+        }) {}
+        thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+fn request<'a>(path: &'a str, cookie: &'a str, turn: usize) -> Request<'a> {
+    let turn = turn.to_le_bytes();
+    Request {
+        query: QUERY,
+        is_secure: true,
+        user_agent: AGENT,
+        referrer: "https://l.instagram.com/?u=https%3A%2F%2Fgo.brand.example%2Ftour&e=AT0x",
+        accept_language: "de-DE,de;q=0.9,en-US;q=0.8",
+        cookie,
+        ..Request::get(
+            "go.brand.example",
+            path,
+            IpAddr::V4(Ipv4Addr::new(10, 0, turn[1], turn[0])),
+        )
+    }
+}
+
+/// The `Cookie` header of somebody who followed four links before, among the shop's own.
+fn cookie_of(worker: &Worker, paths: &[String]) -> String {
+    let mut cookie = String::new();
+    for (turn, path) in paths.iter().take(4).enumerate() {
+        let Reply::Redirect(Redirect { cookie: Some(set), .. }) = worker.follow(&request(path, &cookie, turn)) else {
+            panic!("{path}: no cookie");
+        };
+        let own = set.split(';').next().unwrap_or_default();
+        cookie = format!("_ga=GA1.1.1234567890.1790000000; {own}; lang=de");
+    }
+    cookie
+}
+
+fn worker() -> (Worker, LaneReader, Vec<String>) {
+    let (table, writer) = Table::new(&domain());
+    let entropy = SeededEntropy::new(7);
+    let slugs: Vec<String> = (0..LINKS).map(|_| slug(&entropy)).collect();
+    for (no, slug) in (1..).zip(&slugs) {
+        let terms = LinkTerms {
+            destination: format!("https://shop.example/products/{no}?utm_content=story"),
+            creator: Some(CreatorNo(no % 40)),
+            ..LinkTerms::default()
+        };
+        writer.put(&link(no, slug, true, terms), None);
+    }
+    put_cart(&writer);
+    writer.set_loaded();
+    let ring = |key| {
+        let secret = Secret {
+            version: 1,
+            key: [key; 32],
+        };
+        Keyring::new(vec![secret]).expect("a key")
+    };
+    let keys = Keys {
+        click_id: ring(1),
+        cookie: ring(2),
+        salt: [3; 32],
+    };
+    let shared = Arc::new(Shared {
+        table,
+        keys: Arc::new(ArcSwap::from_pointee(keys)),
+        options: Options {
+            node: 0,
+            cookie_max_age_seconds: 365 * 24 * 60 * 60,
+            is_durable: false,
+        },
+        countries: Arc::new(NoCountries),
+        clock: Arc::new(WallClock),
+        throttle: Throttle::new(u32::MAX, [4; 32]),
+        sequence: AtomicU64::new(1),
+    });
+    let (lane, reader) = Lane::new(16 << 20);
+    let worker = Worker::new(shared, lane, Arc::new(Counters::default()), [5; 32]);
+    let pick = |_| format!("/{}", slugs[(entropy.number() % u64::from(LINKS)) as usize]);
+    (worker, reader, (0..FOLLOWED).map(pick).collect())
+}
+
+/// Seven base62 characters, as generated slugs have.
+fn slug(entropy: &SeededEntropy) -> String {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut number = entropy.number();
+    let digit = |_| {
+        let digit = DIGITS[(number % 62) as usize];
+        number /= 62;
+        char::from(digit)
+    };
+    (0..7).map(digit).collect()
+}
+
+fn put_cart(writer: &TableWriter) {
+    let store = Store {
+        no: STORE,
+        id: "store_1".to_owned(),
+        workspace: WORKSPACE,
+        name: "bench".to_owned(),
+        provider: Provider::Shopify,
+        base_url: "https://shop.example/".to_owned(),
+        currency: "EUR".to_owned(),
+        created_at: Timestamp(0),
+    };
+    let product = |number: u32| Product {
+        sku: format!("SKU-{number}"),
+        variant_id: format!("4401700000{number}"),
+        title: format!("Product {number}"),
+        image_url: None,
+        price: Some(1_999),
+        // The second is sold out: its fallback stands in.
+        stock: Some(if number == 2 { 0 } else { 1_000_000 }),
+        policy: OversellPolicy::Deny,
+        stock_at: Timestamp(0),
+    };
+    let products: Vec<Product> = (1..=20).map(product).collect();
+    writer.put_store(&store, Arc::new(Shelf::new(&products)));
+    let item = |number: u32| CartItem {
+        name: ItemName::Sku(format!("SKU-{number}")),
+        quantity: number,
+        fallbacks: vec![format!("SKU-{}", number + 10)],
+    };
+    let cart = Cart {
+        store: STORE,
+        items: (1..=3).map(item).collect(),
+        discount_codes: vec!["MIA10".to_owned()],
+        note: None,
+        attributes: vec![("creator".to_owned(), "mia".to_owned())],
+        continue_to: None,
+    };
+    let terms = LinkTerms {
+        destination: "https://shop.example/cart/44017000001:1".to_owned(),
+        creator: Some(CreatorNo(1)),
+        utm: [Some("instagram".to_owned()), None, None, None, None],
+        cart: Some(cart),
+        ..LinkTerms::default()
+    };
+    writer.put(&link(LINKS + 1, "tour-cart", false, terms), None);
+}
+
+fn link(no: u32, slug: &str, is_exact: bool, terms: LinkTerms) -> Link {
+    Link {
+        no: LinkNo(no),
+        id: format!("link_{no}"),
+        workspace: WORKSPACE,
+        domain: DomainNo::DEFAULT,
+        slug: slug.to_owned(),
+        is_exact,
+        terms,
+        created_at: Timestamp(0),
+        updated_at: Timestamp(0),
+    }
+}
+
+fn domain() -> LinkDomain {
+    LinkDomain {
+        no: DomainNo::DEFAULT,
+        id: "dom_default".to_owned(),
+        workspace: None,
+        slug: String::new(),
+        is_primary: false,
+        is_archived: false,
+        is_case_sensitive: false,
+        consent: ConsentMode::Gpc,
+        has_legal_basis: false,
+        cookie_domain: None,
+        created_at: Timestamp(0),
+        updated_at: Timestamp(0),
+    }
+}
+
+criterion_group!(benches, follow);
+criterion_main!(benches);
