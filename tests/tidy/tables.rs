@@ -122,7 +122,7 @@ pub const PACKAGES: &[Package] = &[
     only("toml", &["config", "cli"]),
     only("maxminddb", &["integrations"]),
     // Signatures of shops: checked by integrations, made by the demo's shop; net chooses rustls's provider.
-    split("aws_lc_rs", &["integrations", "net", "cli"], &["web"]),
+    only("aws_lc_rs", &["integrations", "net", "cli", "web"]),
     // Randomness comes through domain's Entropy; app implements it, the demo makes its own.
     only("getrandom", &["app", "cli"]),
     // Words and numbers.
@@ -146,7 +146,7 @@ pub const PACKAGES: &[Package] = &[
         ],
     ),
     only("blake3", &["app", "domain", "flows", "redirect", "web"]),
-    split("base64", &["cli", "domain", "integrations"], &["web"]),
+    only("base64", &["cli", "domain", "integrations", "web"]),
     only("percent_encoding", &["cli", "domain", "web"]),
     only("jiff", &["cli", "domain", "web"]),
     only("base62", &["domain"]),
