@@ -7,6 +7,7 @@ mod server;
 
 mod api;
 mod cart_loop;
+mod carts;
 mod counting;
 mod operation;
 mod redirect;
