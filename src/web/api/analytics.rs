@@ -8,8 +8,8 @@ use axum::extract::{RawQuery, State};
 use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
-use super::link::Named;
 use super::link_answer::answer;
+use super::link_query::Named;
 use super::params::Params;
 use super::{Api, Caller, Period};
 use crate::books::link::LinkFilter;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
-use super::link::domain_name;
+use super::link_query::domain_name;
 use super::{Api, Caller};
 use crate::books::{self, View};
 use crate::clicklog::Totals;

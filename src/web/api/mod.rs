@@ -12,6 +12,8 @@ mod event;
 mod key;
 mod link;
 mod link_answer;
+mod link_body;
+mod link_query;
 mod params;
 mod partner;
 mod period;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::body::Body;
 use super::error::ApiError;
-use super::link::domain_name;
 use super::link_answer::short_link;
+use super::link_query::domain_name;
 use super::params::Params;
 use super::{Api, Caller};
 use crate::books::creator::CreatorFilter;

@@ -1,0 +1,239 @@
+//! A link as the dialect sends it, read into our words. Every field of the dialect is known here: what is not built yet
+//! is refused when it is set, never ignored.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::body::said;
+use super::error::ApiError;
+use crate::domain::cart::{CartItem, ItemName, OnOut};
+use crate::domain::time::Timestamp;
+use crate::flows::publish_link::LinkChange;
+use crate::flows::{CartDraft, StockPolicyDraft};
+
+/// Fields of the dialect that are not built yet: refused when set, never ignored.
+type NotYet = Option<Value>;
+
+/// A link as the dialect sends it; instants are text.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct LinkBody {
+    url: Option<String>,
+    domain: Option<String>,
+    key: Option<String>,
+    key_length: Option<usize>,
+    prefix: Option<String>,
+    #[serde(default, deserialize_with = "said")]
+    external_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    tenant_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    partner_id: Option<Option<String>>,
+    track_conversion: Option<bool>,
+    archived: Option<bool>,
+    #[serde(default, deserialize_with = "said")]
+    expires_at: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    expired_url: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    title: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    description: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    comments: Option<Option<String>>,
+    #[serde(default, rename = "utm_source", alias = "utmSource", deserialize_with = "said")]
+    utm_source: Option<Option<String>>,
+    #[serde(default, rename = "utm_medium", alias = "utmMedium", deserialize_with = "said")]
+    utm_medium: Option<Option<String>>,
+    #[serde(default, rename = "utm_campaign", alias = "utmCampaign", deserialize_with = "said")]
+    utm_campaign: Option<Option<String>>,
+    #[serde(default, rename = "utm_term", alias = "utmTerm", deserialize_with = "said")]
+    utm_term: Option<Option<String>>,
+    #[serde(default, rename = "utm_content", alias = "utmContent", deserialize_with = "said")]
+    utm_content: Option<Option<String>>,
+    // Ours.
+    disabled: Option<bool>,
+    #[serde(default, deserialize_with = "said")]
+    max_clicks: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "said")]
+    cart: Option<Option<CartBody>>,
+    #[serde(default, deserialize_with = "said")]
+    stock_policy: Option<Option<StockPolicyBody>>,
+    #[serde(flatten)]
+    not_yet: NotYetFields,
+}
+
+macro_rules! not_yet_fields {
+    ($($name:ident $wire:literal),+ $(,)?) => {
+        #[derive(Deserialize)]
+        struct NotYetFields {
+            $(#[serde(rename = $wire)] $name: NotYet,)+
+        }
+
+        impl NotYetFields {
+            /// 422 for the first that is set to anything but nothing.
+            fn refuse(&self) -> Result<(), ApiError> {
+                $(if self.$name.as_ref().is_some_and(is_something) {
+                    return Err(ApiError::invalid($wire, "is not supported yet"));
+                })+
+                Ok(())
+            }
+        }
+    };
+}
+
+not_yet_fields! {
+    program_id "programId", tag_ids "tagIds", tag_names "tagNames", tag_id "tagId", folder_id "folderId",
+    password "password", proxy "proxy", image "image", video "video", rewrite "rewrite", ios "ios", android "android",
+    geo "geo", do_index "doIndex", reference "ref", test_variants "testVariants", test_started_at "testStartedAt",
+    test_completed_at "testCompletedAt", public_stats "publicStats", webhook_ids "webhookIds", rules "rules",
+}
+
+/// `null`, `false`, an empty text, list or object say "nothing", as clients send for what they do not use.
+fn is_something(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        _ => true,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CartBody {
+    store_id: String,
+    items: Vec<CartItemBody>,
+    #[serde(default)]
+    discount_codes: Vec<String>,
+    note: Option<String>,
+    #[serde(default)]
+    attributes: serde_json::Map<String, Value>,
+    landing: Option<Landing>,
+    continue_to: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Landing {
+    Direct,
+    Page,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CartItemBody {
+    sku: Option<String>,
+    variant_id: Option<Value>,
+    quantity: Option<u32>,
+    #[serde(default)]
+    fallbacks: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StockPolicyBody {
+    on_out: Option<OnOut>,
+    redirect_url: Option<String>,
+}
+
+impl LinkBody {
+    /// What the caller said, in our words.
+    pub fn change(self) -> Result<LinkChange, ApiError> {
+        self.not_yet.refuse()?;
+        let expires_at = match self.expires_at {
+            Some(Some(text)) => {
+                let instant = Timestamp::parse(&text);
+                Some(Some(instant.ok_or_else(|| {
+                    ApiError::invalid("expiresAt", "must be an instant such as 2026-11-21T10:00:00Z")
+                })?))
+            }
+            Some(None) => Some(None),
+            None => None,
+        };
+        let cart = self
+            .cart
+            .map(|cart| cart.map(CartBody::draft).transpose())
+            .transpose()?;
+        let stock_policy = self.stock_policy.map(|policy| {
+            policy.map(|body| StockPolicyDraft {
+                on_out: body.on_out.unwrap_or_default(),
+                redirect_url: body.redirect_url,
+            })
+        });
+        Ok(LinkChange {
+            destination: self.url,
+            domain: self.domain,
+            slug: self.key,
+            slug_length: self.key_length,
+            slug_prefix: self.prefix,
+            external_id: self.external_id,
+            tenant_id: self.tenant_id,
+            creator_id: self.partner_id,
+            tracks_conversions: self.track_conversion,
+            is_archived: self.archived,
+            is_disabled: self.disabled,
+            expires_at,
+            expired_url: self.expired_url,
+            clicks_max: self.max_clicks,
+            title: self.title,
+            description: self.description,
+            comments: self.comments,
+            utm: [
+                self.utm_source,
+                self.utm_medium,
+                self.utm_campaign,
+                self.utm_term,
+                self.utm_content,
+            ],
+            cart,
+            stock_policy,
+        })
+    }
+}
+
+impl CartBody {
+    fn draft(self) -> Result<CartDraft, ApiError> {
+        if self.landing == Some(Landing::Page) {
+            return Err(ApiError::invalid(
+                "cart.landing",
+                "page is not supported yet: use direct",
+            ));
+        }
+        let item = |(place, item): (usize, CartItemBody)| {
+            let field = format!("cart.items[{place}]");
+            let name = match (item.sku, item.variant_id) {
+                (Some(sku), None) => ItemName::Sku(sku),
+                (None, Some(Value::String(id))) => ItemName::Variant(id),
+                (None, Some(Value::Number(id))) if id.is_u64() => ItemName::Variant(id.to_string()),
+                (None, Some(_)) => {
+                    return Err(ApiError::invalid(
+                        &format!("{field}.variantId"),
+                        "must be text or a number",
+                    ));
+                }
+                (Some(_), Some(_)) => return Err(ApiError::invalid(&field, "must have sku or variantId, not both")),
+                (None, None) => return Err(ApiError::invalid(&format!("{field}.sku"), "is required (or variantId)")),
+            };
+            Ok(CartItem {
+                name,
+                quantity: item.quantity.unwrap_or(1),
+                fallbacks: item.fallbacks,
+            })
+        };
+        let attribute = |(name, value): (String, Value)| match value {
+            Value::String(text) => Ok((name, text)),
+            Value::Number(number) => Ok((name, number.to_string())),
+            _ => Err(ApiError::invalid(&format!("cart.attributes.{name}"), "must be text")),
+        };
+        Ok(CartDraft {
+            store_id: self.store_id,
+            items: self.items.into_iter().enumerate().map(item).collect::<Result<_, _>>()?,
+            discount_codes: self.discount_codes,
+            note: self.note.filter(|note| !note.is_empty()),
+            attributes: self.attributes.into_iter().map(attribute).collect::<Result<_, _>>()?,
+            continue_to: self.continue_to,
+        })
+    }
+}

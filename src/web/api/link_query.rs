@@ -1,0 +1,114 @@
+//! Which links a call is about, read from its query: one by name, or many by filter.
+
+use super::error::ApiError;
+use super::params::Params;
+use super::{Api, Caller};
+use crate::books::link::LinkFilter;
+use crate::books::{self, View};
+use crate::domain::id::{DomainNo, WorkspaceNo};
+use crate::domain::link::Link;
+use crate::flows::Error;
+use crate::flows::publish_link::{self, domain_for};
+
+/// How a domain is called in answers.
+pub(super) fn domain_name(api: &Api, view: &View<'_>, domain: DomainNo) -> Result<String, Error> {
+    if domain == DomainNo::DEFAULT {
+        return Ok(api.context.public().authority.clone());
+    }
+    Ok(books::link_domain::by_no(view, domain)?
+        .map(|domain| domain.slug)
+        .unwrap_or_default())
+}
+
+/// A link as query parameters name it.
+#[derive(Clone)]
+pub(super) struct Named {
+    link_id: Option<String>,
+    external_id: Option<String>,
+    domain: Option<String>,
+    key: Option<String>,
+}
+
+impl Named {
+    pub fn take(params: &mut Params) -> Self {
+        Self {
+            link_id: params.text("linkId"),
+            external_id: params.text("externalId"),
+            domain: params.text("domain"),
+            key: params.text("key"),
+        }
+    }
+
+    /// The domain alone, when no key narrows it to a link.
+    pub fn domain_alone(&self) -> Option<&str> {
+        self.domain
+            .as_deref()
+            .filter(|_| self.key.is_none() && self.link_id.is_none() && self.external_id.is_none())
+    }
+
+    /// The link; `None` when none is named.
+    pub fn find(&self, api: &Api, view: &View<'_>, workspace: WorkspaceNo) -> Result<Option<Link>, Error> {
+        if let Some(id) = &self.link_id {
+            return publish_link::find(view, workspace, id).map(Some);
+        }
+        if let Some(id) = &self.external_id {
+            let id = id.strip_prefix("ext_").unwrap_or(id);
+            let found = books::link::by_external_id(view, workspace, id)?;
+            return found.map(Some).ok_or(Error::NotFound { what: "link" });
+        }
+        let Some(key) = &self.key else { return Ok(None) };
+        let domain = domain_for(&api.context, view, workspace, self.domain.as_deref())?;
+        let found = books::link::by_slug(view, domain.no, key)?.filter(|link| link.workspace == workspace);
+        found.map(Some).ok_or(Error::NotFound { what: "link" })
+    }
+}
+
+/// Which links a list or count is about.
+pub(super) struct Wanted {
+    domain: Option<String>,
+    search: Option<String>,
+    tenant_id: Option<String>,
+    partner_id: Option<String>,
+    shows_archived: bool,
+}
+
+impl Wanted {
+    pub fn take(params: &mut Params) -> Result<Self, ApiError> {
+        params.not_yet(&["tagId", "tagIds", "tagNames", "folderId", "userId"])?;
+        // Tags do not exist yet: with or without them is the same.
+        params.flag("withTags")?;
+        Ok(Self {
+            domain: params.text("domain"),
+            search: params.text("search"),
+            tenant_id: params.text("tenantId"),
+            partner_id: params.text("partnerId"),
+            shows_archived: params.flag("showArchived")?.unwrap_or(false),
+        })
+    }
+
+    pub fn filter(self, api: &Api, view: &View<'_>, caller: &Caller) -> Result<LinkFilter, Error> {
+        let domain = match &self.domain {
+            Some(name) => Some(domain_for(&api.context, view, caller.workspace, Some(name))?.no),
+            None => None,
+        };
+        let creator = match &self.partner_id {
+            Some(id) => {
+                let creator = books::creator::by_id(view, caller.workspace, id)?;
+                Some(
+                    creator
+                        .ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?
+                        .no,
+                )
+            }
+            None => None,
+        };
+        Ok(LinkFilter {
+            domain,
+            search: self.search,
+            tenant_id: self.tenant_id,
+            creator,
+            shows_archived: self.shows_archived,
+            ..LinkFilter::default()
+        })
+    }
+}
