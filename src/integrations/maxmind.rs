@@ -45,3 +45,39 @@ impl Countries for CountryFile {
         Some(code.map(|letter| letter.to_ascii_uppercase()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+    }
+
+    /// The file holds documentation networks only (RFC 5737, RFC 3849).
+    #[test]
+    fn addresses_have_the_country_of_their_network() {
+        let file = CountryFile::open(&fixture("maxmind/countries.mmdb")).expect("a country file");
+        for (address, country) in [
+            ("192.0.2.7", Some(*b"DE")),
+            ("::ffff:192.0.2.7", Some(*b"DE")),
+            ("198.51.100.1", Some(*b"US")),
+            ("198.51.100.200", None),
+            ("203.0.113.1", None),
+            ("2001:db8::1", Some(*b"FR")),
+            ("2001:db9::1", None),
+        ] {
+            assert_eq!(file.country(address.parse().expect("an address")), country, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_country_file_is_refused_by_name() {
+        for name in ["config/good/all.toml", "maxmind/none.mmdb"] {
+            let Err(error) = CountryFile::open(&fixture(name)) else {
+                panic!("{name} was taken")
+            };
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}

@@ -675,3 +675,37 @@ fn no_byte_of_a_request_reaches_a_header_unescaped() {
         "headers that are no text say nothing"
     );
 }
+
+#[test]
+fn a_country_file_tells_countries_and_makes_eea_consent_strict_there() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/maxmind/countries.mmdb");
+    let server = TestServer::with(|config| {
+        config.country_file = Some(file.into());
+        config.consent.default = hopcart::domain::consent::ConsentMode::Eea;
+    });
+    let api = server.api();
+    api.post("/domains", &json!({ "slug": "go.brand.example" }));
+    api.link(
+        &json!({ "key": "c", "domain": "go.brand.example", "url": "https://shop.example/", "trackConversion": true }),
+    );
+    for (address, is_recognised) in [("192.0.2.7", false), ("198.51.100.1", true), ("203.0.113.1", false)] {
+        let request = Request::get("/c")
+            .header("Host", "go.brand.example")
+            .header("User-Agent", IPHONE)
+            .header("X-Forwarded-For", address);
+        let answer = server.send(&request);
+        assert_eq!(answer.header("set-cookie").is_some(), is_recognised, "{address}");
+        assert_eq!(answer.location().contains("hop_id="), is_recognised, "{address}");
+    }
+    let countries = eventually("three clicks", || {
+        (api.clicks("groupBy=count") == 3).then(|| api.get("/analytics?groupBy=countries&interval=all"))
+    });
+    let mut told: Vec<_> = countries
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| row["country"].as_str().expect("a code").to_owned())
+        .collect();
+    told.sort();
+    assert_eq!(told, ["DE", "US", "Unknown"]);
+}
