@@ -66,7 +66,8 @@ pub fn config(data: &Path, port: Option<u16>, admin_port: Option<u16>) -> Result
         ..Config::default()
     };
     config.destinations.allow_private = true;
-    config.log.level = "warn".to_owned();
+    // The demo forges some deliveries on purpose: warnings of them would stand between its own lines.
+    config.log.level = "error".to_owned();
     Ok(config)
 }
 
