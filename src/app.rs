@@ -371,7 +371,7 @@ fn router(
         node: NODE,
         base_url: format!("http://{admin}").into(),
         consent: config.consent.default,
-        session_key: fresh_session_key(keys),
+        session_key: session_key(keys),
         body_max: config.limits.api_bytes_max,
     };
     api::router(api.clone())
@@ -379,8 +379,8 @@ fn router(
         .merge(operations::router(operations))
 }
 
-/// Sessions are signed with a key of their own; it changes with the oldest cookie key, so a restart keeps them.
-fn fresh_session_key(keys: &ArcSwap<Keys>) -> [u8; 32] {
+/// Sessions are signed with a key of their own, derived from a secret that stays, so that a restart keeps them.
+fn session_key(keys: &ArcSwap<Keys>) -> [u8; 32] {
     let keys = keys.load();
     blake3::derive_key("hopcart console session 1", &keys.click_id.newest().key)
 }

@@ -101,7 +101,8 @@ pub(super) async fn answer_one(api: &Api, caller: &Caller, link: Link) -> Result
         .ok_or_else(|| ApiError::not_found("The link was not found."))
 }
 
-/// `links` as answers, in their order. What sold through them comes from the books, clicks from the log.
+/// `links` as answers, in their order, with their clicks from the log. Leads and sales of a link are conversions in the
+/// dialect's sense: they stay 0 until those are built; what was sold is in the performance report.
 pub(super) async fn answer(api: &Api, caller: &Caller, links: Vec<Link>) -> Result<Vec<LinkView>, ApiError> {
     let (inner, workspace_id) = (api.clone(), caller.workspace_id.clone());
     let answers = api.context.books().read(move |view| {
