@@ -10,7 +10,7 @@ use hopcart::domain::attribution::Evidence;
 use hopcart::domain::id::{DomainNo, StoreNo, WorkspaceNo};
 use hopcart::domain::link::LinkTerms;
 use hopcart::domain::order::{Order, OrderLine, OrderSnapshot};
-use hopcart::domain::store::{Provider, Store};
+use hopcart::domain::store::{Permalink, Provider, Store, StoreLook};
 use hopcart::domain::time::Timestamp;
 
 /// Links per commit in the bulk case: as many as one call of the API takes.
@@ -30,6 +30,10 @@ fn open() -> (tempfile::TempDir, Books, WorkspaceNo, StoreNo) {
                 provider: Provider::Shopify,
                 base_url: "https://shop.test".to_owned(),
                 currency: "EUR".to_owned(),
+                permalink: Permalink::default(),
+                look: StoreLook::default(),
+                ucp_endpoint: None,
+                returns_click_ids: false,
                 created_at: Timestamp(1),
             };
             let store = books::store::insert(tx, store, &[])?;

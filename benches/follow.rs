@@ -15,14 +15,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-use hopcart::domain::cart::{Cart, CartItem, ItemName};
+use hopcart::domain::cart::{Cart, CartItem, ItemName, Landing};
 use hopcart::domain::consent::ConsentMode;
 use hopcart::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use hopcart::domain::keyring::{Keyring, Secret};
 use hopcart::domain::link::{Link, LinkTerms};
 use hopcart::domain::link_domain::LinkDomain;
 use hopcart::domain::outside::{Clock, Entropy, NoCountries, SeededEntropy};
-use hopcart::domain::store::{OversellPolicy, Product, Provider, Shelf, Store};
+use hopcart::domain::store::{OversellPolicy, Permalink, Product, Provider, Shelf, Store, StoreLook};
 use hopcart::domain::time::Timestamp;
 use hopcart::redirect::{
     Counters, Keys, Lane, LaneReader, Options, Redirect, Reply, Request, Shared, Table, TableWriter, Throttle, Worker,
@@ -189,6 +189,10 @@ fn put_cart(writer: &TableWriter) {
         provider: Provider::Shopify,
         base_url: "https://shop.example/".to_owned(),
         currency: "EUR".to_owned(),
+        permalink: Permalink::default(),
+        look: StoreLook::default(),
+        ucp_endpoint: None,
+        returns_click_ids: false,
         created_at: Timestamp(0),
     };
     let product = |number: u32| Product {
@@ -197,6 +201,7 @@ fn put_cart(writer: &TableWriter) {
         title: format!("Product {number}"),
         image_url: None,
         price: Some(1_999),
+        price_at: Some(Timestamp(0)),
         // The second is sold out: its fallback stands in.
         stock: Some(if number == 2 { 0 } else { 1_000_000 }),
         policy: OversellPolicy::Deny,
@@ -216,6 +221,7 @@ fn put_cart(writer: &TableWriter) {
         note: None,
         attributes: vec![("creator".to_owned(), "mia".to_owned())],
         continue_to: None,
+        landing: Landing::Direct,
     };
     let terms = LinkTerms {
         destination: "https://shop.example/cart/44017000001:1".to_owned(),
@@ -253,6 +259,7 @@ fn domain() -> LinkDomain {
         consent: ConsentMode::Gpc,
         has_legal_basis: false,
         cookie_domain: None,
+        store: None,
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
     }

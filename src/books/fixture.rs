@@ -9,7 +9,7 @@ use crate::domain::id::{CreatorNo, DomainNo, StoreNo, WorkspaceNo};
 use crate::domain::link::LinkTerms;
 use crate::domain::link_domain::LinkDomain;
 use crate::domain::order::{Order, OrderSnapshot};
-use crate::domain::store::{Provider, Store};
+use crate::domain::store::{Permalink, Provider, Store, StoreLook};
 use crate::domain::time::Timestamp;
 
 /// Empty books; the directory must outlive them.
@@ -43,6 +43,7 @@ pub fn domain(slug: &str, workspace: WorkspaceNo) -> LinkDomain {
         consent: ConsentMode::Gpc,
         has_legal_basis: false,
         cookie_domain: None,
+        store: None,
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
     }
@@ -88,6 +89,10 @@ pub fn store(tx: &Tx<'_>, name: &str, workspace: WorkspaceNo) -> Result<StoreNo,
         provider: Provider::Shopify,
         base_url: "https://shop.test".to_owned(),
         currency: "EUR".to_owned(),
+        permalink: Permalink::default(),
+        look: StoreLook::default(),
+        ucp_endpoint: None,
+        returns_click_ids: false,
         created_at: Timestamp(1),
     };
     Ok(store::insert(tx, store, &["secret".to_owned()])?.no)

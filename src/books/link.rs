@@ -241,7 +241,7 @@ pub fn by_slug(view: &View<'_>, domain: DomainNo, slug: &str) -> Result<Option<L
 mod tests {
     use super::*;
     use crate::books::{creator, fixture};
-    use crate::domain::cart::{Cart, CartItem, ItemName, OnOut, StockPolicy};
+    use crate::domain::cart::{Cart, CartItem, ItemName, Landing, OnOut, StockPolicy};
     use crate::domain::id::StoreNo;
 
     /// Every field set.
@@ -273,6 +273,7 @@ mod tests {
                 note: text("n"),
                 attributes: vec![("k".into(), "v".into())],
                 continue_to: text("/checkout"),
+                landing: Landing::Page,
             }),
             stock_policy: StockPolicy {
                 on_out: OnOut::Redirect,

@@ -9,7 +9,7 @@ use crate::domain::id::{DomainNo, WorkspaceNo};
 use crate::domain::link_domain::LinkDomain;
 
 const COLUMNS: &str = "no, id, workspace, slug, is_primary, is_archived, is_case_sensitive, consent, has_legal_basis, \
-                       cookie_domain, created_at, updated_at";
+                       cookie_domain, store, created_at, updated_at";
 
 const TAKEN: &[(&str, &str)] = &[("link_domains.slug", "slug")];
 
@@ -26,6 +26,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<LinkDomain> {
         consent: columns.next::<Word<_>>()?.0,
         has_legal_basis: columns.next()?,
         cookie_domain: columns.next()?,
+        store: columns.next()?,
         created_at: columns.next()?,
         updated_at: columns.next()?,
     })
@@ -39,7 +40,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<LinkDomain> {
 pub fn insert(tx: &Tx<'_>, domain: LinkDomain) -> Result<LinkDomain, Error> {
     tx.run_unique(
         "INSERT INTO link_domains (id, workspace, slug, is_primary, is_archived, is_case_sensitive, consent,
-         has_legal_basis, cookie_domain, created_at, updated_at) VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)",
+         has_legal_basis, cookie_domain, store, created_at, updated_at) VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             &domain.id,
             domain.workspace,
@@ -49,6 +50,7 @@ pub fn insert(tx: &Tx<'_>, domain: LinkDomain) -> Result<LinkDomain, Error> {
             Word(domain.consent),
             domain.has_legal_basis,
             &domain.cookie_domain,
+            domain.store,
             domain.created_at,
             domain.updated_at,
         ),
@@ -69,7 +71,7 @@ pub fn insert(tx: &Tx<'_>, domain: LinkDomain) -> Result<LinkDomain, Error> {
 pub fn update(tx: &Tx<'_>, domain: &LinkDomain) -> Result<(), Error> {
     let changed = tx.run_unique(
         "UPDATE link_domains SET slug = ?, is_primary = 0, is_archived = ?, is_case_sensitive = ?, consent = ?,
-         has_legal_basis = ?, cookie_domain = ?, updated_at = ? WHERE no = ?",
+         has_legal_basis = ?, cookie_domain = ?, store = ?, updated_at = ? WHERE no = ?",
         (
             &domain.slug,
             domain.is_archived,
@@ -77,6 +79,7 @@ pub fn update(tx: &Tx<'_>, domain: &LinkDomain) -> Result<(), Error> {
             Word(domain.consent),
             domain.has_legal_basis,
             &domain.cookie_domain,
+            domain.store,
             domain.updated_at,
             domain.no,
         ),

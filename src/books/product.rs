@@ -8,7 +8,7 @@ use crate::domain::store::Product;
 use crate::domain::time::Timestamp;
 
 const SELECT: &str =
-    "SELECT sku, variant_id, title, image_url, price, stock, policy, stock_at FROM products WHERE store = ?";
+    "SELECT sku, variant_id, title, image_url, price, price_at, stock, policy, stock_at FROM products WHERE store = ?";
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Product> {
     let mut columns = Columns::of(row);
@@ -18,6 +18,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Product> {
         title: columns.next()?,
         image_url: columns.next()?,
         price: columns.next()?,
+        price_at: columns.next()?,
         stock: columns.next()?,
         policy: columns.next::<Word<_>>()?.0,
         stock_at: columns.next()?,
@@ -31,8 +32,8 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Product> {
 pub fn upsert(tx: &Tx<'_>, store: StoreNo, products: &[Product]) -> Result<(), Error> {
     for product in products {
         tx.run(
-            "INSERT OR REPLACE INTO products (store, sku, variant_id, title, image_url, price, stock, policy, stock_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO products (store, sku, variant_id, title, image_url, price, price_at, stock, policy,
+             stock_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 store,
                 &product.sku,
@@ -40,6 +41,7 @@ pub fn upsert(tx: &Tx<'_>, store: StoreNo, products: &[Product]) -> Result<(), E
                 &product.title,
                 &product.image_url,
                 product.price,
+                product.price_at,
                 product.stock,
                 Word(product.policy),
                 product.stock_at,
@@ -111,6 +113,7 @@ mod tests {
             title: "Trowel".to_owned(),
             image_url: Some("https://cdn.test/1.png".to_owned()),
             price: Some(1990),
+            price_at: Some(Timestamp(4)),
             stock: Some(-2),
             policy: OversellPolicy::Continue,
             stock_at: Timestamp(5),
@@ -128,6 +131,7 @@ mod tests {
                 title: "Spade".into(),
                 image_url: None,
                 price: None,
+                price_at: None,
                 stock: None,
                 policy: OversellPolicy::Deny,
                 ..product("a")

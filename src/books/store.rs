@@ -1,12 +1,13 @@
 //! Stores and the secrets that their webhooks are verified with.
 
-use super::columns::{Columns, Word};
+use super::columns::{Columns, Json, Word};
 use super::error::Error;
 use super::view::{Tx, View};
 use crate::domain::id::{StoreNo, WorkspaceNo};
 use crate::domain::store::Store;
 
-const SELECT: &str = "SELECT no, id, workspace, name, provider, base_url, currency, created_at FROM stores";
+const SELECT: &str = "SELECT no, id, workspace, name, provider, base_url, currency, permalink, look, \
+     (SELECT endpoint FROM ucp_profiles WHERE store = stores.no), returns_click_ids, created_at FROM stores";
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Store> {
     let mut columns = Columns::of(row);
@@ -18,6 +19,13 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Store> {
         provider: columns.next::<Word<_>>()?.0,
         base_url: columns.next()?,
         currency: columns.next()?,
+        permalink: columns.next::<Word<_>>()?.0,
+        look: columns
+            .next::<Option<Json<_>>>()?
+            .map(|look| look.0)
+            .unwrap_or_default(),
+        ucp_endpoint: columns.next()?,
+        returns_click_ids: columns.next()?,
         created_at: columns.next()?,
     })
 }
@@ -28,8 +36,8 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Store> {
 /// [`Error::Failed`].
 pub fn insert(tx: &Tx<'_>, store: Store, secrets: &[String]) -> Result<Store, Error> {
     tx.run(
-        "INSERT INTO stores (id, workspace, name, provider, base_url, currency, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO stores (id, workspace, name, provider, base_url, currency, permalink, look, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             &store.id,
             store.workspace,
@@ -37,6 +45,8 @@ pub fn insert(tx: &Tx<'_>, store: Store, secrets: &[String]) -> Result<Store, Er
             Word(store.provider),
             &store.base_url,
             &store.currency,
+            Word(store.permalink),
+            Json(&store.look),
             store.created_at,
         ),
     )?;
@@ -45,18 +55,20 @@ pub fn insert(tx: &Tx<'_>, store: Store, secrets: &[String]) -> Result<Store, Er
     Ok(Store { no, ..store })
 }
 
-/// Stores name, provider, base URL and currency of `store`.
+/// Stores name, provider, base URL, currency, permalink and look of `store`.
 ///
 /// # Errors
 /// [`Error::NotFound`].
 pub fn update(tx: &Tx<'_>, store: &Store) -> Result<(), Error> {
     let changed = tx.run(
-        "UPDATE stores SET name = ?, provider = ?, base_url = ?, currency = ? WHERE no = ?",
+        "UPDATE stores SET name = ?, provider = ?, base_url = ?, currency = ?, permalink = ?, look = ? WHERE no = ?",
         (
             &store.name,
             Word(store.provider),
             &store.base_url,
             &store.currency,
+            Word(store.permalink),
+            Json(&store.look),
             store.no,
         ),
     )?;
@@ -138,7 +150,7 @@ pub fn all(view: &View<'_>) -> Result<Vec<Store>, Error> {
 mod tests {
     use super::*;
     use crate::books::fixture;
-    use crate::domain::store::Provider;
+    use crate::domain::store::{Permalink, Provider, StoreLook};
     use crate::domain::time::Timestamp;
 
     #[test]
@@ -153,6 +165,13 @@ mod tests {
                 provider: Provider::Template,
                 base_url: "https://shop.test/?items={items}".into(),
                 currency: "JPY".into(),
+                permalink: Permalink::Buy,
+                look: StoreLook {
+                    accent: Some("#0a6b4b".into()),
+                    ..StoreLook::default()
+                },
+                ucp_endpoint: None,
+                returns_click_ids: false,
                 created_at: Timestamp(5),
             };
             let mut store = insert(tx, store, &["z".to_owned(), "a".to_owned()])?;

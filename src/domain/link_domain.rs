@@ -1,7 +1,7 @@
 //! Link domains: the hosts whose paths are slugs. (Named so because "domain" alone is this room.)
 
 use super::consent::ConsentMode;
-use super::id::{DomainNo, WorkspaceNo};
+use super::id::{DomainNo, StoreNo, WorkspaceNo};
 use super::time::Timestamp;
 
 /// A link domain as the books keep it.
@@ -24,6 +24,8 @@ pub struct LinkDomain {
     pub has_legal_basis: bool,
     /// Parent domain that the attribution cookie is set for; `None` = this host alone.
     pub cookie_domain: Option<String>,
+    /// The store whose carts this host takes at `/buy` and `/checkout`.
+    pub store: Option<StoreNo>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -50,6 +50,49 @@ impl Provider {
     }
 }
 
+/// Which cart permalink a Shopify store gets. Other providers have one and ignore this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Permalink {
+    /// `/cart` until an order that came over UCP has returned a click id, then `/buy`; a base URL that ends in `/buy`
+    /// is `/buy` from the start.
+    #[default]
+    Auto,
+    /// The legacy `/cart`.
+    Cart,
+    /// UCP's `/buy`.
+    Buy,
+}
+
+/// How a store's landing pages look, and what they may show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StoreLook {
+    /// `#rrggbb`.
+    pub accent: Option<String>,
+    /// On one of `image_hosts`, else it is not shown.
+    pub logo_url: Option<String>,
+    /// Hosts whose pictures are shown, lower case, with a port where it is not the scheme's own; others are kept but
+    /// not shown.
+    pub image_hosts: Vec<String>,
+    /// Hours for which a price may be shown after it was told.
+    pub price_fresh_hours: u32,
+}
+
+/// Hours for which a price is shown when the brand says nothing.
+pub const PRICE_FRESH_HOURS: u32 = 24;
+
+impl Default for StoreLook {
+    fn default() -> Self {
+        Self {
+            accent: None,
+            logo_url: None,
+            image_hosts: Vec::new(),
+            price_fresh_hours: PRICE_FRESH_HOURS,
+        }
+    }
+}
+
 /// A shop that carts lead to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
@@ -63,6 +106,12 @@ pub struct Store {
     pub base_url: String,
     /// ISO 4217 code.
     pub currency: String,
+    pub permalink: Permalink,
+    pub look: StoreLook,
+    /// Permalink endpoint that the store's UCP profile names, when one was found.
+    pub ucp_endpoint: Option<String>,
+    /// Whether an order that came over UCP has returned a click id.
+    pub returns_click_ids: bool,
     pub created_at: Timestamp,
 }
 
@@ -88,6 +137,8 @@ pub struct Product {
     pub image_url: Option<String>,
     /// Minor units of the store's currency.
     pub price: Option<i64>,
+    /// When the price was last told; `None` without a price.
+    pub price_at: Option<Timestamp>,
     /// Pieces left; `None` = not tracked, sellable. Negative when oversold.
     pub stock: Option<i64>,
     pub policy: OversellPolicy,
@@ -99,6 +150,10 @@ pub struct Product {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShelfItem {
     pub variant_id: Box<str>,
+    pub title: Box<str>,
+    pub image_url: Option<Box<str>>,
+    /// Minor units of the store's currency, and when it was told.
+    pub price: Option<(i64, Timestamp)>,
     pub stock: Option<i64>,
     pub policy: OversellPolicy,
 }
@@ -129,6 +184,9 @@ impl Shelf {
                 sku,
                 ShelfItem {
                     variant_id,
+                    title: product.title.as_str().into(),
+                    image_url: product.image_url.as_deref().map(Box::from),
+                    price: product.price.zip(product.price_at),
                     stock: product.stock,
                     policy: product.policy,
                 },

@@ -5,7 +5,7 @@ use url::Url;
 use super::context::Context;
 use super::error::Error;
 use crate::books::{self, View};
-use crate::domain::cart::{self, Cart, CartItem, CartRequest, ItemName, Line, OnOut, StockPolicy};
+use crate::domain::cart::{self, Cart, CartItem, CartRequest, ItemName, Landing, Line, OnOut, StockPolicy};
 use crate::domain::click::UTM_NAMES;
 use crate::domain::id::WorkspaceNo;
 use crate::domain::store::Store;
@@ -19,6 +19,7 @@ pub struct CartDraft {
     pub note: Option<String>,
     pub attributes: Vec<(String, String)>,
     pub continue_to: Option<String>,
+    pub landing: Landing,
 }
 
 /// A cart that was read from a destination, and the UTM parameters beside it.
@@ -55,6 +56,7 @@ impl CartDraft {
                 note: cart.note,
                 attributes: cart.attributes,
                 continue_to: cart.continue_to,
+                landing: cart.landing,
             };
             return Ok(Some((draft, utm)));
         }
@@ -84,6 +86,7 @@ impl CartDraft {
             note: self.note,
             attributes: self.attributes,
             continue_to: self.continue_to,
+            landing: self.landing,
         };
         cart::check(&cart, store.provider, &store.base_url, &shelf).map_err(|error| {
             let field = if error.field.is_empty() {

@@ -44,6 +44,7 @@ pub async fn create(
         consent,
         has_legal_basis: false,
         cookie_domain: None,
+        store: None,
         created_at: now,
         updated_at: now,
     };

@@ -388,6 +388,7 @@ fn redraft(view: &View<'_>, terms: &LinkTerms) -> Result<CartDraft, Error> {
         note: cart.note.clone(),
         attributes: cart.attributes.clone(),
         continue_to: cart.continue_to.clone(),
+        landing: cart.landing,
     })
 }
 

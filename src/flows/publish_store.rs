@@ -8,7 +8,7 @@ use crate::books;
 use crate::domain::cart::{self, template};
 use crate::domain::id::{StoreNo, WorkspaceNo};
 use crate::domain::money;
-use crate::domain::store::{NAME_MAX, Provider, Shelf, Store};
+use crate::domain::store::{NAME_MAX, Permalink, Provider, Shelf, Store, StoreLook};
 
 /// Webhook secrets a store can have at once: the present one, the next, and room for a late rotation.
 pub const SECRETS_MAX: usize = 5;
@@ -37,6 +37,10 @@ pub async fn create(context: &Context, workspace: WorkspaceNo, change: StoreChan
         provider,
         base_url: check_base_url(context, provider, &change.base_url.ok_or_else(|| required("baseUrl"))?)?,
         currency: check_currency(&change.currency.ok_or_else(|| required("currency"))?)?,
+        permalink: Permalink::default(),
+        look: StoreLook::default(),
+        ucp_endpoint: None,
+        returns_click_ids: false,
         created_at: context.inner.clock.now(),
     };
     let secrets = check_secrets(change.webhook_secrets.unwrap_or_default())?;

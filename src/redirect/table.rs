@@ -260,6 +260,7 @@ pub(super) mod tests {
             consent: ConsentMode::Gpc,
             has_legal_basis: false,
             cookie_domain: None,
+            store: None,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
         }

@@ -75,6 +75,19 @@ pub struct Cart {
     pub attributes: Vec<(String, String)>,
     /// Path in the shop to go to next, for templates that name it.
     pub continue_to: Option<String>,
+    #[serde(default)]
+    pub landing: Landing,
+}
+
+/// What a follower of a cart link sees first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Landing {
+    /// The shop, with the cart filled.
+    #[default]
+    Direct,
+    /// A page of ours that shows the cart, with a button to the shop.
+    Page,
 }
 
 /// What to do when an item cannot be bought.
@@ -90,6 +103,8 @@ pub enum OnOut {
     Redirect,
     /// Send the cart as written: the shop decides.
     Pass,
+    /// As [`Self::Fallback`]; when nothing is left, a page that takes an e-mail address.
+    Waitlist,
 }
 
 /// A link's rule for what is sold out.
@@ -150,7 +165,7 @@ pub fn choose<'a>(cart: &'a Cart, policy: &StockPolicy, shelf: &'a Shelf) -> Cho
         let (variant_id, is_fallback) = match (own_sells, own_variant, policy.on_out) {
             (true, Some(variant_id), _) => (variant_id, false),
             (_, _, OnOut::Redirect) => return Choice::Nothing,
-            (_, _, OnOut::Fallback) => {
+            (_, _, OnOut::Fallback | OnOut::Waitlist) => {
                 let sells = |sku: &&String| {
                     shelf
                         .by_sku(sku)
@@ -249,6 +264,7 @@ mod tests {
             title: sku.into(),
             image_url: None,
             price: None,
+            price_at: None,
             stock,
             policy: OversellPolicy::Deny,
             stock_at: Timestamp(0),
@@ -268,6 +284,7 @@ mod tests {
             note: None,
             attributes: vec![],
             continue_to: None,
+            landing: Landing::Direct,
         }
     }
 

@@ -6,7 +6,7 @@
 use url::Url;
 
 use super::inbound::{self, decode_text, parse_products_query, parse_ucp_items, parse_ucp_query};
-use super::{Cart, CartItem, ItemName, check, shopify};
+use super::{Cart, CartItem, ItemName, Landing, check, shopify};
 use crate::domain::click::UTM_NAMES;
 use crate::domain::id::StoreNo;
 use crate::domain::store::{Provider, Shelf};
@@ -39,6 +39,7 @@ impl Recognised {
             note: self.note.clone(),
             attributes: self.attributes.clone(),
             continue_to: self.continue_to.clone(),
+            landing: Landing::Direct,
         }
     }
 }

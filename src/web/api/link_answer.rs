@@ -293,7 +293,7 @@ fn cart_view(cart: &Cart, store_id: &str) -> Value {
         "discountCodes": cart.discount_codes,
         "note": cart.note,
         "attributes": attributes,
-        "landing": "direct",
+        "landing": cart.landing,
         "continueTo": cart.continue_to,
     })
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::body::said;
 use super::error::ApiError;
-use crate::domain::cart::{CartItem, ItemName, OnOut};
+use crate::domain::cart::{CartItem, ItemName, Landing, OnOut};
 use crate::domain::time::Timestamp;
 use crate::flows::publish_link::LinkChange;
 use crate::flows::{CartDraft, StockPolicyDraft};
@@ -110,15 +110,9 @@ struct CartBody {
     note: Option<String>,
     #[serde(default)]
     attributes: serde_json::Map<String, Value>,
-    landing: Option<Landing>,
+    #[serde(default)]
+    landing: Landing,
     continue_to: Option<String>,
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum Landing {
-    Direct,
-    Page,
 }
 
 #[derive(Deserialize)]
@@ -195,12 +189,6 @@ impl LinkBody {
 
 impl CartBody {
     fn draft(self) -> Result<CartDraft, ApiError> {
-        if self.landing == Some(Landing::Page) {
-            return Err(ApiError::invalid(
-                "cart.landing",
-                "page is not supported yet: use direct",
-            ));
-        }
         let item = |(place, item): (usize, CartItemBody)| {
             let field = format!("cart.items[{place}]");
             let name = match (item.sku, item.variant_id) {
@@ -234,6 +222,7 @@ impl CartBody {
             note: self.note.filter(|note| !note.is_empty()),
             attributes: self.attributes.into_iter().map(attribute).collect::<Result<_, _>>()?,
             continue_to: self.continue_to,
+            landing: self.landing,
         })
     }
 }

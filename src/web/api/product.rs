@@ -78,6 +78,7 @@ pub(super) async fn upsert(
             title: product.title,
             image_url: product.image_url,
             price: product.price,
+            price_at: product.price.map(|_| now),
             stock: product.stock,
             policy: product.policy.unwrap_or_default(),
             stock_at: now,
