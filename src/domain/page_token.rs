@@ -179,8 +179,8 @@ mod tests {
             let text = token.sign(&ring(&[1]));
             prop_assert!(text.len() <= TOKEN_MAX);
             prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
-            prop_assert_eq!(PageToken::verify(&text, &ring(&[1, 2])).as_ref(), Some(&token));
             prop_assert_eq!(PageToken::verify(&text, &ring(&[2])), None);
+            prop_assert_eq!(PageToken::verify(&text, &ring(&[1, 2])), Some(token));
         }
 
         #[test]
