@@ -22,6 +22,7 @@ pub mod money;
 pub mod order;
 pub mod outside;
 pub mod performance;
+pub mod product;
 pub mod query;
 pub mod recognition;
 pub mod slug;
