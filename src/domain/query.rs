@@ -33,7 +33,9 @@ pub fn is_protected(name: &str) -> bool {
 
 /// Parameters that a cart forwards: campaign names, the networks' click ids and consent strings.
 pub fn is_forwarded_to_cart(name: &str) -> bool {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
+        // Meta asks checkout URLs to keep it.
+        "cart_origin",
         "fbclid",
         "ttclid",
         "gclid",

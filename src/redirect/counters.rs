@@ -19,6 +19,8 @@ pub struct Outcomes {
     pub pages: u64,
     /// Taps on a landing page that led on to the shop.
     pub taps: u64,
+    /// Inbound carts that were sent on without a link to count on.
+    pub unlogged: u64,
     pub not_found: u64,
     pub gone: u64,
     pub throttled: u64,
@@ -35,6 +37,7 @@ pub struct Counters {
     pub(super) carts: AtomicU64,
     pub(super) pages: AtomicU64,
     pub(super) taps: AtomicU64,
+    pub(super) unlogged: AtomicU64,
     pub(super) not_found: AtomicU64,
     pub(super) gone: AtomicU64,
     pub(super) throttled: AtomicU64,
@@ -66,6 +69,7 @@ impl Counters {
             carts: read(&self.carts),
             pages: read(&self.pages),
             taps: read(&self.taps),
+            unlogged: read(&self.unlogged),
             not_found: read(&self.not_found),
             gone: read(&self.gone),
             throttled: read(&self.throttled),

@@ -84,6 +84,7 @@ impl Worker {
             location,
             cookie,
             ticket,
+            hides_referrer: false,
         })
     }
 
@@ -149,6 +150,7 @@ impl Worker {
                     location,
                     cookie: None,
                     ticket: None,
+                    hides_referrer: false,
                 }))
             }
             _ => Some(Reply::Refused(Refusal::Gone)),
@@ -156,7 +158,7 @@ impl Worker {
     }
 
     /// The `Set-Cookie` value, and the visitor's number when the cookie is new.
-    fn cookie(
+    pub(super) fn cookie(
         &self,
         request: &Request<'_>,
         domain: &DomainRecord,

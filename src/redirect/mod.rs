@@ -5,6 +5,7 @@
 
 mod counters;
 mod follow;
+mod inbound;
 mod land;
 pub mod lane;
 mod locate;
@@ -17,6 +18,7 @@ mod throttle;
 mod worker;
 
 pub use counters::{Counters, LATENCY_BOUNDS_US, Outcomes};
+pub use inbound::Inbound;
 pub use land::{Page, PageKind, PageNotice};
 pub use lane::{Lane, LaneReader, LaneRecord, Ticket};
 pub use record::{CartRecord, CreatorRecord, DomainRecord, LinkRecord, StoreRecord};

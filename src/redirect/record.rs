@@ -11,6 +11,7 @@ use crate::domain::creator::Creator;
 use crate::domain::id::{CreatorNo, DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::domain::link_domain::LinkDomain;
+use crate::domain::slug;
 use crate::domain::store::{Provider, Shelf, Store, StoreLook};
 use crate::domain::time::Timestamp;
 
@@ -142,16 +143,31 @@ pub struct CreatorRecord {
     pub workspace: WorkspaceNo,
     pub name: Box<str>,
     pub image_url: Option<Box<str>>,
+    /// What links may call the creator, folded: public id, tenant id, user name, name.
+    pub names: Vec<Box<str>>,
 }
 
 impl From<&Creator> for CreatorRecord {
     fn from(creator: &Creator) -> Self {
+        let terms = &creator.terms;
+        let names = [
+            Some(&creator.id),
+            terms.tenant_id.as_ref(),
+            terms.username.as_ref(),
+            Some(&terms.name),
+        ];
+        let names = names
+            .into_iter()
+            .flatten()
+            .map(|name| slug::fold(name).into())
+            .collect();
         Self {
             no: creator.no,
             id: creator.id.as_str().into(),
             workspace: creator.workspace,
             name: creator.terms.name.as_str().into(),
             image_url: creator.terms.image.as_deref().map(Box::from),
+            names,
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Table {
     domains: ArcSwap<Domains>,
     stores: ArcSwap<HashMap<StoreNo, Arc<StoreRecord>>>,
     creators: DashMap<CreatorNo, Arc<CreatorRecord>, RandomState>,
+    /// Creators by what links may call them; a name that two share names neither.
+    creator_names: DashMap<(WorkspaceNo, Box<str>), Vec<CreatorNo>, RandomState>,
     /// Hashes of live API keys: what marks test traffic.
     keys: ArcSwap<HashMap<[u8; 32], WorkspaceNo>>,
     is_loaded: AtomicBool,
@@ -58,6 +60,7 @@ impl Table {
             }),
             stores: ArcSwap::from_pointee(HashMap::new()),
             creators: DashMap::with_hasher(RandomState::default()),
+            creator_names: DashMap::with_hasher(RandomState::default()),
             keys: ArcSwap::from_pointee(HashMap::new()),
             is_loaded: AtomicBool::new(false),
         });
@@ -102,6 +105,16 @@ impl TableReader {
     /// The creator with number `creator`.
     pub fn creator(&self, creator: CreatorNo) -> Option<Arc<CreatorRecord>> {
         self.0.creators.get(&creator).map(|found| Arc::clone(&found))
+    }
+
+    /// The one creator of `workspace` whom `name` names, in any letter case: by public id, tenant id, user name or name.
+    pub fn creator_named(&self, workspace: WorkspaceNo, name: &str) -> Option<Arc<CreatorRecord>> {
+        let key = (workspace, slug::fold(name).into());
+        let named = self.0.creator_names.get(&key)?;
+        match named.as_slice() {
+            [one] => self.creator(*one),
+            _ => None,
+        }
     }
 
     /// The workspace of a live API key by its hash.
@@ -200,7 +213,23 @@ impl TableWriter {
 
     /// Adds or replaces a creator.
     pub fn put_creator(&self, creator: &Creator) {
-        self.0.creators.insert(creator.no, Arc::new(creator.into()));
+        let record = CreatorRecord::from(creator);
+        let names = record.names.clone();
+        let before = self.0.creators.insert(creator.no, Arc::new(record));
+        let gone = before.iter().flat_map(|before| &before.names);
+        for name in gone.filter(|name| !names.contains(name)) {
+            let key = (creator.workspace, name.clone());
+            if let Some(mut named) = self.0.creator_names.get_mut(&key) {
+                named.retain(|other| *other != creator.no);
+            }
+            self.0.creator_names.remove_if(&key, |_, named| named.is_empty());
+        }
+        for name in names {
+            let mut named = self.0.creator_names.entry((creator.workspace, name)).or_default();
+            if !named.contains(&creator.no) {
+                named.push(creator.no);
+            }
+        }
     }
 
     /// Publishes one snapshot of what a store has; no follower sees half of it.
@@ -258,6 +287,7 @@ fn long_key<'a>(bytes: &'a mut [u8; LONG_KEY_MAX], domain: DomainNo, is_exact: b
 pub(super) mod tests {
     use super::*;
     use crate::domain::consent::ConsentMode;
+    use crate::domain::creator::CreatorTerms;
     use crate::domain::link::LinkTerms;
     use crate::domain::time::Timestamp;
 
@@ -327,6 +357,39 @@ pub(super) mod tests {
         assert!(reader.link(DomainNo::DEFAULT, "A-much-longer-new-slug").is_some());
         writer.remove(&link(2, "a-much-longer-new-slug", false));
         assert_eq!(reader.links(), 1, "another link's removal leaves this one");
+    }
+
+    #[test]
+    fn creators_are_found_by_a_name_that_is_theirs_alone() {
+        let (reader, writer) = Table::new(&default_domain());
+        let creator = |no: u32, name: &str, username: Option<&str>| Creator {
+            no: CreatorNo(no),
+            id: format!("pn_{no}"),
+            workspace: WorkspaceNo(1),
+            terms: CreatorTerms {
+                name: name.into(),
+                username: username.map(str::to_owned),
+                ..CreatorTerms::default()
+            },
+            created_at: Timestamp(0),
+        };
+        let named = |name: &str| reader.creator_named(WorkspaceNo(1), name).map(|found| found.no.0);
+        writer.put_creator(&creator(1, "Mia", Some("mia.pots")));
+        writer.put_creator(&creator(2, "Nils", None));
+        for (name, expected) in [
+            ("MIA", Some(1)),
+            ("mia.pots", Some(1)),
+            ("PN_2", Some(2)),
+            ("Ole", None),
+            ("", None),
+        ] {
+            assert_eq!(named(name), expected, "{name}");
+        }
+        assert!(reader.creator_named(WorkspaceNo(2), "Mia").is_none());
+        writer.put_creator(&creator(3, "mia", None));
+        assert_eq!((named("Mia"), named("mia.pots")), (None, Some(1)), "two are called so");
+        writer.put_creator(&creator(3, "Mona", None));
+        assert_eq!((named("Mia"), named("mona")), (Some(1), Some(3)), "one has changed it");
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl Worker {
             location,
             cookie: None,
             ticket,
+            hides_referrer: false,
         })
     }
 

@@ -137,6 +137,8 @@ pub struct Redirect {
     pub location: String,
     /// Value of `Set-Cookie`.
     pub cookie: Option<String>,
+    /// Whether the destination is told nothing of where the follower came from.
+    pub hides_referrer: bool,
     /// Tells when the click is on disk; only in durable mode, and only when it was queued.
     pub ticket: Option<Ticket>,
 }

@@ -490,13 +490,6 @@ fn fields_of_the_dialect_that_are_not_built_are_refused_never_ignored() {
         }
         api.link(&json!({ "url": URL, field: nothing }));
     }
-    let store = api.store();
-    let cart = json!({ "cart": { "storeId": store, "items": [{ "variantId": 1 }], "landing": "page" } });
-    assert!(
-        api.call("POST", "/links", Some(&cart))
-            .refusal(422)
-            .starts_with("cart.landing:")
-    );
     for (target, field, value) in [
         ("/domains", "expiredUrl", json!(URL)),
         ("/domains", "notFoundUrl", json!(URL)),

@@ -50,6 +50,7 @@ impl Snapshot {
             sum.carts += own.carts;
             sum.pages += own.pages;
             sum.taps += own.taps;
+            sum.unlogged += own.unlogged;
             sum.not_found += own.not_found;
             sum.gone += own.gone;
             sum.throttled += own.throttled;
@@ -66,6 +67,7 @@ impl Snapshot {
             ("cart", sum.carts),
             ("page", sum.pages),
             ("tap", sum.taps),
+            ("unlogged_cart", sum.unlogged),
             ("not_found", sum.not_found),
             ("gone", sum.gone),
             ("throttled", sum.throttled),

@@ -10,6 +10,7 @@ use crate::web::pages::{FollowerPage, follower};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
 pub(super) const REFERRER_POLICY: HeaderValue = HeaderValue::from_static("strict-origin-when-cross-origin");
+const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const NO_INDEX: HeaderValue = HeaderValue::from_static("noindex");
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 const ACK: HeaderName = HeaderName::from_static("hopcart-ack");
@@ -30,7 +31,12 @@ pub(super) fn redirect(redirect: Redirect, is_durable: Option<bool>) -> Response
         Err(_) => return page(FollowerPage::Unavailable),
     };
     headers.insert(header::CACHE_CONTROL, NO_STORE);
-    headers.insert(header::REFERRER_POLICY, REFERRER_POLICY);
+    let policy = if redirect.hides_referrer {
+        NO_REFERRER
+    } else {
+        REFERRER_POLICY
+    };
+    headers.insert(header::REFERRER_POLICY, policy);
     headers.insert(ROBOTS, NO_INDEX);
     mark(headers, redirect.cookie, is_durable);
     response
