@@ -4,3 +4,4 @@
 
 pub mod maxmind;
 pub mod shopify;
+pub mod ucp;

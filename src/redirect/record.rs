@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::domain::cart::{self, Cart, StockPolicy};
+use crate::domain::cart::{self, Cart, CartBase, StockPolicy};
 use crate::domain::consent::ConsentMode;
-use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
+use crate::domain::id::{DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::domain::link_domain::LinkDomain;
 use crate::domain::store::{Provider, Shelf, Store};
@@ -97,6 +97,8 @@ pub struct DomainRecord {
     pub has_legal_basis: bool,
     /// `; Domain=…` of the cookie, ready to append; empty for this host alone.
     pub cookie_domain: Box<str>,
+    /// The store whose carts this host takes.
+    pub store: Option<StoreNo>,
 }
 
 impl From<&LinkDomain> for DomainRecord {
@@ -112,6 +114,7 @@ impl From<&LinkDomain> for DomainRecord {
             consent: domain.consent,
             has_legal_basis: domain.has_legal_basis,
             cookie_domain: cookie_domain.into(),
+            store: domain.store,
         }
     }
 }
@@ -120,7 +123,8 @@ impl From<&LinkDomain> for DomainRecord {
 #[derive(Debug)]
 pub struct StoreRecord {
     pub provider: Provider,
-    pub base_url: Box<str>,
+    /// What its carts are written on.
+    pub base: CartBase,
     /// Where followers go when nothing of a cart can be bought.
     pub front: Box<str>,
     pub shelf: ArcSwap<Shelf>,
@@ -131,7 +135,7 @@ impl StoreRecord {
     pub fn new(store: &Store, shelf: Arc<Shelf>) -> Self {
         Self {
             provider: store.provider,
-            base_url: store.base_url.as_str().into(),
+            base: cart::cart_base(store),
             front: cart::front(store.provider, &store.base_url).into(),
             shelf: ArcSwap::new(shelf),
         }

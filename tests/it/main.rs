@@ -13,3 +13,4 @@ mod operation;
 mod redirect;
 mod rough;
 mod stock;
+mod stores;

@@ -31,6 +31,7 @@ use axum::routing::{delete, get, patch, post, put};
 use crate::clicklog;
 use crate::domain::consent::ConsentMode;
 use crate::domain::keyring::Keyring;
+use crate::domain::outside::Fetch;
 use crate::flows::Context;
 
 pub use auth::Caller;
@@ -51,6 +52,8 @@ pub struct Api {
     pub consent: ConsentMode,
     /// Signs sessions of the console.
     pub session_key: [u8; 32],
+    /// Reads shops' UCP profiles.
+    pub profiles: Arc<dyn Fetch>,
     /// Largest body of a call, in bytes.
     pub body_max: usize,
 }
@@ -68,6 +71,7 @@ pub fn router(api: Api) -> Router {
         .route("/domains/{slug}", patch(domain::update))
         .route("/stores", get(store::list).post(store::create))
         .route("/stores/{id}", get(store::show).patch(store::update))
+        .route("/stores/{id}/refresh", post(store::refresh))
         .route("/products", put(product::upsert).get(product::list))
         .route("/products/stock", put(product::set_stock))
         .route("/partners", get(partner::list).post(partner::enlist))
