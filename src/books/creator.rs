@@ -110,6 +110,14 @@ fn write(tx: &Tx<'_>, sql: &str, no: Option<CreatorNo>, creator: &Creator) -> Re
     tx.run_unique(sql, params, TAKEN)
 }
 
+/// Every creator of the server: what pages name.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn of_all_workspaces(view: &View<'_>) -> Result<Vec<Creator>, Error> {
+    view.all(&format!("SELECT {COLUMNS} FROM creators ORDER BY no"), [], read)
+}
+
 /// The workspace's creator with public id `id`.
 ///
 /// # Errors

@@ -2,7 +2,12 @@
 
 use std::sync::mpsc;
 
+use super::schema::NEWEST;
 use super::{Books, Error, JOBS_QUEUED_MAX, OpenError, Options, Tx, fixture, link, link_domain, meta, workspace};
+use super::{creator, product, store};
+use crate::domain::cart::Landing;
+use crate::domain::id::{CreatorNo, LinkNo, StoreNo};
+use crate::domain::store::{Permalink, StoreLook};
 use crate::domain::time::Timestamp;
 
 /// Keeps the writer at work until the sender sends or is dropped; returns once it is.
@@ -254,8 +259,9 @@ fn files_that_are_not_ours_are_left_alone() {
     drop(Books::open(Options::at(&newer)).expect("new books"));
     let foreign = directory.path().join("foreign.sqlite");
     let garbage = directory.path().join("garbage.sqlite");
-    let change = |path, sql| rusqlite::Connection::open(path).and_then(|file| file.execute_batch(sql));
-    change(&newer, "PRAGMA user_version = 2").expect("changed");
+    let change =
+        |path: &std::path::Path, sql: &str| rusqlite::Connection::open(path).and_then(|file| file.execute_batch(sql));
+    change(&newer, &format!("PRAGMA user_version = {}", NEWEST + 1)).expect("changed");
     change(&foreign, "CREATE TABLE recipes (name TEXT)").expect("changed");
     std::fs::write(
         &garbage,
@@ -264,7 +270,8 @@ fn files_that_are_not_ours_are_left_alone() {
     .expect("written");
 
     let error = |path: &std::path::Path| Books::open(Options::at(path)).err();
-    assert_eq!(error(&newer), Some(OpenError::NewerFormat { found: 2, known: 1 }));
+    let (found, known) = (NEWEST + 1, NEWEST);
+    assert_eq!(error(&newer), Some(OpenError::NewerFormat { found, known }));
     let bytes = std::fs::read(&foreign).expect("readable");
     assert_eq!(error(&foreign), Some(OpenError::Foreign));
     assert_eq!(std::fs::read(&foreign).expect("readable"), bytes);
@@ -273,4 +280,32 @@ fn files_that_are_not_ours_are_left_alone() {
         error(&directory.path().join("no/such.sqlite")),
         Some(OpenError::Io(_))
     ));
+}
+
+/// Files of every released format stay readable: what they say is found, what they did not know has its default.
+#[test]
+fn books_of_format_1_become_the_newest() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("books.sqlite");
+    std::fs::write(&path, include_bytes!("../../fixtures/books/format_1.sqlite")).expect("written");
+    for opening in ["first", "again"] {
+        let books = Books::open(Options::at(&path)).expect(opening);
+        books
+            .read_blocking(|view| {
+                let shop = store::by_no(view, StoreNo(1))?.expect("the store");
+                assert_eq!((shop.permalink, shop.look), (Permalink::Auto, StoreLook::default()));
+                assert_eq!((shop.ucp_endpoint, shop.returns_click_ids), (None, false));
+                let products = product::list(view, StoreNo(1))?;
+                let told: Vec<_> = products.iter().map(|one| (&*one.sku, one.price_at)).collect();
+                assert_eq!(told, [("MUG", Some(Timestamp(1_795_254_780_005))), ("POT", None)]);
+                let link = link::by_no(view, LinkNo(1))?.expect("the link");
+                let cart = link.terms.cart.expect("a cart");
+                assert_eq!((cart.landing, cart.items.len()), (Landing::Direct, 1));
+                assert_eq!(link.terms.creator, Some(CreatorNo(1)));
+                assert_eq!(creator::of_all_workspaces(view)?.len(), 1);
+                Ok::<_, Error>(())
+            })
+            .expect("read");
+        drop(books);
+    }
 }

@@ -25,10 +25,11 @@
 //! | UTM | dictionary of five texts |
 //! | has a visitor | one bit a click, the first in the lowest bit of the first byte |
 //! | journey | number of touches, then each touch: link number, signed seconds from the touch to the click |
+//! | tapped | for taps alone: signed difference from the tapped click's sequence to the tap's, the same of the instants in ms |
 //!
 //! The click id is not stored: node, instant, sequence and link give it.
 
-use crate::domain::click::{Click, ClickFlags, Outcome};
+use crate::domain::click::{Click, ClickFlags, Outcome, Tapped};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::{App, Browser, Device, Os, UserAgent};
@@ -117,6 +118,8 @@ pub(super) struct Columns {
     pub(super) visitor: Vec<u64>,
     touches: Vec<Touch>,
     touches_end: Vec<usize>,
+    /// As long as the last tap's row, or empty.
+    tapped: Vec<Option<Tapped>>,
 }
 
 impl Columns {
@@ -165,6 +168,14 @@ impl Columns {
             }
             touches_end.push(touches.len());
         }
+        let mut tapped = Vec::new();
+        for row in (0..count).filter(|row| mark.get(*row).flags.has(ClickFlags::TAP)) {
+            tapped.resize(row, None);
+            tapped.push(Some(Tapped {
+                sequence: sequence[row].wrapping_sub(source.signed()? as u64),
+                at: Timestamp(at[row].0.wrapping_sub(source.signed()?)),
+            }));
+        }
         source.end()?;
         visitors.end()?;
         Ok(Self {
@@ -181,6 +192,7 @@ impl Columns {
             visitor,
             touches,
             touches_end,
+            tapped,
         })
     }
 
@@ -204,6 +216,7 @@ impl Columns {
             referrer: self.referrer.get(row).clone(),
             utm: self.utm.get(row).clone(),
             journey: self.touches[touches_start..self.touches_end[row]].to_vec(),
+            tapped: self.tapped.get(row).copied().flatten(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use crate::domain::click::Click;
+use crate::domain::click::{Click, ClickFlags, Tapped};
 use crate::domain::user_agent::UserAgent;
 
 use super::bytes::{put_number, put_signed, put_text};
@@ -115,5 +115,13 @@ fn put_columns<C: Borrow<Click>>(out: &mut Vec<u8>, clicks: &[C], first_at: i64,
             put_number(out, u64::from(touch.link.0));
             put_signed(out, click.at.seconds() - i64::from(touch.seconds));
         }
+    }
+    for click in each().filter(|click| click.flags.has(ClickFlags::TAP)) {
+        let tapped = click.tapped.unwrap_or(Tapped {
+            sequence: click.sequence,
+            at: click.at,
+        });
+        put_signed(out, click.sequence.wrapping_sub(tapped.sequence) as i64);
+        put_signed(out, click.at.0.wrapping_sub(tapped.at.0));
     }
 }

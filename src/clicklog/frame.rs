@@ -133,15 +133,7 @@ fn lost_detail(source: &mut Source<'_>) -> Result<LostDetail, Damaged> {
         at: Timestamp(source.signed()?),
         workspace: WorkspaceNo(source.small()?),
         link: LinkNo(source.small()?),
-        class: match source.byte()? {
-            0 => ClickClass::Human,
-            1 => ClickClass::Repeat,
-            2 => ClickClass::Bot,
-            3 => ClickClass::Prefetch,
-            4 => ClickClass::Head,
-            5 => ClickClass::Test,
-            _ => return Err(Damaged("a lost detail has an unknown class")),
-        },
+        class: ClickClass::of_code(source.byte()?).ok_or(Damaged("a lost detail has an unknown class"))?,
         is_use: source.byte()? != 0,
         count: source.small()?,
     })

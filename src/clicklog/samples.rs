@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::domain::click::{Click, ClickFlags, Outcome};
+use crate::domain::click::{Click, ClickFlags, Outcome, Tapped};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::{App, Browser, Device, Os, UserAgent};
@@ -13,7 +13,7 @@ pub(super) const NOON: Timestamp = Timestamp(1_795_254_780_000);
 
 /// Any click, also from before 1970 and with every field at its ends.
 pub(super) fn any_click() -> impl Strategy<Value = Click> {
-    let numbers = (any::<u64>(), any::<i64>(), any::<(u32, u32, u32)>(), 0u16..1024, 0u8..5);
+    let numbers = (any::<u64>(), any::<i64>(), any::<(u32, u32, u32)>(), 0u16..4096, 0u8..5);
     let who = (
         any::<u64>(),
         any::<u8>(),
@@ -49,6 +49,10 @@ pub(super) fn any_click() -> impl Strategy<Value = Click> {
                 seconds,
             })
             .collect(),
+        tapped: ClickFlags(numbers.3).has(ClickFlags::TAP).then_some(Tapped {
+            sequence: who.0,
+            at: Timestamp(numbers.1.wrapping_sub(i64::from(numbers.2.0))),
+        }),
     })
 }
 

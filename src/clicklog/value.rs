@@ -163,9 +163,6 @@ fn put_counts(out: &mut Vec<u8>, counts: &Counts) {
 
 fn counts(source: &mut Source<'_>) -> Result<Counts, Damaged> {
     let classes = source.byte()?;
-    if classes >> CLASSES != 0 {
-        return Err(Damaged("counts name an unknown class"));
-    }
     let mut counts = [0; CLASSES];
     for (class, count) in counts.iter_mut().enumerate() {
         if classes >> class & 1 == 1 {

@@ -41,6 +41,10 @@ impl ClickFlags {
     pub const USE: Self = Self(1 << 8);
     /// The click id was sent along to the destination.
     pub const ID_SENT: Self = Self(1 << 9);
+    /// Got the landing page, with the shop a tap away.
+    pub const PAGE: Self = Self(1 << 10);
+    /// Not a follow: the tap on a landing page's button; [`Click::tapped`] says of which click.
+    pub const TAP: Self = Self(1 << 11);
 
     /// Whether all bits of `other` are set.
     pub fn has(self, other: Self) -> bool {
@@ -55,7 +59,14 @@ impl ClickFlags {
 
     /// The class under which the click is counted.
     pub fn class(self) -> ClickClass {
-        if self.has(Self::TEST) {
+        let others = Self::TEST.0 | Self::HEAD.0 | Self::BOT.0 | Self::PREFETCH.0 | Self::REPEAT.0;
+        if self.has(Self::TAP) {
+            if self.0 & others == 0 {
+                ClickClass::Tap
+            } else {
+                ClickClass::OtherTap
+            }
+        } else if self.has(Self::TEST) {
             ClickClass::Test
         } else if self.has(Self::HEAD) {
             ClickClass::Head
@@ -87,10 +98,31 @@ pub enum ClickClass {
     Head = 4,
     /// Test traffic.
     Test = 5,
+    /// A person's tap on a landing page's button. No click: it belongs to one.
+    Tap = 6,
+    /// A tap that does not count: again within the dedupe window, a program's, test traffic.
+    OtherTap = 7,
 }
 
 /// Number of classes; the length of every array of counts by class.
-pub const CLASSES: usize = 6;
+pub const CLASSES: usize = 8;
+
+impl ClickClass {
+    /// The class stored as `code`.
+    pub fn of_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Human,
+            1 => Self::Repeat,
+            2 => Self::Bot,
+            3 => Self::Prefetch,
+            4 => Self::Head,
+            5 => Self::Test,
+            6 => Self::Tap,
+            7 => Self::OtherTap,
+            _ => return None,
+        })
+    }
+}
 
 /// The classes that a report includes, one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,6 +135,11 @@ impl Default for ClassSet {
 }
 
 impl ClassSet {
+    /// `class` and nothing else.
+    pub fn only(class: ClickClass) -> Self {
+        Self(1 << class as u8)
+    }
+
     /// Adds `class`.
     #[must_use]
     pub fn including(self, class: ClickClass) -> Self {
@@ -177,6 +214,13 @@ impl Outcome {
     }
 }
 
+/// The click that a tap belongs to, as its click id names it; node and link are the tap's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tapped {
+    pub sequence: u64,
+    pub at: Timestamp,
+}
+
 /// One click with everything that reports need of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Click {
@@ -204,6 +248,8 @@ pub struct Click {
     pub utm: [Box<str>; 5],
     /// The links that the cookie showed, oldest first, without this click.
     pub journey: Vec<Touch>,
+    /// There if and only if [`ClickFlags::TAP`] is set.
+    pub tapped: Option<Tapped>,
 }
 
 /// Clicks whose details were lost because a queue or a disk was full: the count is kept.
@@ -245,6 +291,9 @@ mod tests {
             (F::PREFETCH, ClickClass::Prefetch),
             (F::HEAD.with(F::BOT), ClickClass::Head),
             (F::TEST.with(F::BOT), ClickClass::Test),
+            (F::TAP.with(F::ID_SENT), ClickClass::Tap),
+            (F::TAP.with(F::REPEAT), ClickClass::OtherTap),
+            (F::TAP.with(F::TEST), ClickClass::OtherTap),
         ] {
             assert_eq!(flags.class(), class, "{flags:?}");
         }
@@ -252,7 +301,7 @@ mod tests {
 
     #[test]
     fn reports_include_what_they_name() {
-        let counts = [1000, 10, 20, 30, 40, 50];
+        let counts = [1000, 10, 20, 30, 40, 50, 60, 70];
         assert_eq!(ClassSet::default().sum(&counts), 1000);
         assert_eq!(
             ClassSet::parse("repeats, bots").expect("known words").sum(&counts),

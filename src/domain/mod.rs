@@ -21,6 +21,7 @@ pub mod link_domain;
 pub mod money;
 pub mod order;
 pub mod outside;
+pub mod page_token;
 pub mod performance;
 pub mod query;
 pub mod recognition;

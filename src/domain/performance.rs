@@ -5,6 +5,8 @@
 pub struct Performance {
     pub clicks: u64,
     pub unique_visitors: u64,
+    /// Taps on landing pages that led on to the shop.
+    pub checkout_taps: u64,
     pub sales: Sales,
     /// What was paid for it; minor units.
     pub spend: i64,

@@ -47,6 +47,15 @@ pub fn is_forwarded_to_cart(name: &str) -> bool {
     name.starts_with("utm_") || NAMES.contains(&name)
 }
 
+/// What a cart forwards of `query`, form-encoded anew.
+pub fn forwarded_to_cart(query: &str) -> String {
+    let mut kept = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| is_forwarded_to_cart(name)) {
+        kept.append_pair(&name, &value);
+    }
+    kept.finish()
+}
+
 /// Parameters that speak to this server and go no further.
 pub fn is_for_us(name: &str, value: &str) -> bool {
     name == "qr" && value == "1"

@@ -11,6 +11,8 @@ use super::time::Timestamp;
 
 /// Identities remembered within a day: 24 MB.
 const IDENTITIES_MAX: usize = 1 << 20;
+/// Taps remembered: six thousand a second for a window of 10 s; past it a tap may count twice.
+const TAPS_MAX: usize = 1 << 16;
 
 /// Visitor numbers of a click, as the hot path found them; 0 = none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +35,7 @@ pub struct Recognition {
     recent: HashMap<(u64, LinkNo), Timestamp>,
     older: HashMap<(u64, LinkNo), Timestamp>,
     recent_since: Timestamp,
+    tapped: HashMap<(u64, LinkNo), Timestamp>,
 }
 
 impl Recognition {
@@ -45,6 +48,7 @@ impl Recognition {
             recent: HashMap::new(),
             older: HashMap::new(),
             recent_since: Timestamp(0),
+            tapped: HashMap::new(),
         }
     }
 
@@ -62,6 +66,21 @@ impl Recognition {
             return fallback;
         }
         *self.visitor_of.entry(seen.identity).or_insert(fallback)
+    }
+
+    /// Whether the click `sequence` of `link` was tapped within the window before `at`: a second finger, or a browser
+    /// that sends a form twice.
+    pub fn is_tapped_again(&mut self, sequence: u64, link: LinkNo, at: Timestamp) -> bool {
+        let window_ms = self.window_ms;
+        if self.tapped.len() >= TAPS_MAX {
+            self.tapped.retain(|_, last| at.since(*last).abs() < window_ms);
+        }
+        let is_again = |last: &Timestamp| at.since(*last).abs() < window_ms;
+        let known = self.tapped.get(&(sequence, link)).is_some_and(is_again);
+        if !known && self.tapped.len() < TAPS_MAX {
+            self.tapped.insert((sequence, link), at);
+        }
+        known
     }
 
     /// Whether `visitor` followed `link` within the window before `at`. Only a follow that counts starts a window:
@@ -88,6 +107,18 @@ impl Recognition {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_click_is_tapped_once_a_window() {
+        let mut memory = Recognition::new(10_000);
+        let at = Timestamp(1_700_000_000_000);
+        let mut tap = |sequence, link, ms| memory.is_tapped_again(sequence, LinkNo(link), at.plus_ms(ms));
+        assert!(!tap(7, 1, 0));
+        assert!(tap(7, 1, 9_999));
+        assert!(!tap(7, 2, 9_999), "another link's");
+        assert!(!tap(8, 1, 9_999), "another click");
+        assert!(!tap(7, 1, 10_000));
+    }
 
     #[test]
     fn visitors_are_counted_once() {

@@ -175,6 +175,19 @@ impl ShelfItem {
     }
 }
 
+impl ShelfItem {
+    /// Most pieces, up to `most`, that can still be sold when `taken` are in the cart already.
+    pub fn quantity_max(&self, taken: u32, most: u32) -> u32 {
+        let most = most.saturating_sub(taken);
+        match self.stock {
+            Some(left) if self.policy == OversellPolicy::Deny => {
+                u32::try_from(left.saturating_sub(i64::from(taken)).max(0)).map_or(most, |left| left.min(most))
+            }
+            _ => most,
+        }
+    }
+}
+
 /// One consistent view of what a store has.
 #[derive(Debug, Clone, Default)]
 pub struct Shelf {

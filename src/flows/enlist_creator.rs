@@ -19,27 +19,26 @@ pub async fn enlist(context: &Context, workspace: WorkspaceNo, terms: CreatorTer
         terms,
         created_at: context.inner.clock.now(),
     };
-    context
-        .inner
-        .books
-        .commit(move |tx| {
-            let known = match &creator.terms.email {
-                Some(email) => books::creator::by_email(tx, workspace, email)?,
-                None => None,
-            };
-            match known {
-                Some(known) => {
-                    let changed = Creator {
-                        terms: creator.terms,
-                        ..known
-                    };
-                    books::creator::update(tx, &changed)?;
-                    Ok(changed)
-                }
-                None => Ok::<_, Error>(books::creator::insert(tx, creator)?),
+    let enlisted = context.inner.books.commit(move |tx| {
+        let known = match &creator.terms.email {
+            Some(email) => books::creator::by_email(tx, workspace, email)?,
+            None => None,
+        };
+        match known {
+            Some(known) => {
+                let changed = Creator {
+                    terms: creator.terms,
+                    ..known
+                };
+                books::creator::update(tx, &changed)?;
+                Ok(changed)
             }
-        })
-        .await
+            None => Ok::<_, Error>(books::creator::insert(tx, creator)?),
+        }
+    });
+    let creator = enlisted.await?;
+    context.inner.table.put_creator(&creator);
+    Ok(creator)
 }
 
 fn check(terms: &CreatorTerms) -> Result<(), Error> {

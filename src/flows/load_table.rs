@@ -25,6 +25,9 @@ pub fn load(context: &Context, clicks: &clicklog::Reader) -> Result<u64, Error> 
         };
         stores.into_iter().map(with_shelf).collect::<Result<Vec<_>, _>>()
     })?;
+    for creator in books.read_blocking(|view| books::creator::of_all_workspaces(view).map_err(Error::from))? {
+        table.put_creator(&creator);
+    }
     for (store, shelf) in stores {
         table.put_store(&store, Arc::new(shelf));
     }

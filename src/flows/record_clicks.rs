@@ -259,6 +259,13 @@ fn recognise(recognition: &mut Recognition, agents: &mut HashMap<Box<str>, UserA
     } else {
         recognition.visitor(seen, new.at)
     };
+    // A tap belongs to its click, so that click is what can be tapped twice.
+    if flags.class() == ClickClass::Tap
+        && let Some(tapped) = new.tapped
+        && recognition.is_tapped_again(tapped.sequence, new.link, new.at)
+    {
+        flags = flags.with(ClickFlags::REPEAT);
+    }
     // Only what counts can be repeated, and only that is remembered.
     if flags.class() == ClickClass::Human && recognition.is_repeat(visitor, new.link, new.at) {
         flags = flags.with(ClickFlags::REPEAT);
@@ -279,6 +286,7 @@ fn recognise(recognition: &mut Recognition, agents: &mut HashMap<Box<str>, UserA
         referrer: new.referrer.into(),
         utm: new.utm.map(Into::into),
         journey: new.journey.to_vec(),
+        tapped: new.tapped,
     }
 }
 

@@ -15,6 +15,10 @@ pub const LATENCY_BOUNDS_US: [u64; 14] = [
 pub struct Outcomes {
     pub redirected: u64,
     pub carts: u64,
+    /// Landing pages, waiting lists and sold-out pages.
+    pub pages: u64,
+    /// Taps on a landing page that led on to the shop.
+    pub taps: u64,
     pub not_found: u64,
     pub gone: u64,
     pub throttled: u64,
@@ -29,6 +33,8 @@ pub struct Outcomes {
 pub struct Counters {
     pub(super) redirected: AtomicU64,
     pub(super) carts: AtomicU64,
+    pub(super) pages: AtomicU64,
+    pub(super) taps: AtomicU64,
     pub(super) not_found: AtomicU64,
     pub(super) gone: AtomicU64,
     pub(super) throttled: AtomicU64,
@@ -58,6 +64,8 @@ impl Counters {
         Outcomes {
             redirected: read(&self.redirected),
             carts: read(&self.carts),
+            pages: read(&self.pages),
+            taps: read(&self.taps),
             not_found: read(&self.not_found),
             gone: read(&self.gone),
             throttled: read(&self.throttled),

@@ -1,15 +1,17 @@
 //! The hot path on one screen: resolve, read who it is, gate, locate, set the cookie, enqueue.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::counters::bump;
+use super::land::{Landed, Page, Shown, page_for};
 use super::lane::{NewClick, Ticket};
 use super::locate::locate;
 use super::person::{Person, bare_referrer, first_language, utm_of};
 use super::record::{DomainRecord, LinkRecord};
 use super::request::Request;
 use super::worker::{Keys, Redirect, Refusal, Reply, Worker};
-use crate::domain::click::{ClickFlags, Outcome, UTM_MAX, cut};
+use crate::domain::click::{ClickFlags, Outcome, Tapped, UTM_MAX, cut};
 use crate::domain::click_id::ClickId;
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::USER_AGENT_MAX;
@@ -17,14 +19,15 @@ use crate::domain::visitor::{Touch, Visitor, cookie_name};
 use crate::domain::{host, slug};
 
 /// Room for a usual location without growing.
-const LOCATION_CAPACITY: usize = 512;
+pub(super) const LOCATION_CAPACITY: usize = 512;
 
 impl Worker {
     /// Answers a GET or HEAD of a path that is not reserved.
     pub fn follow(&self, request: &Request<'_>) -> Reply {
         let now = self.shared.clock.now();
         let domain = self.shared.table.domain(&host::of_authority(request.host));
-        let Some(link) = slug::of_path(request.path).and_then(|slug| self.shared.table.link(domain.no, &slug)) else {
+        let slug = slug::of_path(request.path);
+        let Some(link) = slug.as_ref().and_then(|slug| self.shared.table.link(domain.no, slug)) else {
             return self.miss(request, now);
         };
         let keys = self.shared.keys.load();
@@ -39,15 +42,24 @@ impl Worker {
             sequence,
             link: link.no,
         };
+        let store = link.cart.as_ref();
+        let store = store.and_then(|cart| self.shared.table.store(cart.cart.store));
         let may_send_id = !person.flags.has(ClickFlags::OPTED_OUT) || domain.has_legal_basis;
+        if let Some(landed) = page_for(&link, store.as_ref()) {
+            let shown = Shown {
+                click: id,
+                may_send_id: link.sends_click_id && may_send_id,
+                domain: domain.no,
+                slug: slug.as_deref().unwrap_or_default(),
+                notice: None,
+                now,
+            };
+            return self.land(request, &domain, link, person, landed, &shown, &keys);
+        }
         let id_text = (link.sends_click_id && may_send_id).then(|| id.sign(&keys.click_id));
         if id_text.is_some() {
             person.flags = person.flags.with(ClickFlags::ID_SENT);
         }
-        let store = link
-            .cart
-            .as_ref()
-            .and_then(|cart| self.shared.table.store(cart.cart.store));
         let mut location = String::with_capacity(LOCATION_CAPACITY);
         let outcome = locate(
             &mut location,
@@ -57,7 +69,7 @@ impl Worker {
             id_text.as_ref().map(|text| text.as_str()),
         );
         let (cookie, new_visitor) = self.cookie(request, &domain, &link, &person, &keys, now);
-        let ticket = self.enqueue(request, &domain, &link, &person, outcome, new_visitor, &id);
+        let ticket = self.enqueue(request, &domain, &link, &person, outcome, new_visitor, &id, None);
         bump(
             if link.cart.is_some() {
                 &self.counters.carts
@@ -75,8 +87,29 @@ impl Worker {
         })
     }
 
+    /// The page of a cart link, logged as any click.
+    #[expect(clippy::too_many_arguments, reason = "what follow() has found out, handed on once")]
+    fn land(
+        &self,
+        request: &Request<'_>,
+        domain: &DomainRecord,
+        link: Arc<LinkRecord>,
+        mut person: Person,
+        landed: Landed,
+        shown: &Shown<'_>,
+        keys: &Keys,
+    ) -> Reply {
+        person.flags = person.flags.with(ClickFlags::PAGE);
+        let (cookie, new_visitor) = self.cookie(request, domain, &link, &person, keys, shown.now);
+        let (outcome, id) = (landed.outcome, &shown.click);
+        let ticket = self.enqueue(request, domain, &link, &person, outcome, new_visitor, id, None);
+        bump(&self.counters.pages, 1);
+        let page = landed.page(link, shown, &self.shared, keys);
+        Reply::Page(Box::new(Page { cookie, ticket, ..page }))
+    }
+
     /// Nothing is there. Too many of these from one address are told so.
-    fn miss(&self, request: &Request<'_>, now: Timestamp) -> Reply {
+    pub(super) fn miss(&self, request: &Request<'_>, now: Timestamp) -> Reply {
         if !self.shared.table.is_loaded() {
             bump(&self.counters.unavailable, 1);
             return Reply::Refused(Refusal::Unavailable);
@@ -165,7 +198,7 @@ impl Worker {
         clippy::too_many_arguments,
         reason = "the one place where all that was found out comes together"
     )]
-    fn enqueue(
+    pub(super) fn enqueue(
         &self,
         request: &Request<'_>,
         domain: &DomainRecord,
@@ -174,6 +207,7 @@ impl Worker {
         outcome: Outcome,
         visitor_new: u64,
         id: &ClickId,
+        tapped: Option<Tapped>,
     ) -> Option<Ticket> {
         let utm = utm_of(request.query);
         let own_query = link.destination.split_once('?').map_or("", |(_, query)| query);
@@ -205,6 +239,7 @@ impl Worker {
                 )
             }),
             journey: person.known.as_ref().map_or(&[], Visitor::touches),
+            tapped,
         };
         let is_durable = self.shared.options.is_durable;
         let mut lane = self.lane.borrow_mut();

@@ -13,7 +13,7 @@ use std::thread::Thread;
 use rtrb::{Consumer, Producer, RingBuffer};
 use tokio::sync::watch;
 
-use crate::domain::click::{ClickClass, ClickFlags, LostDetail, Outcome};
+use crate::domain::click::{ClickClass, ClickFlags, LostDetail, Outcome, Tapped};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 use crate::domain::visitor::{TOUCHES_MAX, Touch};
@@ -47,6 +47,8 @@ pub struct NewClick<'a> {
     pub referrer: &'a str,
     pub utm: [&'a str; 5],
     pub journey: &'a [Touch],
+    /// There if and only if [`ClickFlags::TAP`] is set.
+    pub tapped: Option<Tapped>,
 }
 
 /// What a reader gets.
@@ -272,6 +274,10 @@ impl NewClick<'_> {
             out.extend_from_slice(&touch.link.0.to_le_bytes());
             out.extend_from_slice(&touch.seconds.to_le_bytes());
         }
+        if let Some(tapped) = self.tapped.filter(|_| self.flags.has(ClickFlags::TAP)) {
+            out.extend_from_slice(&tapped.sequence.to_le_bytes());
+            out.extend_from_slice(&tapped.at.0.to_le_bytes());
+        }
         set_length(out);
     }
 }
@@ -351,6 +357,13 @@ fn decode_click<'a>(fields: &mut Fields<'a>, journey: &'a mut Vec<Touch>) -> Opt
             seconds: fields.u32()?,
         });
     }
+    let tapped = match flags.has(ClickFlags::TAP) {
+        true => Some(Tapped {
+            sequence: fields.u64()?,
+            at: Timestamp(i64::from_le_bytes(fields.bytes()?)),
+        }),
+        false => None,
+    };
     let outcome = Outcome::of_code(outcome);
     Some(NewClick {
         sequence,
@@ -370,6 +383,7 @@ fn decode_click<'a>(fields: &mut Fields<'a>, journey: &'a mut Vec<Touch>) -> Opt
         referrer,
         utm,
         journey,
+        tapped,
     })
 }
 
@@ -377,19 +391,11 @@ fn decode_lost(fields: &mut Fields<'_>) -> Option<LostDetail> {
     let at = Timestamp(i64::from_le_bytes(fields.bytes()?));
     let (workspace, link) = (WorkspaceNo(fields.u32()?), LinkNo(fields.u32()?));
     let [class, is_use] = fields.bytes()?;
-    let class = match class {
-        0 => ClickClass::Human,
-        1 => ClickClass::Repeat,
-        2 => ClickClass::Bot,
-        3 => ClickClass::Prefetch,
-        4 => ClickClass::Head,
-        _ => ClickClass::Test,
-    };
     Some(LostDetail {
         at,
         workspace,
         link,
-        class,
+        class: ClickClass::of_code(class)?,
         is_use: is_use != 0,
         count: fields.u32()?,
     })
@@ -422,6 +428,7 @@ mod tests {
                 link: LinkNo(3),
                 seconds: 5,
             }],
+            tapped: None,
         }
     }
 
@@ -441,6 +448,23 @@ mod tests {
         assert!(!reader.next(|_| {}));
         reader.set_durable(2);
         assert_eq!(*lane.push(&click(4), true).expect("room").durable.borrow(), 2);
+    }
+
+    #[test]
+    fn taps_say_what_was_tapped() {
+        let (mut lane, mut reader) = Lane::new(4096);
+        let tap = NewClick {
+            flags: ClickFlags::TAP,
+            tapped: Some(Tapped {
+                sequence: 6,
+                at: Timestamp(1_700_000_000_000),
+            }),
+            ..click(1)
+        };
+        lane.push(&tap, false);
+        let mut seen = false;
+        assert!(reader.next(|record| seen = record == LaneRecord::Click(tap.clone())));
+        assert!(seen);
     }
 
     #[test]

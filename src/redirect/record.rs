@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::domain::cart::{self, Cart, CartBase, StockPolicy};
+use crate::domain::cart::{self, Cart, CartBase, Landing, OnOut, StockPolicy};
 use crate::domain::consent::ConsentMode;
-use crate::domain::id::{DomainNo, LinkNo, StoreNo, WorkspaceNo};
+use crate::domain::creator::Creator;
+use crate::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::domain::link_domain::LinkDomain;
-use crate::domain::store::{Provider, Shelf, Store};
+use crate::domain::store::{Provider, Shelf, Store, StoreLook};
 use crate::domain::time::Timestamp;
 
 /// A link that can be followed.
@@ -21,6 +22,7 @@ pub struct LinkRecord {
     /// Serialised URL; for a cart what is sent when its store is not known (yet).
     pub destination: Box<str>,
     pub sends_click_id: bool,
+    pub creator: Option<CreatorNo>,
     pub is_disabled: bool,
     pub expires_at: Option<Timestamp>,
     pub expired_url: Option<Box<str>>,
@@ -57,6 +59,15 @@ pub struct CartRecord {
     pub cart: Cart,
     pub policy: StockPolicy,
     pub utm: [Option<String>; 5],
+    /// Of `cart`; 0 where no page can be shown.
+    pub fingerprint: u64,
+}
+
+impl CartRecord {
+    /// Whether a follow may be answered with a page.
+    pub fn may_show_page(&self) -> bool {
+        self.cart.landing == Landing::Page || self.policy.on_out == OnOut::Waitlist
+    }
 }
 
 impl LinkRecord {
@@ -64,11 +75,16 @@ impl LinkRecord {
     pub fn new(link: &Link, uses: Option<Arc<AtomicU64>>) -> Self {
         let terms = &link.terms;
         let cart = terms.cart.as_ref().map(|cart| {
-            Box::new(CartRecord {
+            let mut record = CartRecord {
                 cart: cart.clone(),
                 policy: terms.stock_policy.clone(),
                 utm: terms.utm.clone(),
-            })
+                fingerprint: 0,
+            };
+            if record.may_show_page() {
+                record.fingerprint = cart.fingerprint();
+            }
+            Box::new(record)
         });
         let limit = terms.clicks_max.map(|max| Limit {
             max,
@@ -79,6 +95,7 @@ impl LinkRecord {
             workspace: link.workspace,
             destination: terms.destination.as_str().into(),
             sends_click_id: terms.sends_click_id(),
+            creator: terms.creator,
             is_disabled: terms.disabled_at.is_some(),
             expires_at: terms.expires_at,
             expired_url: terms.expired_url.as_deref().map(Box::from),
@@ -119,9 +136,36 @@ impl From<&LinkDomain> for DomainRecord {
     }
 }
 
+/// What a follower sees of a creator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatorRecord {
+    pub no: CreatorNo,
+    /// Public id.
+    pub id: Box<str>,
+    pub workspace: WorkspaceNo,
+    pub name: Box<str>,
+    pub image_url: Option<Box<str>>,
+}
+
+impl From<&Creator> for CreatorRecord {
+    fn from(creator: &Creator) -> Self {
+        Self {
+            no: creator.no,
+            id: creator.id.as_str().into(),
+            workspace: creator.workspace,
+            name: creator.terms.name.as_str().into(),
+            image_url: creator.terms.image.as_deref().map(Box::from),
+        }
+    }
+}
+
 /// A store with its present shelf.
 #[derive(Debug)]
 pub struct StoreRecord {
+    pub name: Box<str>,
+    /// ISO 4217 code.
+    pub currency: Box<str>,
+    pub look: StoreLook,
     pub provider: Provider,
     /// What its carts are written on.
     pub base: CartBase,
@@ -134,6 +178,9 @@ impl StoreRecord {
     /// The record of `store` with `shelf`.
     pub fn new(store: &Store, shelf: Arc<Shelf>) -> Self {
         Self {
+            name: store.name.as_str().into(),
+            currency: store.currency.as_str().into(),
+            look: store.look.clone(),
             provider: store.provider,
             base: cart::cart_base(store),
             front: cart::front(store.provider, &store.base_url).into(),

@@ -12,8 +12,9 @@ use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
-use super::record::{DomainRecord, LinkRecord, StoreRecord};
-use crate::domain::id::{DomainNo, LinkNo, StoreNo, WorkspaceNo};
+use super::record::{CreatorRecord, DomainRecord, LinkRecord, StoreRecord};
+use crate::domain::creator::Creator;
+use crate::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::domain::link_domain::LinkDomain;
 use crate::domain::slug::{self, SLUG_MAX, SlugKey};
@@ -31,6 +32,7 @@ pub struct Table {
     uses: DashMap<LinkNo, Arc<AtomicU64>, RandomState>,
     domains: ArcSwap<Domains>,
     stores: ArcSwap<HashMap<StoreNo, Arc<StoreRecord>>>,
+    creators: DashMap<CreatorNo, Arc<CreatorRecord>, RandomState>,
     /// Hashes of live API keys: what marks test traffic.
     keys: ArcSwap<HashMap<[u8; 32], WorkspaceNo>>,
     is_loaded: AtomicBool,
@@ -55,6 +57,7 @@ impl Table {
                 default: Arc::new(default.into()),
             }),
             stores: ArcSwap::from_pointee(HashMap::new()),
+            creators: DashMap::with_hasher(RandomState::default()),
             keys: ArcSwap::from_pointee(HashMap::new()),
             is_loaded: AtomicBool::new(false),
         });
@@ -94,6 +97,11 @@ impl TableReader {
     /// The store with number `store`.
     pub fn store(&self, store: StoreNo) -> Option<Arc<StoreRecord>> {
         self.0.stores.load().get(&store).cloned()
+    }
+
+    /// The creator with number `creator`.
+    pub fn creator(&self, creator: CreatorNo) -> Option<Arc<CreatorRecord>> {
+        self.0.creators.get(&creator).map(|found| Arc::clone(&found))
     }
 
     /// The workspace of a live API key by its hash.
@@ -188,6 +196,11 @@ impl TableWriter {
             next.insert(store.no, Arc::clone(&record));
             next
         });
+    }
+
+    /// Adds or replaces a creator.
+    pub fn put_creator(&self, creator: &Creator) {
+        self.0.creators.insert(creator.no, Arc::new(creator.into()));
     }
 
     /// Publishes one snapshot of what a store has; no follower sees half of it.

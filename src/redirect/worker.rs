@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 
 use super::counters::Counters;
+use super::land::Page;
 use super::lane::{Lane, Ticket};
 use super::table::TableReader;
 use super::throttle::Throttle;
@@ -123,6 +124,7 @@ impl Drop for Worker {
 #[derive(Debug)]
 pub enum Reply {
     Redirect(Redirect),
+    Page(Box<Page>),
     Refused(Refusal),
 }
 

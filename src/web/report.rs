@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::books::{self, View};
 use crate::clicklog::{self, Query};
-use crate::domain::click::ClassSet;
+use crate::domain::click::{ClassSet, ClickClass};
 use crate::domain::creator::Creator;
 use crate::domain::id::{CreatorNo, LinkNo, WorkspaceNo};
 use crate::domain::performance::{Performance, Sales};
@@ -138,6 +138,10 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: Loaded) ->
         classes: ClassSet::default(),
     };
     let by_link = clicks.count_by_link(&query)?;
+    let taps = clicks.count_by_link(&Query {
+        classes: ClassSet::only(ClickClass::Tap),
+        ..query.clone()
+    })?;
     // Links that were deleted still had their clicks.
     let known: HashSet<LinkNo> = loaded.links.iter().map(|(link, _)| *link).collect();
     let gone: HashSet<LinkNo> = by_link.keys().filter(|link| !known.contains(link)).copied().collect();
@@ -156,8 +160,10 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: Loaded) ->
     let mut rows = Vec::with_capacity(groups.len());
     for (((key, name), (mut sums, _)), (links, unique)) in groups.into_iter().zip(sets.iter().zip(unique)) {
         sums.clicks = links.iter().filter_map(|link| by_link.get(link)).sum();
+        sums.checkout_taps = links.iter().filter_map(|link| taps.get(link)).sum();
         sums.unique_visitors = unique;
         total.clicks += sums.clicks;
+        total.checkout_taps += sums.checkout_taps;
         total.sales = total.sales.plus(&sums.sales).ok_or_else(overflow)?;
         total.spend = total.spend.checked_add(sums.spend).ok_or_else(overflow)?;
         // What creators without a niche cost is a row as well, or the rows would not add up to the total.

@@ -9,6 +9,7 @@ mod api;
 mod cart_loop;
 mod carts;
 mod counting;
+mod landing;
 mod operation;
 mod redirect;
 mod rough;

@@ -103,6 +103,8 @@ pub const PACKAGES: &[Package] = &[
     split("axum", &["web", "app"], &["net"]),
     only("maud", &["web"]),
     only("fast_qr", &["web"]),
+    // Packs the pages that followers get.
+    only("flate2", &["web"]),
     only("png", &["web"]),
     only("prometheus_client", &["web"]),
     only("serde_path_to_error", &["web"]),

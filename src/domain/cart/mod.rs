@@ -1,11 +1,12 @@
 //! Carts: what a link puts into a shop's cart, chosen by stock, written in the platform's grammar.
 //!
-//! [`choose`] decides what can be bought; [`check`] says what a platform can carry; [`write`] turns lines into a URL;
+//! [`choose()`] decides what can be bought; [`check`] says what a platform can carry; [`write`] turns lines into a URL;
 //! [`recognise()`] and [`inbound`] read carts that others wrote. Pure: the shelf is an argument.
 
 pub mod amazon;
 pub mod bigcommerce;
 mod checks;
+mod choose;
 pub mod continue_to;
 pub mod ecwid;
 mod encode;
@@ -21,14 +22,15 @@ pub mod ucp;
 pub mod woocommerce;
 
 pub use checks::{CartError, check, check_code, check_variant};
+pub use choose::{Choice, Line, OnOut, Picked, Refill, StockPolicy, choose, pick, refill};
 pub use recognise::{Recognised, recognise};
-pub use store_url::{CartBase, cart_base, check_base_url, front, hosts, is_loopback};
+pub use store_url::{CartBase, cart_base, check_base_url, front, hosts, is_loopback, origin};
 
 use serde::{Deserialize, Serialize};
 
 use super::id::StoreNo;
 use super::query;
-use super::store::{Provider, Shelf};
+use super::store::Provider;
 
 /// Most different items in one cart.
 pub const ITEMS_MAX: usize = 50;
@@ -79,6 +81,29 @@ pub struct Cart {
     pub landing: Landing,
 }
 
+impl Cart {
+    /// Tells two carts apart: a page that was drawn of another one is drawn anew. Stable from one start to the next.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = blake3::Hasher::new();
+        // Length before text: no two lists of items read the same.
+        let mut text = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        for item in &self.items {
+            match &item.name {
+                ItemName::Sku(sku) => text(&format!("sku {sku}")),
+                ItemName::Variant(variant_id) => text(&format!("variant {variant_id}")),
+            }
+            text(&format!("{} of {}", item.quantity, item.fallbacks.len()));
+            item.fallbacks.iter().for_each(|sku| text(sku));
+        }
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+        u64::from_le_bytes(bytes) ^ u64::from(self.store.0)
+    }
+}
+
 /// What a follower of a cart link sees first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
@@ -88,117 +113,6 @@ pub enum Landing {
     Direct,
     /// A page of ours that shows the cart, with a button to the shop.
     Page,
-}
-
-/// What to do when an item cannot be bought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum OnOut {
-    /// Put in its first fallback that can be bought; without one, leave it out.
-    #[default]
-    Fallback,
-    /// Leave it out.
-    Drop,
-    /// Go to [`StockPolicy::redirect_url`].
-    Redirect,
-    /// Send the cart as written: the shop decides.
-    Pass,
-    /// As [`Self::Fallback`]; when nothing is left, a page that takes an e-mail address.
-    Waitlist,
-}
-
-/// A link's rule for what is sold out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-pub struct StockPolicy {
-    pub on_out: OnOut,
-    /// Serialised URL for carts of which nothing can be bought; without one, the store's front.
-    pub redirect_url: Option<String>,
-}
-
-/// A line that can be bought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'a> {
-    pub variant_id: &'a str,
-    pub quantity: u32,
-}
-
-/// What [`choose`] decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice<'a> {
-    /// These lines, as written.
-    Whole(Vec<Line<'a>>),
-    /// These lines, of which at least one is a fallback.
-    WithFallback(Vec<Line<'a>>),
-    /// These lines; at least one is missing.
-    Reduced(Vec<Line<'a>>),
-    /// Nothing: go to the policy's page or the store's front.
-    Nothing,
-}
-
-/// Chooses the lines of `cart` that `shelf` can sell. Pieces already taken by an earlier line of the same cart count,
-/// so two lines that end on one variant are one line and never more than is left.
-pub fn choose<'a>(cart: &'a Cart, policy: &StockPolicy, shelf: &'a Shelf) -> Choice<'a> {
-    let mut lines: Vec<Line<'a>> = Vec::with_capacity(cart.items.len());
-    let mut has_fallback = false;
-    let mut is_reduced = false;
-    for item in &cart.items {
-        let own = match &item.name {
-            ItemName::Sku(sku) => shelf.by_sku(sku),
-            ItemName::Variant(variant_id) => shelf.by_variant(variant_id),
-        };
-        // A variant that the brand never described has no stock to look at: it is sent as written.
-        let own_variant = own.map(|found| &*found.variant_id).or(match &item.name {
-            ItemName::Variant(variant_id) => Some(variant_id),
-            ItemName::Sku(_) => None,
-        });
-        let taken = |lines: &[Line<'_>], variant_id: &str| {
-            lines
-                .iter()
-                .find(|line| line.variant_id == variant_id)
-                .map_or(0, |line| line.quantity)
-        };
-        let own_sells = policy.on_out == OnOut::Pass
-            || match (own, own_variant) {
-                (Some(found), _) => found.can_sell(item.quantity + taken(&lines, &found.variant_id)),
-                (None, variant_id) => variant_id.is_some(),
-            };
-        let (variant_id, is_fallback) = match (own_sells, own_variant, policy.on_out) {
-            (true, Some(variant_id), _) => (variant_id, false),
-            (_, _, OnOut::Redirect) => return Choice::Nothing,
-            (_, _, OnOut::Fallback | OnOut::Waitlist) => {
-                let sells = |sku: &&String| {
-                    shelf
-                        .by_sku(sku)
-                        .is_some_and(|found| found.can_sell(item.quantity + taken(&lines, &found.variant_id)))
-                };
-                match item.fallbacks.iter().find(sells).and_then(|sku| shelf.by_sku(sku)) {
-                    Some(found) => (&*found.variant_id, true),
-                    None => {
-                        is_reduced = true;
-                        continue;
-                    }
-                }
-            }
-            (_, _, OnOut::Drop | OnOut::Pass) => {
-                is_reduced = true;
-                continue;
-            }
-        };
-        has_fallback |= is_fallback;
-        match lines.iter_mut().find(|line| line.variant_id == variant_id) {
-            Some(line) => line.quantity = (line.quantity + item.quantity).min(QUANTITY_MAX),
-            None => lines.push(Line {
-                variant_id,
-                quantity: item.quantity,
-            }),
-        }
-    }
-    match (lines.is_empty(), is_reduced, has_fallback) {
-        (true, ..) => Choice::Nothing,
-        (_, true, _) => Choice::Reduced(lines),
-        (_, _, true) => Choice::WithFallback(lines),
-        _ => Choice::Whole(lines),
-    }
 }
 
 /// What a cart URL is written from.
@@ -309,90 +223,5 @@ mod tests {
             returns_click_ids: false,
             created_at: Timestamp(0),
         }
-    }
-
-    fn told(choice: &Choice<'_>) -> String {
-        let lines = |word: &str, lines: &[Line<'_>]| {
-            let pairs: Vec<_> = lines
-                .iter()
-                .map(|line| format!("{}:{}", line.variant_id, line.quantity))
-                .collect();
-            format!("{word} {}", pairs.join(","))
-        };
-        match choice {
-            Choice::Whole(chosen) => lines("whole", chosen),
-            Choice::WithFallback(chosen) => lines("fallback", chosen),
-            Choice::Reduced(chosen) => lines("reduced", chosen),
-            Choice::Nothing => "nothing".into(),
-        }
-    }
-
-    #[test]
-    fn stock_decides() {
-        let shelf = Shelf::new(&[
-            product("full", "1", Some(10)),
-            product("empty", "2", Some(0)),
-            product("untracked", "3", None),
-            product("last", "4", Some(1)),
-            product("oversold", "5", Some(-3)),
-            Product {
-                policy: OversellPolicy::Continue,
-                ..product("backorder", "6", Some(0))
-            },
-        ]);
-        let none: &[&str] = &[];
-        for (items, on_out, expected) in [
-            (&[("full", 2, none)][..], OnOut::Fallback, "whole 1:2"),
-            (
-                &[("untracked", 99, none), ("backorder", 1, none)],
-                OnOut::Fallback,
-                "whole 3:99,6:1",
-            ),
-            (&[("empty", 1, &["oversold", "full"])], OnOut::Fallback, "fallback 1:1"),
-            (&[("empty", 1, none), ("full", 1, none)], OnOut::Fallback, "reduced 1:1"),
-            (&[("empty", 1, none)], OnOut::Fallback, "nothing"),
-            (
-                &[("empty", 1, &["full"]), ("full", 1, none)],
-                OnOut::Drop,
-                "reduced 1:1",
-            ),
-            (
-                &[("full", 1, none), ("empty", 1, &["full"])],
-                OnOut::Redirect,
-                "nothing",
-            ),
-            (&[("empty", 3, &["full"])], OnOut::Pass, "whole 2:3"),
-            (
-                &[("last", 1, none), ("empty", 1, &["last", "full"])],
-                OnOut::Fallback,
-                "fallback 4:1,1:1",
-            ),
-            (
-                &[("full", 1, none), ("empty", 2, &["full"])],
-                OnOut::Fallback,
-                "fallback 1:3",
-            ),
-            (&[("last", 2, none)], OnOut::Fallback, "nothing"),
-        ] {
-            let policy = StockPolicy {
-                on_out,
-                redirect_url: None,
-            };
-            assert_eq!(
-                told(&choose(&cart(items), &policy, &shelf)),
-                expected,
-                "{items:?} {on_out:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn undescribed_variants_are_sent_as_written() {
-        let mut cart = cart(&[("x", 1, &[])]);
-        cart.items[0].name = ItemName::Variant("77".into());
-        assert_eq!(
-            told(&choose(&cart, &StockPolicy::default(), &Shelf::default())),
-            "whole 77:1"
-        );
     }
 }

@@ -7,6 +7,7 @@ use url::Url;
 use super::inbound::{parse_ucp_items, parse_ucp_query};
 use super::tests::{cart, store};
 use super::*;
+use crate::domain::store::Shelf;
 
 const STORES: [(Provider, &str); 13] = [
     (Provider::Shopify, "https://shop.example/"),

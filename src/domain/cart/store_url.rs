@@ -79,7 +79,8 @@ pub fn front(provider: Provider, base_url: &str) -> String {
     }
 }
 
-fn origin(url: &str) -> &str {
+/// Scheme, host and port of a checked URL, as they are written.
+pub fn origin(url: &str) -> &str {
     let start = url.find("://").map_or(0, |at| at + 3);
     let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
     &url[..end]

@@ -15,7 +15,7 @@ use super::{Api, Caller, Period};
 use crate::books::link::LinkFilter;
 use crate::books::{self, View};
 use crate::clicklog::{Dimension, Query};
-use crate::domain::click::ClassSet;
+use crate::domain::click::{ClassSet, ClickClass};
 use crate::domain::id::LinkNo;
 use crate::flows::Error;
 use crate::flows::publish_link::domain_for;
@@ -181,8 +181,16 @@ pub(super) async fn read(
 }
 
 async fn count(api: &Api, query: Query) -> Result<Json<Value>, ApiError> {
-    let (clicks, unique) = read_log(api, move |log| Ok((log.count(&query)?, log.unique_visitors(&query)?))).await?;
+    let (clicks, unique, taps) = read_log(api, move |log| {
+        let taps = Query {
+            classes: ClassSet::only(ClickClass::Tap),
+            ..query.clone()
+        };
+        Ok((log.count(&query)?, log.unique_visitors(&query)?, log.count(&taps)?))
+    })
+    .await?;
     let mut row = figures(clicks);
+    row.insert("checkoutTaps".to_owned(), json!(taps));
     row.insert("uniqueVisitors".to_owned(), json!(unique));
     Ok(Json(Value::Object(row)))
 }

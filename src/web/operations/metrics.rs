@@ -48,6 +48,8 @@ impl Snapshot {
             let own = worker.outcomes();
             sum.redirected += own.redirected;
             sum.carts += own.carts;
+            sum.pages += own.pages;
+            sum.taps += own.taps;
             sum.not_found += own.not_found;
             sum.gone += own.gone;
             sum.throttled += own.throttled;
@@ -62,6 +64,8 @@ impl Snapshot {
         let outcomes = [
             ("redirected", sum.redirected),
             ("cart", sum.carts),
+            ("page", sum.pages),
+            ("tap", sum.taps),
             ("not_found", sum.not_found),
             ("gone", sum.gone),
             ("throttled", sum.throttled),

@@ -2,6 +2,8 @@
 //!
 //! Runs on the edge's workers: whatever may take long is handed to the background runtime.
 
+mod landing;
+mod packed;
 mod reply;
 mod webhook;
 
@@ -13,7 +15,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 
 pub use webhook::Webhooks;
 
@@ -58,23 +60,53 @@ impl PublicHandler {
     async fn follow(&self, peer: Peer, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let started = Instant::now();
         let cookies = joined_cookies(request.headers());
-        let facts = facts(&peer, request, &cookies);
-        let mut response = match self.worker.follow(&facts) {
-            Reply::Redirect(redirect) => {
-                let ack = match (redirect.ticket.as_ref(), self.worker.is_durable()) {
-                    (_, false) => None,
-                    (Some(ticket), true) => Some(wait_durable(ticket).await),
-                    (None, true) => Some(false),
-                };
-                reply::redirect(redirect, ack)
-            }
-            Reply::Refused(refusal) => reply::refused(refusal),
-        };
+        let facts = facts(&peer, request.method(), request.uri(), request.headers(), &cookies);
+        let mut response = self.answer(self.worker.follow(&facts), &facts).await;
         self.worker.counters().observe(started.elapsed());
         if facts.is_head {
             *response.body_mut() = Full::default();
         }
         response
+    }
+
+    /// A landing page's form: logged, then on to the shop.
+    async fn go(&self, peer: Peer, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, form) = match landing::read_form(request).await {
+            Ok(read) => read,
+            Err(refused) => return refused,
+        };
+        let cookies = joined_cookies(&parts.headers);
+        let facts = facts(&peer, &parts.method, &parts.uri, &parts.headers, &cookies);
+        self.answer(self.worker.tap(&facts, &form), &facts).await
+    }
+
+    async fn answer(&self, reply: Reply, facts: &redirect::Request<'_>) -> Response<Full<Bytes>> {
+        match reply {
+            Reply::Redirect(redirect) => {
+                let ack = self.acknowledged(redirect.ticket.as_ref()).await;
+                reply::redirect(redirect, ack)
+            }
+            Reply::Page(mut page) => {
+                let mut response = landing::respond(&page, facts);
+                // What the page carries is on its click's record, unless it is shown again.
+                let ack = match page.notice {
+                    None => self.acknowledged(page.ticket.as_ref()).await,
+                    Some(_) => None,
+                };
+                reply::mark(response.headers_mut(), page.cookie.take(), ack);
+                response
+            }
+            Reply::Refused(refusal) => reply::refused(refusal),
+        }
+    }
+
+    /// Whether the click is on disk; `None` where nobody asked for it.
+    async fn acknowledged(&self, ticket: Option<&Ticket>) -> Option<bool> {
+        match (ticket, self.worker.is_durable()) {
+            (_, false) => None,
+            (Some(ticket), true) => Some(wait_durable(ticket).await),
+            (None, true) => Some(false),
+        }
     }
 }
 
@@ -84,6 +116,9 @@ impl Handler for PublicHandler {
         if let Some(store_id) = path.strip_prefix("/_/hooks/") {
             let store_id = store_id.to_owned();
             return self.webhooks.take(store_id, request).await;
+        }
+        if path == landing::GO {
+            return self.go(peer, request).await;
         }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return reply::method_not_allowed();
@@ -107,19 +142,25 @@ async fn wait_durable(ticket: &Ticket) -> bool {
         .is_ok_and(|waited| waited.is_ok())
 }
 
-fn facts<'a>(peer: &Peer, request: &'a Request<Incoming>, cookies: &'a str) -> redirect::Request<'a> {
-    let headers = request.headers();
+fn facts<'a>(
+    peer: &Peer,
+    method: &Method,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    cookies: &'a str,
+) -> redirect::Request<'a> {
     let text = |name: HeaderName| text_of(headers, name.as_str());
     redirect::Request {
-        is_head: request.method() == Method::HEAD,
-        host: host_of(request),
-        path: request.uri().path(),
-        query: request.uri().query().unwrap_or_default(),
+        is_head: *method == Method::HEAD,
+        host: host_of(uri, headers),
+        path: uri.path(),
+        query: uri.query().unwrap_or_default(),
         address: canonical(peer.address),
         is_secure: peer.is_secure,
         user_agent: text(header::USER_AGENT),
         referrer: text(header::REFERER),
         accept_language: text(header::ACCEPT_LANGUAGE),
+        accept_encoding: text(header::ACCEPT_ENCODING),
         cookie: cookies,
         gpc: text_of(headers, "sec-gpc") == "1",
         dnt: text_of(headers, "dnt") == "1",
@@ -134,10 +175,10 @@ fn is_ahead(purpose: &str) -> bool {
 }
 
 /// HTTP/2 and absolute-form requests name their host in the URI; the header is second (RFC 9112 section 3.2.2).
-fn host_of(request: &Request<Incoming>) -> &str {
-    match request.uri().authority() {
+fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
+    match uri.authority() {
         Some(authority) => authority.as_str(),
-        None => text_of(request.headers(), "host"),
+        None => text_of(headers, "host"),
     }
 }
 

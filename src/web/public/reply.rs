@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use crate::redirect::{Redirect, Refusal};
 use crate::web::pages::{FollowerPage, follower};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
-const REFERRER_POLICY: HeaderValue = HeaderValue::from_static("strict-origin-when-cross-origin");
+pub(super) const REFERRER_POLICY: HeaderValue = HeaderValue::from_static("strict-origin-when-cross-origin");
 const NO_INDEX: HeaderValue = HeaderValue::from_static("noindex");
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 const ACK: HeaderName = HeaderName::from_static("hopcart-ack");
@@ -32,10 +32,13 @@ pub(super) fn redirect(redirect: Redirect, is_durable: Option<bool>) -> Response
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     headers.insert(header::REFERRER_POLICY, REFERRER_POLICY);
     headers.insert(ROBOTS, NO_INDEX);
-    if let Some(cookie) = redirect
-        .cookie
-        .and_then(|cookie| HeaderValue::from_maybe_shared(Bytes::from(cookie)).ok())
-    {
+    mark(headers, redirect.cookie, is_durable);
+    response
+}
+
+/// What every answer to a click carries: its cookie, and whether it is on disk when somebody wants to know.
+pub(super) fn mark(headers: &mut HeaderMap, cookie: Option<String>, is_durable: Option<bool>) {
+    if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_maybe_shared(Bytes::from(cookie)).ok()) {
         headers.insert(header::SET_COOKIE, cookie);
     }
     if let Some(is_durable) = is_durable {
@@ -44,7 +47,6 @@ pub(super) fn redirect(redirect: Redirect, is_durable: Option<bool>) -> Response
             HeaderValue::from_static(if is_durable { "durable" } else { "late" }),
         );
     }
-    response
 }
 
 /// Nowhere to go: a page that says so.
@@ -83,6 +85,11 @@ pub(super) fn page(page: FollowerPage) -> Response<Full<Bytes>> {
     response
 }
 
+/// A page that was drawn for this request.
+pub(super) fn html(status: StatusCode, html: Bytes) -> Response<Full<Bytes>> {
+    with_body(status, "text/html; charset=utf-8", html)
+}
+
 /// Plain text.
 pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
     with_body(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
@@ -94,6 +101,15 @@ pub(super) fn method_not_allowed() -> Response<Full<Bytes>> {
     response
         .headers_mut()
         .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+/// 405 for what only a form is sent to.
+pub(super) fn only_post() -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "This takes POST.\n");
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static("POST"));
     response
 }
 

@@ -1,0 +1,147 @@
+//! Cart links whose answer is a page: what is shown, decided from memory; drawing it is for `web`.
+//!
+//! The click is logged like any other. What the page shows travels in its signed token, so that the tap that follows
+//! gets exactly that or a new page.
+
+use std::sync::Arc;
+
+use super::lane::Ticket;
+use super::record::{CartRecord, CreatorRecord, LinkRecord, StoreRecord};
+use super::worker::{Keys, Shared};
+use crate::domain::cart::{self, Choice, Landing, OnOut};
+use crate::domain::click::Outcome;
+use crate::domain::click_id::ClickId;
+use crate::domain::id::DomainNo;
+use crate::domain::page_token::PageToken;
+use crate::domain::store::Shelf;
+use crate::domain::time::Timestamp;
+
+/// Which page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageKind {
+    /// The cart, with a button to the shop.
+    Cart,
+    /// Nothing is left; an e-mail address may be left.
+    Waitlist,
+    /// Nothing is left.
+    SoldOut,
+}
+
+/// Why a follower sees a page again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageNotice {
+    /// What the page showed cannot be bought any more.
+    StockChanged,
+    /// The page was drawn too long ago.
+    Expired,
+    /// Every quantity was 0.
+    NothingChosen,
+}
+
+/// A page to be drawn: everything of one moment, so that nothing on it disagrees.
+#[derive(Debug)]
+pub struct Page {
+    pub kind: PageKind,
+    pub notice: Option<PageNotice>,
+    pub link: Arc<LinkRecord>,
+    pub store: Arc<StoreRecord>,
+    pub shelf: Arc<Shelf>,
+    pub creator: Option<Arc<CreatorRecord>>,
+    /// What the form sends back.
+    pub token: String,
+    /// When it is drawn: prices are fresh or not as of now.
+    pub now: Timestamp,
+    /// Value of `Set-Cookie`.
+    pub cookie: Option<String>,
+    /// Tells when the click is on disk; only in durable mode, and only when it was queued.
+    pub ticket: Option<Ticket>,
+}
+
+/// What is known when a page may be the answer.
+pub(super) struct Landed {
+    pub kind: PageKind,
+    pub outcome: Outcome,
+    pub store: Arc<StoreRecord>,
+    pub shelf: Arc<Shelf>,
+}
+
+/// Whether `link` is answered with a page now, and with which; `None` = with a redirect.
+pub(super) fn page_for(link: &LinkRecord, store: Option<&Arc<StoreRecord>>) -> Option<Landed> {
+    let cart = link.cart.as_ref().filter(|cart| cart.may_show_page())?;
+    let store = store?;
+    let shelf = store.shelf.load_full();
+    let (kind, outcome) = kind_of(cart, &shelf)?;
+    Some(Landed {
+        kind,
+        outcome,
+        store: Arc::clone(store),
+        shelf,
+    })
+}
+
+/// The page that `cart` asks for; `None` where it asks for a redirect.
+fn kind_of(cart: &CartRecord, shelf: &Shelf) -> Option<(PageKind, Outcome)> {
+    let is_page = cart.cart.landing == Landing::Page;
+    let outcome = match cart::choose(&cart.cart, &cart.policy, shelf) {
+        Choice::Whole(_) => Outcome::Cart,
+        Choice::WithFallback(_) => Outcome::CartWithFallback,
+        Choice::Reduced(_) => Outcome::CartReduced,
+        Choice::Nothing => {
+            let kind = match (cart.policy.on_out, &cart.policy.redirect_url) {
+                (OnOut::Waitlist, _) => PageKind::Waitlist,
+                (_, None) if is_page => PageKind::SoldOut,
+                _ => return None,
+            };
+            return Some((kind, Outcome::OutOfStock));
+        }
+    };
+    is_page.then_some((PageKind::Cart, outcome))
+}
+
+/// What a page is drawn for.
+pub(super) struct Shown<'a> {
+    pub click: ClickId,
+    pub may_send_id: bool,
+    pub domain: DomainNo,
+    pub slug: &'a str,
+    pub notice: Option<PageNotice>,
+    pub now: Timestamp,
+}
+
+impl Landed {
+    /// The page of `link`, with the token of what it shows.
+    pub fn page(self, link: Arc<LinkRecord>, shown: &Shown<'_>, shared: &Shared, keys: &Keys) -> Page {
+        let (fingerprint, codes) = match &link.cart {
+            Some(cart) => {
+                let picked = cart::pick(&cart.cart, &cart.policy, &self.shelf);
+                (
+                    cart.fingerprint,
+                    picked.iter().map(|(picked, _)| picked.code()).collect(),
+                )
+            }
+            None => (0, Vec::new()),
+        };
+        let token = PageToken {
+            click: shown.click,
+            may_send_id: shown.may_send_id,
+            variant: 0,
+            domain: shown.domain,
+            drawn_at: shown.now,
+            cart: fingerprint,
+            shown: codes,
+            slug: shown.slug.to_owned(),
+        };
+        Page {
+            kind: self.kind,
+            notice: shown.notice,
+            creator: link.creator.and_then(|creator| shared.table.creator(creator)),
+            link,
+            store: self.store,
+            shelf: self.shelf,
+            token: token.sign(&keys.click_id),
+            now: shown.now,
+            cookie: None,
+            ticket: None,
+        }
+    }
+}
