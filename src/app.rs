@@ -22,14 +22,15 @@ use crate::clicklog;
 use crate::config::{ClickAck, Config};
 use crate::domain::destination::Policy;
 use crate::domain::id::DomainNo;
-use crate::domain::outside::{Clock, Countries, Entropy, NoCountries};
+use crate::domain::outside::{Clock, Countries, Entropy, Fetch, NoCountries};
 use crate::flows::record_clicks::{self, Recorder};
-use crate::flows::{Context, PublicName, issue_key, load_table, rotate_secrets};
+use crate::flows::{Context, PublicName, issue_key, load_table, refresh_profiles, rotate_secrets};
 use crate::integrations::maxmind::CountryFile;
+use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
 use crate::web::operations::Operations;
-use crate::web::public::{PublicHandler, Webhooks};
+use crate::web::public::{InboundCarts, PublicHandler, Webhooks};
 use crate::web::{api, console, operations};
 
 use data_dir::DataDir;
@@ -41,6 +42,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const TLS_RELOAD: Duration = Duration::from_secs(2);
 /// How often secrets are looked at; they rotate by the day and the month.
 const SECRETS_LOOK: Duration = Duration::from_secs(60);
+/// How often it is looked whether a shop's UCP profile is due; what cannot wait is told at once.
+const PROFILES_LOOK: Duration = Duration::from_secs(5);
 /// Misses an address may make in a minute before it is told so: a carrier's address stands for many people, and only
 /// wrong links are counted.
 const MISSES_MAX: u32 = 120;
@@ -191,6 +194,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         runtime.handle().clone(),
         config.limits.webhook_bytes_max,
     );
+    let inbound = InboundCarts::new(context.clone(), runtime.handle().clone());
     let edge = start_edge(
         &config,
         tls.clone(),
@@ -198,7 +202,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         lanes,
         &counters,
         &recorder,
-        webhooks,
+        (webhooks, inbound),
         &world,
     )?;
     let name = public_name(&config, edge.public_address(), edge.tls_address())?;
@@ -214,8 +218,21 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         books: books.clone(),
         connections: edge.counters(),
     };
-    let router = router(&config, &context, &clicks, &keys, admin, operations);
+    let profiles: Arc<dyn Fetch> = Arc::new(
+        ProfileFetch::new(config.destinations.allow_private)
+            .map_err(|error| StartError::Unavailable(format!("outbound calls cannot be made: {error}")))?,
+    );
+    let router = router(
+        &config,
+        &context,
+        &clicks,
+        &keys,
+        admin,
+        operations,
+        Arc::clone(&profiles),
+    );
     serve_api(&runtime, admin_listener, router, &config, stopped)?;
+    look_after_profiles(&runtime, context.clone(), profiles);
     look_after_secrets(&runtime, context, keys);
     let tls_watch = tls.map(|tls| tls.watch(TLS_RELOAD)).transpose();
     let tls_watch =
@@ -313,7 +330,7 @@ fn start_edge(
     lanes: Vec<Lane>,
     counters: &Arc<[Arc<Counters>]>,
     recorder: &Recorder,
-    webhooks: Webhooks,
+    (webhooks, inbound): (Webhooks, InboundCarts),
     world: &World,
 ) -> Result<Edge, StartError> {
     let limits = net::Limits {
@@ -350,7 +367,7 @@ fn start_edge(
             Arc::clone(&counters[index]),
             fresh_key(&*entropy),
         );
-        PublicHandler::new(worker, webhooks.clone())
+        PublicHandler::new(worker, webhooks.clone(), inbound.clone())
     };
     Edge::start(options, make).map_err(|error| not_bound(&error))
 }
@@ -362,6 +379,7 @@ fn router(
     keys: &Arc<ArcSwap<Keys>>,
     admin: SocketAddr,
     operations: Operations,
+    profiles: Arc<dyn Fetch>,
 ) -> Router {
     let ring = Arc::clone(keys);
     let api = api::Api {
@@ -372,6 +390,7 @@ fn router(
         base_url: format!("http://{admin}").into(),
         consent: config.consent.default,
         session_key: session_key(keys),
+        profiles,
         body_max: config.limits.api_bytes_max,
         catalog_max: config.limits.catalog_bytes_max,
     };
@@ -409,6 +428,20 @@ fn serve_api(
         let _ = stopped.await;
     }));
     Ok(())
+}
+
+fn look_after_profiles(runtime: &Runtime, context: Context, profiles: Arc<dyn Fetch>) {
+    runtime.spawn(async move {
+        loop {
+            if let Err(error) = refresh_profiles::refresh_due(&context, &profiles).await {
+                tracing::error!(%error, "UCP profiles were not looked after");
+            }
+            tokio::select! {
+                () = context.profile_due() => {}
+                () = tokio::time::sleep(PROFILES_LOOK) => {}
+            }
+        }
+    });
 }
 
 fn look_after_secrets(runtime: &Runtime, context: Context, keys: Arc<ArcSwap<Keys>>) {

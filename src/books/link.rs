@@ -29,6 +29,19 @@ pub struct NewLink {
     pub created_at: Timestamp,
 }
 
+/// A link of `domain` whose slug is `checkout` or begins with `buy/`, in any letter case.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn slug_of_carts(view: &View<'_>, domain: DomainNo) -> Result<Option<String>, Error> {
+    view.first(
+        "SELECT slug FROM links WHERE domain = ?1 AND slug_fold = 'checkout'
+         UNION ALL SELECT slug FROM links WHERE domain = ?1 AND slug_fold >= 'buy/' AND slug_fold < 'buy0' LIMIT 1",
+        [domain],
+        |row| row.get(0),
+    )
+}
+
 pub(super) const COLUMNS: &str = "no, id, workspace, domain, slug, is_exact, destination, external_id, tenant_id, creator, tracks_conversions, \
      is_archived, expires_at, expired_url, disabled_at, clicks_max, title, description, comments, utm, cart, \
      stock_policy, created_at, updated_at";

@@ -5,6 +5,7 @@ use super::error::Error;
 use super::view::{Tx, View};
 use crate::domain::id::{StoreNo, WorkspaceNo};
 use crate::domain::store::Store;
+use crate::domain::time::Timestamp;
 
 const SELECT: &str = "SELECT no, id, workspace, name, provider, base_url, currency, permalink, look, \
      (SELECT endpoint FROM ucp_profiles WHERE store = stores.no), returns_click_ids, created_at FROM stores";
@@ -146,12 +147,25 @@ pub fn all(view: &View<'_>) -> Result<Vec<Store>, Error> {
     view.all(&format!("{SELECT} ORDER BY no"), [], read)
 }
 
+/// At most `limit` stores that can have a UCP profile and whose last look no longer holds at `now`: those never looked
+/// at first, then the longest due.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn with_due_profile(view: &View<'_>, now: Timestamp, limit: u32) -> Result<Vec<Store>, Error> {
+    let sql = format!(
+        "{SELECT} LEFT JOIN ucp_profiles p ON p.store = stores.no
+         WHERE provider IN ('shopify', 'ucp') AND (p.fresh_until IS NULL OR p.fresh_until <= ?)
+         ORDER BY p.fresh_until, no LIMIT ?"
+    );
+    view.all(&sql, (now, limit), read)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::books::fixture;
     use crate::domain::store::{Permalink, Provider, StoreLook};
-    use crate::domain::time::Timestamp;
 
     #[test]
     fn stores_come_back_with_their_secrets() {

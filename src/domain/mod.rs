@@ -30,5 +30,6 @@ pub mod slug;
 pub mod stats;
 pub mod store;
 pub mod time;
+pub mod ucp_profile;
 pub mod user_agent;
 pub mod visitor;

@@ -3,6 +3,7 @@
 //! Holds no implementation that touches the world; [`FixedClock`] and [`SeededEntropy`] exist for tests and benches.
 
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::time::Timestamp;
@@ -39,6 +40,26 @@ impl Countries for NoCountries {
     fn country(&self, _: IpAddr) -> Option<[u8; 2]> {
         None
     }
+}
+
+/// What another server answered to a GET, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fetched {
+    pub status: u16,
+    pub content_type: Option<String>,
+    pub cache_control: Option<String>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+/// What [`Fetch::get`] returns: the answer, or one line that says why there is none.
+pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Fetched, String>> + Send + 'a>>;
+
+/// Reads small documents of servers that a stranger has named.
+pub trait Fetch: Send + Sync + 'static {
+    /// GETs `url` once. Follows no redirect, takes seconds at most, reads a bounded body, and connects to no private
+    /// address unless the server's owner allows it.
+    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a>;
 }
 
 /// A clock that stands until it is moved.

@@ -18,9 +18,10 @@ pub const PRODUCTS_PER_CALL_MAX: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
-    /// Legacy cart permalinks, or `/buy` where the base URL ends in it.
+    /// Legacy cart permalinks or `/buy`: see [`Permalink`].
     Shopify,
-    /// Any shop with a UCP permalink endpoint, which is the base URL.
+    /// Any shop that takes UCP permalinks. Its base URL is the endpoint, or a page of the shop once the shop's profile
+    /// names the endpoint; until then carts are written on the base URL as it is.
     Ucp,
     WooCommerce,
     BigCommerce,
@@ -47,6 +48,11 @@ impl Provider {
             Self::Ecwid => "ecwid",
             Self::Template => "template",
         }
+    }
+
+    /// Whether its shops can have a UCP profile (`/.well-known/ucp`) that names an endpoint for permalinks.
+    pub fn has_ucp_profile(self) -> bool {
+        matches!(self, Self::Shopify | Self::Ucp)
     }
 }
 
@@ -79,6 +85,10 @@ pub struct StoreLook {
     pub price_fresh_hours: u32,
 }
 
+/// Most hosts of pictures: shops have one or two, and each stands in every page's Content-Security-Policy.
+pub const IMAGE_HOSTS_MAX: usize = 20;
+/// Longest time for which a price is shown, in hours: 30 days.
+pub const PRICE_FRESH_HOURS_MAX: u32 = 720;
 /// Hours for which a price is shown when the brand says nothing.
 pub const PRICE_FRESH_HOURS: u32 = 24;
 

@@ -41,7 +41,7 @@ impl CartDraft {
         destination: &Url,
     ) -> Result<Option<Recognised>, Error> {
         for store in books::store::list(view, workspace)? {
-            let Some(found) = cart::recognise(store.provider, &store.base_url, destination) else {
+            let Some(found) = cart::recognise(&store, destination) else {
                 continue;
             };
             let utm = UTM_NAMES.map(|name| {
@@ -88,7 +88,8 @@ impl CartDraft {
             continue_to: self.continue_to,
             landing: self.landing,
         };
-        cart::check(&cart, store.provider, &store.base_url, &shelf).map_err(|error| {
+        let base = cart::cart_base(&store);
+        cart::check(&cart, store.provider, &base, &shelf).map_err(|error| {
             let field = if error.field.is_empty() {
                 "cart".to_owned()
             } else {
@@ -114,7 +115,7 @@ impl CartDraft {
             .collect();
         let mut url = String::new();
         let request = CartRequest {
-            base_url: &store.base_url,
+            base: &base,
             cart: &cart,
             lines: &lines,
             click_id: None,

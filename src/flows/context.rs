@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tokio::sync::{Notify, Semaphore};
 use url::Url;
 
 use super::error::Error;
 use super::locks::Locks;
+use super::refresh_profiles::LOOKS_AT_ONCE_MAX;
 use crate::books::Books;
-use crate::domain::destination::Policy;
+use crate::domain::destination::{DestinationError, Policy};
 use crate::domain::host;
 use crate::domain::id::new_id;
 use crate::domain::outside::{Clock, Entropy};
@@ -30,6 +32,10 @@ pub(super) struct Inner {
     /// The public name before the listeners are bound.
     pub public_guess: PublicName,
     pub locks: Locks,
+    /// Told when a store's profile is to be looked at before its time.
+    pub profile_due: Notify,
+    /// One permit a look at a profile.
+    pub looks: Semaphore,
 }
 
 /// How followers reach the default domain.
@@ -91,6 +97,8 @@ impl Context {
             public,
             public_guess,
             locks,
+            profile_due: Notify::new(),
+            looks: Semaphore::new(LOOKS_AT_ONCE_MAX),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -121,19 +129,27 @@ impl Context {
         &self.inner.reader
     }
 
+    /// Waits until a store's profile is to be looked at before its time; at once when that was so since the last wait.
+    pub async fn profile_due(&self) {
+        self.inner.profile_due.notified().await;
+    }
+
     pub(super) fn new_id(&self, prefix: &str) -> String {
         new_id(prefix, self.inner.clock.now(), &*self.inner.entropy)
     }
 
     /// Brings a destination through the one policy; `field` names it in the error.
     pub(super) fn check_destination(&self, field: &str, input: &str) -> Result<Url, Error> {
+        self.allow_destination(input)
+            .map_err(|error| Error::invalid(field, error.message()))
+    }
+
+    /// [`Self::check_destination`] of what no caller's field has named.
+    pub(super) fn allow_destination(&self, input: &str) -> Result<Url, DestinationError> {
         let public = self.public();
         let is_own = |host: &str, port: u16| {
             self.inner.reader.is_own_host(host) || (host == public.host && public.ports.contains(&port))
         };
-        self.inner
-            .destinations
-            .check(input, is_own)
-            .map_err(|error| Error::invalid(field, error.message()))
+        self.inner.destinations.check(input, is_own)
     }
 }

@@ -12,13 +12,17 @@ pub mod issue_code;
 pub mod issue_key;
 pub mod load_table;
 mod locks;
+pub mod open_inbound;
 pub mod publish_domain;
 pub mod publish_link;
 pub mod publish_product;
 pub mod publish_store;
 pub mod record_clicks;
+pub mod refresh_profiles;
 pub mod rotate_secrets;
+mod store_look;
 
 pub use cart_draft::{CartDraft, StockPolicyDraft};
 pub use context::{Context, PublicName};
 pub use error::{Error, Invalid};
+pub use store_look::LookChange;

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::error::Error;
-use crate::books::{self, View};
+use crate::books::{self, Tx, View};
 use crate::domain::consent::ConsentMode;
 use crate::domain::host::{self, HostError};
 use crate::domain::id::{DomainNo, WorkspaceNo};
@@ -18,6 +18,8 @@ pub struct DomainChange {
     pub consent: Option<ConsentMode>,
     pub has_legal_basis: Option<bool>,
     pub cookie_domain: Option<Option<String>>,
+    /// Public id of the store whose carts the domain takes; `Some(None)` = none any more.
+    pub store: Option<Option<String>>,
 }
 
 /// Adds a domain to a workspace. The workspace's first one becomes its primary.
@@ -48,9 +50,11 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
+    let store = change.store.clone();
     apply(change, &mut domain)?;
     let _order = context.inner.locks.of("domains").await;
     let made = context.inner.books.commit(move |tx| {
+        bind(tx, workspace, store, &mut domain)?;
         domain.is_primary |= books::link_domain::primary(tx, workspace)?.is_none();
         let domain = books::link_domain::insert(tx, domain)?;
         Ok::<_, Error>((domain, books::link_domain::all(tx)?))
@@ -77,6 +81,7 @@ pub async fn update(
     let changed = context.inner.books.commit(move |tx| {
         let mut domain = find(tx, workspace, &slug)?;
         domain.slug = new_slug.unwrap_or(domain.slug);
+        bind(tx, workspace, change.store.clone(), &mut domain)?;
         apply(change, &mut domain)?;
         domain.updated_at = now;
         books::link_domain::update(tx, &domain)?;
@@ -114,6 +119,32 @@ fn parse_slug(context: &Context, slug: &str) -> Result<String, Error> {
             },
         )
     })
+}
+
+fn bind(
+    tx: &Tx<'_>,
+    workspace: WorkspaceNo,
+    said: Option<Option<String>>,
+    domain: &mut LinkDomain,
+) -> Result<(), Error> {
+    let Some(id) = said else { return Ok(()) };
+    if id.is_some()
+        && domain.store.is_none()
+        && let Some(slug) = books::link::slug_of_carts(tx, domain.no)?
+    {
+        return Err(Error::Conflict {
+            field: "storeId",
+            message: format!(
+                "would hide the link /{slug}: a bound domain takes carts there; give it another key first"
+            ),
+        });
+    }
+    let unknown = || Error::invalid("storeId", "is not a store of this workspace");
+    domain.store = match id {
+        Some(id) => Some(books::store::by_id(tx, workspace, &id)?.ok_or_else(unknown)?.no),
+        None => None,
+    };
+    Ok(())
 }
 
 fn apply(change: DomainChange, domain: &mut LinkDomain) -> Result<(), Error> {

@@ -157,6 +157,7 @@ fn insert(context: &Context, tx: &Tx<'_>, workspace: WorkspaceNo, change: LinkCh
     };
     if let Some(key) = &change.slug {
         (link.slug, link.is_exact) = (custom_slug(key)?, domain.is_case_sensitive);
+        not_for_carts(&domain, &link.slug)?;
     } else {
         link.slug = generated_slug(context, tx, &domain, change.slug_length, change.slug_prefix.as_deref())?;
     }
@@ -187,9 +188,26 @@ fn place(
     if let Some(name) = &change.domain {
         link.domain = domain_for(context, view, workspace, Some(name))?.no;
     }
-    if let Some(key) = change.slug.as_deref().filter(|key| *key != link.slug) {
+    let moves = change.domain.is_some();
+    let new_slug = change.slug.as_deref().filter(|key| *key != link.slug);
+    if moves || new_slug.is_some() {
         let domain = books::link_domain::by_no(view, link.domain)?.ok_or(Error::NotFound { what: "domain" })?;
-        (link.slug, link.is_exact) = (custom_slug(key)?, domain.is_case_sensitive);
+        if let Some(key) = new_slug {
+            (link.slug, link.is_exact) = (custom_slug(key)?, domain.is_case_sensitive);
+        }
+        not_for_carts(&domain, &link.slug)?;
+    }
+    Ok(())
+}
+
+/// A domain that is bound to a store takes carts at these paths, so no link there could be followed.
+fn not_for_carts(domain: &LinkDomain, slug: &str) -> Result<(), Error> {
+    let folded = slug::fold(slug);
+    if domain.store.is_some() && (folded == "checkout" || folded.starts_with("buy/")) {
+        return Err(Error::invalid(
+            "key",
+            "is a path where this domain takes carts: use anything but checkout and buy/…",
+        ));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::error::Error;
+use super::store_look::LookChange;
 use crate::books;
 use crate::domain::cart::{self, template};
 use crate::domain::id::{StoreNo, WorkspaceNo};
@@ -23,12 +24,17 @@ pub struct StoreChange {
     pub base_url: Option<String>,
     pub currency: Option<String>,
     pub webhook_secrets: Option<Vec<String>>,
+    /// `Some(None)` = the default again.
+    pub permalink: Option<Option<Permalink>>,
+    pub look: LookChange,
 }
 
 /// Adds a store to a workspace.
 pub async fn create(context: &Context, workspace: WorkspaceNo, change: StoreChange) -> Result<Store, Error> {
     let required = |field: &str| Error::invalid(field, "is required");
     let provider = change.provider.ok_or_else(|| required("provider"))?;
+    let mut look = StoreLook::default();
+    change.look.apply(context, &mut look)?;
     let store = Store {
         no: StoreNo(0),
         id: context.new_id("store_"),
@@ -37,8 +43,8 @@ pub async fn create(context: &Context, workspace: WorkspaceNo, change: StoreChan
         provider,
         base_url: check_base_url(context, provider, &change.base_url.ok_or_else(|| required("baseUrl"))?)?,
         currency: check_currency(&change.currency.ok_or_else(|| required("currency"))?)?,
-        permalink: Permalink::default(),
-        look: StoreLook::default(),
+        permalink: check_permalink(provider, change.permalink)?.unwrap_or_default(),
+        look,
         ucp_endpoint: None,
         returns_click_ids: false,
         created_at: context.inner.clock.now(),
@@ -50,10 +56,12 @@ pub async fn create(context: &Context, workspace: WorkspaceNo, change: StoreChan
         .commit(move |tx| Ok::<_, Error>(books::store::insert(tx, store, &secrets)?));
     let store = made.await?;
     context.inner.table.put_store(&store, Arc::new(Shelf::default()));
+    look_soon(context, &store);
     Ok(store)
 }
 
-/// Changes a store; its provider stays what it is, for its carts are written for it.
+/// Changes a store; its provider stays what it is, for its carts are written for it. What was known of its UCP profile
+/// goes with its former base URL.
 pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change: StoreChange) -> Result<Store, Error> {
     let _order = context.inner.locks.of(id).await;
     let (inner, id) = (context.clone(), id.to_owned());
@@ -62,25 +70,54 @@ pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change:
         if change.provider.is_some_and(|provider| provider != store.provider) {
             return Err(Error::invalid("provider", "cannot be changed: add another store"));
         }
+        let mut is_moved = false;
         if let Some(name) = change.name {
             store.name = check_name(name)?;
         }
         if let Some(url) = change.base_url {
-            store.base_url = check_base_url(&inner, store.provider, &url)?;
+            let url = check_base_url(&inner, store.provider, &url)?;
+            is_moved = url != store.base_url;
+            store.base_url = url;
+        }
+        if is_moved {
+            books::ucp_profile::remove(tx, store.no)?;
+            store.ucp_endpoint = None;
         }
         if let Some(currency) = change.currency {
             store.currency = check_currency(&currency)?;
         }
+        store.permalink = check_permalink(store.provider, change.permalink)?.unwrap_or(store.permalink);
+        change.look.apply(&inner, &mut store.look)?;
         books::store::update(tx, &store)?;
         if let Some(secrets) = change.webhook_secrets {
             books::store::set_secrets(tx, store.no, &check_secrets(secrets)?)?;
         }
         let shelf = Shelf::new(&books::product::list(tx, store.no)?);
-        Ok::<_, Error>((store, shelf))
+        Ok::<_, Error>((store, shelf, is_moved))
     });
-    let (store, shelf) = changed.await?;
+    let (store, shelf, is_moved) = changed.await?;
     context.inner.table.put_store(&store, Arc::new(shelf));
+    if is_moved {
+        look_soon(context, &store);
+    }
     Ok(store)
+}
+
+fn look_soon(context: &Context, store: &Store) {
+    if store.provider.has_ucp_profile() {
+        context.inner.profile_due.notify_one();
+    }
+}
+
+/// The permalink that `said` sets; `None` = it was not said.
+fn check_permalink(provider: Provider, said: Option<Option<Permalink>>) -> Result<Option<Permalink>, Error> {
+    match said {
+        Some(Some(_)) if provider != Provider::Shopify => Err(Error::invalid(
+            "permalink",
+            "can be set for provider shopify only: other platforms have one form of cart link",
+        )),
+        said => Ok(said.map(Option::unwrap_or_default)),
+    }
 }
 
 fn check_name(name: String) -> Result<String, Error> {

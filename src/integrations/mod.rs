@@ -6,3 +6,4 @@
 pub mod catalog;
 pub mod maxmind;
 pub mod shopify;
+pub mod ucp;

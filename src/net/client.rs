@@ -1,9 +1,14 @@
 //! Calls other people's servers over HTTP/1.1, in clear text or TLS.
 //!
 //! Follows no redirect (a secret header must not travel on), reads no more than it was told to, and never takes longer
-//! than it was told to, whatever the other side does. Retries nothing; callers know what may be repeated.
+//! than it was told to, whatever the other side does. Told so, it connects to public addresses alone, so that nobody can
+//! point it into this machine's network. Retries nothing; callers know what may be repeated.
 
 use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,10 +17,14 @@ use hyper::{HeaderMap, Method, Request};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tower::Service;
+
+use super::network::is_public;
 
 /// Idle connections kept for one host. 8: callers work through small queues.
 const IDLE_PER_HOST_MAX: usize = 8;
@@ -31,15 +40,19 @@ pub struct ClientOptions {
     pub body_max: usize,
     /// Certificates, as PEM, of authorities that are trusted besides the public ones.
     pub extra_roots: Option<Vec<u8>>,
+    /// Whether only public addresses are connected to (see [`is_public`]): for every URL that a stranger may have
+    /// written. Looked at where the connection is made, so a name cannot change its address in between.
+    pub public_only: bool,
 }
 
 impl Default for ClientOptions {
-    /// 10 s and 1 MiB, public authorities only.
+    /// 10 s and 1 MiB, public authorities, any address.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
             body_max: 1024 * 1024,
             extra_roots: None,
+            public_only: false,
         }
     }
 }
@@ -64,6 +77,8 @@ pub enum ClientError {
     Roots(String),
     /// The call took too long. What it asked for may have been done.
     Timeout,
+    /// The host is an address that is not public, or its name leads to no other. Nothing was sent.
+    NotPublic,
     /// The answer's body is larger than allowed.
     TooLarge,
     /// No connection, or it broke. What the call asked for may have been done unless `is_connect`.
@@ -81,6 +96,7 @@ impl fmt::Display for ClientError {
             Self::Request(reason) => write!(f, "cannot send such a request: {reason}"),
             Self::Roots(reason) => write!(f, "extra root certificates cannot be used: {reason}"),
             Self::Timeout => f.write_str("no complete answer in time"),
+            Self::NotPublic => f.write_str("the host has no public address"),
             Self::TooLarge => f.write_str("the answer is too large"),
             Self::Transport {
                 is_connect: true,
@@ -99,9 +115,10 @@ impl std::error::Error for ClientError {}
 /// A client with a pool of connections; a clone shares it. Needs a Tokio runtime to call from.
 #[derive(Clone)]
 pub struct Client {
-    pool: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
     timeout: Duration,
     body_max: usize,
+    public_only: bool,
 }
 
 impl Client {
@@ -116,11 +133,17 @@ impl Client {
             .map_err(|error| ClientError::Roots(error.to_string()))?
             .with_root_certificates(roots(options.extra_roots.as_deref())?)
             .with_no_client_auth();
+        let public_only = options.public_only;
+        let mut connector = HttpConnector::new_with_resolver(Resolver {
+            system: GaiResolver::new(),
+            public_only,
+        });
+        connector.enforce_http(false);
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(config)
             .https_or_http()
             .enable_http1()
-            .build();
+            .wrap_connector(connector);
         let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -130,6 +153,7 @@ impl Client {
             pool,
             timeout: options.timeout,
             body_max: options.body_max,
+            public_only,
         })
     }
 
@@ -154,9 +178,25 @@ impl Client {
         if request.uri().authority().is_none() {
             return Err(ClientError::Request("the URL is not absolute".into()));
         }
+        // A written address is never resolved; every other spelling of one goes through the resolver.
+        let written = request
+            .uri()
+            .host()
+            .map(|host| host.trim_matches(['[', ']']).parse::<IpAddr>());
+        if self.public_only && matches!(written, Some(Ok(address)) if !is_public(address)) {
+            return Err(ClientError::NotPublic);
+        }
         tokio::time::timeout(self.timeout, self.call(request))
             .await
             .unwrap_or(Err(ClientError::Timeout))
+    }
+
+    /// [`Self::send`] of a GET.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Answer, ClientError> {
+        self.send(Method::GET, url, headers, Bytes::new()).await
     }
 
     async fn call(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
@@ -164,9 +204,12 @@ impl Client {
             .pool
             .request(request)
             .await
-            .map_err(|error| ClientError::Transport {
-                is_connect: error.is_connect(),
-                reason: chain(&error),
+            .map_err(|error| match is_not_public(&error) {
+                true => ClientError::NotPublic,
+                false => ClientError::Transport {
+                    is_connect: error.is_connect(),
+                    reason: chain(&error),
+                },
             })?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, self.body_max).collect().await.map_err(|error| {
@@ -184,6 +227,56 @@ impl Client {
             body: body.to_bytes(),
         })
     }
+}
+
+/// The system's resolver; it leaves out what is not public where it was told to.
+#[derive(Clone)]
+struct Resolver {
+    system: GaiResolver,
+    public_only: bool,
+}
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.system.poll_ready(context)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let (looked_up, public_only) = (self.system.call(name), self.public_only);
+        Box::pin(async move {
+            let mut addresses: Vec<SocketAddr> = looked_up.await?.collect();
+            if public_only {
+                addresses.retain(|address| is_public(address.ip()));
+                if addresses.is_empty() {
+                    return Err(io::Error::other(NotPublic));
+                }
+            }
+            Ok(addresses.into_iter())
+        })
+    }
+}
+
+/// What the resolver says of a name without a public address.
+#[derive(Debug)]
+struct NotPublic;
+
+impl fmt::Display for NotPublic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ClientError::NotPublic.fmt(f)
+    }
+}
+
+impl std::error::Error for NotPublic {}
+
+fn is_not_public(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inner.is_some_and(|inner| inner.is::<NotPublic>())
+    })
 }
 
 /// The public authorities, and those in `extra`.
@@ -207,8 +300,13 @@ fn roots(extra: Option<&[u8]>) -> Result<RootCertStore, ClientError> {
 
 /// An error with what caused it; the outermost one alone says little.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
 }
 
 #[cfg(test)]
@@ -224,6 +322,7 @@ mod tests {
             timeout: Duration::from_millis(timeout_ms),
             body_max,
             extra_roots,
+            public_only: false,
         })
         .unwrap()
     }
@@ -244,7 +343,7 @@ mod tests {
     }
 
     async fn get(client: &Client, url: &str) -> Result<Answer, ClientError> {
-        client.send(Method::GET, url, &[], Bytes::new()).await
+        client.get(url, &[]).await
     }
 
     #[tokio::test]
@@ -324,5 +423,50 @@ mod tests {
             ..ClientOptions::default()
         };
         assert!(matches!(Client::new(no_roots), Err(ClientError::Roots(_))));
+    }
+
+    #[tokio::test]
+    async fn a_client_for_strangers_urls_stays_out_of_the_network() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let options = |public_only| ClientOptions {
+            public_only,
+            timeout: Duration::from_millis(300),
+            ..ClientOptions::default()
+        };
+        let outward = Client::new(options(true)).unwrap();
+        for host in [
+            "127.0.0.1",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "localhost",
+            "127.1",
+            "0x7f.1",
+            "2130706433",
+            "169.254.169.254",
+            "10.0.0.1",
+            "0.0.0.0",
+        ] {
+            // TLS refuses such spellings of an address before anything is looked up.
+            let is_odd = ["127.1", "0x7f.1", "2130706433"].contains(&host);
+            for scheme in ["http", "https"] {
+                let url = format!("{scheme}://{host}:{port}/");
+                let error = get(&outward, &url).await.unwrap_err();
+                let is_refused = match error {
+                    ClientError::NotPublic => true,
+                    ClientError::Transport { is_connect, .. } => is_odd && is_connect && scheme == "https",
+                    _ => false,
+                };
+                assert!(is_refused, "{url}: {error}");
+            }
+        }
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+
+        // The same address is reached by a client that may.
+        let inward = Client::new(options(false)).unwrap();
+        let error = get(&inward, &format!("http://localhost:{port}/")).await.unwrap_err();
+        assert!(matches!(error, ClientError::Timeout), "{error}");
+        assert!(listener.accept().is_ok());
     }
 }

@@ -40,5 +40,5 @@ pub use edge::{Edge, EdgeOptions, Handler};
 pub use error::NetError;
 pub use forwarded::Peer;
 pub use limits::Limits;
-pub use network::{IpNetwork, NetworkError, TrustedProxies};
+pub use network::{IpNetwork, NetworkError, TrustedProxies, is_public};
 pub use tls::{CertificatePair, TlsConfig, TlsError, TlsWatch};

@@ -3,7 +3,7 @@
 //! An IPv4 address that arrives mapped into IPv6 (`::ffff:10.0.0.1`) is treated as the IPv4 address that it is.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 /// An address prefix.
@@ -103,6 +103,47 @@ impl From<Vec<IpNetwork>> for TrustedProxies {
     }
 }
 
+/// IPv4 networks that the Internet does not route to a host (IANA's registry of special-purpose addresses, multicast
+/// and the reserved class E), with their prefix lengths.
+const SPECIAL_V4: [([u8; 4], u32); 14] = [
+    ([0, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([127, 0, 0, 0], 8),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 0, 0, 0], 24),
+    ([192, 0, 2, 0], 24),
+    ([192, 88, 99, 0], 24),
+    ([192, 168, 0, 0], 16),
+    ([198, 18, 0, 0], 15),
+    ([198, 51, 100, 0], 24),
+    ([203, 0, 113, 0], 24),
+    ([224, 0, 0, 0], 3),
+];
+
+/// Whether `address` is one of a host on the Internet: not of this machine, its network, a tunnel, a group or a book.
+/// An IPv4 address inside an IPv6 one (mapped, or NAT64's 64:ff9b::/96) is judged as itself.
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => match address.segments() {
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4((u32::from(high) << 16 | u32::from(low)).into()),
+            // IETF's protocols with Teredo, documentation, 6to4, documentation again.
+            [0x2001, second, ..] => second > 0x1ff && second != 0xdb8,
+            [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => false,
+            // All that is given out as global unicast (RFC 4291 section 2.4).
+            [first, ..] => first >> 13 == 1,
+        },
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let number = u32::from(address);
+    let is_in = |(network, bits): &([u8; 4], u32)| (number ^ u32::from_be_bytes(*network)) >> (32 - bits) == 0;
+    !SPECIAL_V4.iter().any(is_in)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,13 +193,66 @@ mod tests {
         }
     }
 
+    #[test]
+    fn only_hosts_of_the_internet_are_public() {
+        for public in [
+            "1.1.1.1",
+            "9.255.255.255",
+            "100.63.255.255",
+            "100.128.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.167.255.255",
+            "223.255.255.255",
+            "::ffff:1.1.1.1",
+            "64:ff9b::101:101",
+            "2001:4860:4860::8888",
+            "2606:4700::1111",
+        ] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for special in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "127.255.255.255",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.19.255.255",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "fe80::1",
+            "ff02::1",
+        ] {
+            assert!(!is_public(special.parse().unwrap()), "{special}");
+        }
+    }
+
     proptest! {
         #[test]
         fn membership_is_equality_of_prefixes(a: u32, b: u32, bits in 0u32..=32) {
-            let network: IpNetwork = format!("{}/{bits}", std::net::Ipv4Addr::from(a)).parse().unwrap();
+            let network: IpNetwork = format!("{}/{bits}", Ipv4Addr::from(a)).parse().unwrap();
             let same = bits == 0 || a >> (32 - bits) == b >> (32 - bits);
             prop_assert_eq!(network.contains(IpAddr::V4(b.into())), same);
-            prop_assert_eq!(network.contains(IpAddr::V6(std::net::Ipv4Addr::from(b).to_ipv6_mapped())), same);
+            prop_assert_eq!(network.contains(IpAddr::V6(Ipv4Addr::from(b).to_ipv6_mapped())), same);
         }
 
         #[test]

@@ -77,7 +77,7 @@ fn lead_on(request: &Request<'_>, inbound: &Inbound, click_id: Option<&str>) -> 
     let fitted = inbound
         .asked
         .clone()
-        .and_then(|asked| cart::fit(asked, inbound.store_no, store.provider, &store.base_url, &shelf));
+        .and_then(|asked| cart::fit(asked, inbound.store_no, store.provider, &store.base, &shelf));
     let Some((cart, left_out)) = fitted else {
         front(&mut location, store, request, click_id);
         return (location, Outcome::Destination);
@@ -91,7 +91,7 @@ fn lead_on(request: &Request<'_>, inbound: &Inbound, click_id: Option<&str>) -> 
         }
     };
     let sent = CartRequest {
-        base_url: &store.base_url,
+        base: &store.base,
         cart: &cart,
         lines: &lines,
         click_id,

@@ -53,6 +53,7 @@ pub struct NewClick<'a> {
 
 /// What a reader gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "lives on the reader's stack, one at a time")]
 pub enum LaneRecord<'a> {
     /// A click; the journey follows separately because it is unpacked.
     Click(NewClick<'a>),

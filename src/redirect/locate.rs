@@ -42,7 +42,7 @@ fn locate_cart(
         }
     };
     let request = CartRequest {
-        base_url: &store.base_url,
+        base: &store.base,
         cart: &record.cart,
         lines: &lines,
         click_id,

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::domain::cart::{self, Cart, Landing, OnOut, StockPolicy};
+use crate::domain::cart::{self, Cart, CartBase, Landing, OnOut, StockPolicy};
 use crate::domain::consent::ConsentMode;
 use crate::domain::creator::Creator;
-use crate::domain::id::{CreatorNo, DomainNo, LinkNo, WorkspaceNo};
+use crate::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::domain::link_domain::LinkDomain;
 use crate::domain::slug;
@@ -115,6 +115,8 @@ pub struct DomainRecord {
     pub has_legal_basis: bool,
     /// `; Domain=…` of the cookie, ready to append; empty for this host alone.
     pub cookie_domain: Box<str>,
+    /// The store whose carts this host takes.
+    pub store: Option<StoreNo>,
 }
 
 impl From<&LinkDomain> for DomainRecord {
@@ -130,6 +132,7 @@ impl From<&LinkDomain> for DomainRecord {
             consent: domain.consent,
             has_legal_basis: domain.has_legal_basis,
             cookie_domain: cookie_domain.into(),
+            store: domain.store,
         }
     }
 }
@@ -180,7 +183,8 @@ pub struct StoreRecord {
     pub currency: Box<str>,
     pub look: StoreLook,
     pub provider: Provider,
-    pub base_url: Box<str>,
+    /// What its carts are written on.
+    pub base: CartBase,
     /// Where followers go when nothing of a cart can be bought.
     pub front: Box<str>,
     pub shelf: ArcSwap<Shelf>,
@@ -194,7 +198,7 @@ impl StoreRecord {
             currency: store.currency.as_str().into(),
             look: store.look.clone(),
             provider: store.provider,
-            base_url: store.base_url.as_str().into(),
+            base: cart::cart_base(store),
             front: cart::front(store.provider, &store.base_url).into(),
             shelf: ArcSwap::new(shelf),
         }

@@ -128,7 +128,7 @@ impl Worker {
             _ if token.is_expired(now) => PageNotice::Expired,
             Some((record, Refill::Lines(lines))) => {
                 let sent = CartRequest {
-                    base_url: &store.base_url,
+                    base: &store.base,
                     cart: &record.cart,
                     lines: &lines,
                     click_id,

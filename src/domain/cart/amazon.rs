@@ -62,7 +62,7 @@ pub fn is_tag(tag: &str) -> bool {
 
 /// Appends the add-to-cart URL to `out`.
 pub fn write(out: &mut String, request: &CartRequest<'_>) {
-    let (shop, own_query) = request.base_url.split_once('?').unwrap_or((request.base_url, ""));
+    let (shop, own_query) = request.base.url.split_once('?').unwrap_or((&request.base.url, ""));
     out.push_str(shop.trim_end_matches('/'));
     out.push_str("/gp/aws/cart/add.html");
     let mut is_first = true;
@@ -95,9 +95,10 @@ pub fn write(out: &mut String, request: &CartRequest<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Line;
     use super::super::tests::cart;
+    use super::super::{CartBase, Line};
     use super::*;
+    use crate::domain::store::Provider;
 
     #[test]
     fn add_to_cart_urls_are_exact() {
@@ -140,7 +141,7 @@ mod tests {
         ] {
             let mut out = String::new();
             let request = CartRequest {
-                base_url,
+                base: &CartBase::plain(Provider::Amazon, base_url),
                 cart,
                 lines: &lines,
                 click_id,

@@ -10,7 +10,7 @@ use crate::domain::query;
 
 /// Appends the checkout link to `out`.
 pub fn write(out: &mut String, request: &CartRequest<'_>) {
-    out.push_str(request.base_url.trim_end_matches('/'));
+    out.push_str(request.base.url.trim_end_matches('/'));
     out.push_str("/checkout/?products=");
     push_pairs(out, request.lines);
     if let Some(code) = request.cart.discount_codes.first() {
@@ -27,9 +27,10 @@ pub fn write(out: &mut String, request: &CartRequest<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Line;
     use super::super::tests::cart;
+    use super::super::{CartBase, Line};
     use super::*;
+    use crate::domain::store::Provider;
 
     #[test]
     fn checkout_links_are_exact() {
@@ -63,7 +64,7 @@ mod tests {
         ] {
             let mut out = String::new();
             let request = CartRequest {
-                base_url: "https://shop.example/",
+                base: &CartBase::plain(Provider::BigCommerce, "https://shop.example/"),
                 cart,
                 lines: &lines,
                 click_id,

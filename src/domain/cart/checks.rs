@@ -2,8 +2,8 @@
 //! platform would drop without a word is taken.
 
 use super::{
-    ATTRIBUTES_MAX, CLICK_ID_ATTRIBUTE, CODE_MAX, CODES_MAX, Cart, CartItem, CartRequest, FALLBACKS_MAX, ITEMS_MAX,
-    ItemName, Line, QUANTITY_MAX, URL_MAX, amazon, continue_to, encode, shopify, ucp, write,
+    ATTRIBUTES_MAX, CLICK_ID_ATTRIBUTE, CODE_MAX, CODES_MAX, Cart, CartBase, CartItem, CartRequest, FALLBACKS_MAX,
+    ITEMS_MAX, ItemName, Line, QUANTITY_MAX, URL_MAX, amazon, continue_to, encode, shopify, ucp, write,
 };
 use crate::domain::click_id::CLICK_ID_LENGTH;
 use crate::domain::store::{Provider, Shelf};
@@ -32,14 +32,14 @@ fn ensure(is_good: bool, field: &str, message: &'static str) -> Checked {
 ///
 /// # Errors
 /// The first field that cannot be carried.
-pub fn check(cart: &Cart, provider: Provider, base_url: &str, shelf: &Shelf) -> Result<(), CartError> {
+pub fn check(cart: &Cart, provider: Provider, base: &CartBase, shelf: &Shelf) -> Result<(), CartError> {
     ensure(!cart.items.is_empty(), "items", "must name at least one item")?;
     ensure(cart.items.len() <= ITEMS_MAX, "items", "must have at most 50 items")?;
     for (place, item) in cart.items.iter().enumerate() {
         check_item(item, provider, shelf)
             .map_err(|inner| error(format!("items[{place}].{}", inner.field), inner.message))?;
     }
-    check_codes(cart, provider, base_url)?;
+    check_codes(cart, provider, base)?;
     check_attributes(cart, provider)?;
     if cart.note.is_some()
         && let Some(message) = why_no_note(provider)
@@ -47,7 +47,7 @@ pub fn check(cart: &Cart, provider: Provider, base_url: &str, shelf: &Shelf) -> 
         return Err(error("note", message));
     }
     if let Some(path) = &cart.continue_to {
-        if let Some(message) = why_no_continue_to(cart, provider, base_url) {
+        if let Some(message) = why_no_continue_to(cart, provider, base) {
             return Err(error("continueTo", message));
         }
         let is_path = continue_to::canonical(path).is_some();
@@ -58,7 +58,7 @@ pub fn check(cart: &Cart, provider: Provider, base_url: &str, shelf: &Shelf) -> 
         )?;
     }
     ensure(
-        longest_url(cart, provider, base_url, shelf) <= URL_MAX,
+        longest_url(cart, provider, base, shelf) <= URL_MAX,
         "",
         "makes a URL of more than 2000 characters: use fewer items, codes or attributes",
     )
@@ -84,7 +84,7 @@ fn check_item(item: &CartItem, provider: Provider, shelf: &Shelf) -> Checked {
     Ok(())
 }
 
-fn check_codes(cart: &Cart, provider: Provider, base_url: &str) -> Checked {
+fn check_codes(cart: &Cart, provider: Provider, base: &CartBase) -> Checked {
     const FIELD: &str = "discountCodes";
     let codes = &cart.discount_codes;
     let (most, message) = match provider {
@@ -94,7 +94,7 @@ fn check_codes(cart: &Cart, provider: Provider, base_url: &str) -> Checked {
         Provider::Stripe => (1, "must have at most one code: a payment link takes one"),
         Provider::Amazon => (0, "are not carried by Amazon's cart links"),
         Provider::Ecwid => (0, "are not carried by Ecwid's cart links"),
-        Provider::Template if base_url.contains("{codes}") => (CODES_MAX, "must have at most 5 codes"),
+        Provider::Template if base.url.contains("{codes}") => (CODES_MAX, "must have at most 5 codes"),
         Provider::Template => (0, "are not named in the store's template: add {codes} to it"),
     };
     ensure(codes.len() <= most, FIELD, message)?;
@@ -167,17 +167,17 @@ fn why_no_note(provider: Provider) -> Option<&'static str> {
     }
 }
 
-fn why_no_continue_to(cart: &Cart, provider: Provider, base_url: &str) -> Option<&'static str> {
+fn why_no_continue_to(cart: &Cart, provider: Provider, base: &CartBase) -> Option<&'static str> {
     match provider {
         Provider::Ucp => None,
-        Provider::Shopify if !shopify::is_buy(base_url) => {
-            Some("is not carried by Shopify's /cart links: end the store's baseUrl in /buy")
+        Provider::Shopify if base.endpoint.is_none() => {
+            Some("is not carried by Shopify's /cart links: set the store's permalink to buy")
         }
         Provider::Shopify if !shopify::fits_buy(cart) => {
             Some("is carried by /buy only, which takes no note and no control characters in attributes")
         }
         Provider::Shopify => None,
-        Provider::Template if base_url.contains("{continue_to}") => None,
+        Provider::Template if base.url.contains("{continue_to}") => None,
         Provider::Template => Some("is not named in the store's template: add {continue_to} to it"),
         Provider::WooCommerce => Some("is not carried by WooCommerce's checkout links"),
         Provider::BigCommerce => Some("is not carried by BigCommerce's checkout links"),
@@ -189,7 +189,7 @@ fn why_no_continue_to(cart: &Cart, provider: Provider, base_url: &str) -> Option
 
 /// Characters of the cart's URL with a click id and, for every item, its longest name among its own and its
 /// fallbacks'. UTM parameters come on top.
-fn longest_url(cart: &Cart, provider: Provider, base_url: &str, shelf: &Shelf) -> usize {
+fn longest_url(cart: &Cart, provider: Provider, base: &CartBase, shelf: &Shelf) -> usize {
     let names: Vec<&str> = cart.items.iter().map(|item| longest_name(item, shelf)).collect();
     let line = |(item, variant_id): (&CartItem, _)| Line {
         variant_id,
@@ -198,7 +198,7 @@ fn longest_url(cart: &Cart, provider: Provider, base_url: &str, shelf: &Shelf) -
     let lines: Vec<Line<'_>> = cart.items.iter().zip(names).map(line).collect();
     let mut url = String::new();
     let request = CartRequest {
-        base_url,
+        base,
         cart,
         lines: &lines,
         click_id: Some(&"0".repeat(CLICK_ID_LENGTH)),
@@ -284,7 +284,13 @@ mod tests {
         let with = |change: fn(&mut Cart)| {
             let mut cart = good.clone();
             change(&mut cart);
-            check(&cart, Provider::Shopify, "https://shop.example/", &shelf).map_err(|error| error.field)
+            check(
+                &cart,
+                Provider::Shopify,
+                &CartBase::plain(Provider::Shopify, "https://shop.example/"),
+                &shelf,
+            )
+            .map_err(|error| error.field)
         };
         assert_eq!(with(|_| {}), Ok(()));
         for (change, field) in [
@@ -352,7 +358,7 @@ mod tests {
                 next,
                 Some((
                     "continueTo",
-                    "is not carried by Shopify's /cart links: end the store's baseUrl in /buy",
+                    "is not carried by Shopify's /cart links: set the store's permalink to buy",
                 )),
             ),
             (Shopify, buy, "1", next, None),
@@ -614,7 +620,7 @@ mod tests {
             let mut cart = cart(&[("mug", 1, &[])]);
             cart.items[0].name = ItemName::Variant(id.into());
             change(&mut cart);
-            let found = check(&cart, provider, base_url, &shelf).err();
+            let found = check(&cart, provider, &CartBase::plain(provider, base_url), &shelf).err();
             let found = found.as_ref().map(|error| (error.field.as_str(), error.message));
             assert_eq!(found, expected, "{provider:?} {base_url}");
         }
@@ -628,7 +634,12 @@ mod tests {
         products.push(product("long", &long, None));
         let shelf = Shelf::new(&products);
         let wanted: Vec<(&str, u32, &[&str])> = names.iter().map(|name| (name.as_str(), 1, &["long"][..])).collect();
-        let found = check(&cart(&wanted), Provider::Ucp, "https://shop.example/buy", &shelf);
+        let found = check(
+            &cart(&wanted),
+            Provider::Ucp,
+            &CartBase::plain(Provider::Ucp, "https://shop.example/buy"),
+            &shelf,
+        );
         assert_eq!(found.map_err(|error| error.field), Err(String::new()));
     }
 }

@@ -33,8 +33,8 @@ struct Profile {
 
 /// Appends the page's URL with the cart in its fragment to `out`.
 pub fn write(out: &mut String, request: &CartRequest<'_>) {
-    out.push_str(request.base_url);
-    let mut is_first = !request.base_url.contains('?');
+    out.push_str(&request.base.url);
+    let mut is_first = !request.base.url.contains('?');
     append_forwarded(out, &mut is_first, request);
     let item = |line: &super::Line<'_>| GeneratedItem {
         id: line.variant_id.parse().unwrap_or_default(),
@@ -75,9 +75,10 @@ pub fn click_id_in(comments: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Line;
     use super::super::tests::cart;
+    use super::super::{CartBase, Line};
     use super::*;
+    use crate::domain::store::Provider;
 
     #[test]
     fn generated_carts_are_exact() {
@@ -109,7 +110,7 @@ mod tests {
         ] {
             let mut out = String::new();
             let request = CartRequest {
-                base_url,
+                base: &CartBase::plain(Provider::Ecwid, base_url),
                 cart,
                 lines: &lines,
                 click_id,

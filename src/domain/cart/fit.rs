@@ -1,7 +1,7 @@
 //! Makes a cart that a stranger wrote one that the store's platform can carry: what it cannot is left out, told by
 //! name, and the rest goes on.
 
-use super::{Cart, CartItem, ItemName, Landing, check};
+use super::{Cart, CartBase, CartItem, ItemName, Landing, check};
 use crate::domain::id::StoreNo;
 use crate::domain::store::{Provider, Shelf};
 
@@ -19,7 +19,7 @@ pub fn fit(
     asked: Asked,
     store: StoreNo,
     provider: Provider,
-    base_url: &str,
+    base: &CartBase,
     shelf: &Shelf,
 ) -> Option<(Cart, Vec<String>)> {
     let item = |(id, quantity): (String, u32)| CartItem {
@@ -42,7 +42,7 @@ pub fn fit(
     };
     let mut left_out = Vec::new();
     // Each turn takes something away, so there are at most as many as the cart has parts.
-    while let Err(error) = check(&cart, provider, base_url, shelf) {
+    while let Err(error) = check(&cart, provider, base, shelf) {
         left_out.push(take_away(&mut cart, &error.field)?);
     }
     Some((cart, left_out))
@@ -97,7 +97,13 @@ mod tests {
 
     fn fitted(asked: Asked, provider: Provider, base_url: &str) -> Option<(String, Vec<String>)> {
         let shelf = Shelf::new(&[product("MUG", "44017", None)]);
-        let (cart, left_out) = fit(asked, StoreNo(1), provider, base_url, &shelf)?;
+        let (cart, left_out) = fit(
+            asked,
+            StoreNo(1),
+            provider,
+            &CartBase::plain(provider, base_url),
+            &shelf,
+        )?;
         let items: Vec<_> = cart
             .items
             .iter()
@@ -146,8 +152,8 @@ mod tests {
             ..Asked::default()
         };
         let shelf = Shelf::default();
-        let (cart, left_out) =
-            fit(many, StoreNo(1), Provider::Ucp, "https://shop.example/buy", &shelf).expect("a cart");
+        let base = CartBase::plain(Provider::Ucp, "https://shop.example/buy");
+        let (cart, left_out) = fit(many, StoreNo(1), Provider::Ucp, &base, &shelf).expect("a cart");
         assert!(cart.items.len() > 20 && cart.items.len() < 50, "{}", cart.items.len());
         assert_eq!(left_out[0], "MIA10");
     }
@@ -171,8 +177,9 @@ mod tests {
                 (Provider::Ecwid, "https://site.example/"),
                 (Provider::Template, "https://s.example/?p={items}&c={codes}"),
             ] {
-                if let Some((cart, _)) = fit(asked.clone(), StoreNo(1), provider, base_url, &Shelf::default()) {
-                    prop_assert_eq!(check(&cart, provider, base_url, &Shelf::default()), Ok(()));
+                let base = CartBase::plain(provider, base_url);
+                if let Some((cart, _)) = fit(asked.clone(), StoreNo(1), provider, &base, &Shelf::default()) {
+                    prop_assert_eq!(check(&cart, provider, &base, &Shelf::default()), Ok(()));
                 }
             }
         }

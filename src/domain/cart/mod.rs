@@ -26,7 +26,7 @@ pub use checks::{CartError, check, check_code, check_variant};
 pub use choose::{Choice, Line, OnOut, Picked, Refill, StockPolicy, choose, pick, refill};
 pub use fit::{Asked, fit};
 pub use recognise::{Recognised, recognise};
-pub use store_url::{check_base_url, front, hosts};
+pub use store_url::{CartBase, cart_base, check_base_url, front, hosts, is_loopback, origin};
 
 use serde::{Deserialize, Serialize};
 
@@ -120,7 +120,8 @@ pub enum Landing {
 /// What a cart URL is written from.
 #[derive(Debug, Clone, Copy)]
 pub struct CartRequest<'a> {
-    pub base_url: &'a str,
+    /// The store's, by [`cart_base`].
+    pub base: &'a CartBase,
     pub cart: &'a Cart,
     pub lines: &'a [Line<'a>],
     /// Signed click id; `None` for the stored form and for opted-out followers.
@@ -135,7 +136,11 @@ pub struct CartRequest<'a> {
 pub fn write(out: &mut String, provider: Provider, request: &CartRequest<'_>) {
     match provider {
         Provider::Shopify => shopify::write(out, request),
-        Provider::Ucp => ucp::write(out, request),
+        Provider::Ucp => ucp::write(
+            out,
+            request.base.endpoint.as_deref().unwrap_or(&request.base.url),
+            request,
+        ),
         Provider::WooCommerce => woocommerce::write(out, request),
         Provider::BigCommerce => bigcommerce::write(out, request),
         Provider::Stripe => stripe::write(out, request),
@@ -170,7 +175,8 @@ fn append_forwarded_except(out: &mut String, is_first: &mut bool, request: &Cart
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::store::{OversellPolicy, Product};
+    use crate::domain::id::WorkspaceNo;
+    use crate::domain::store::{OversellPolicy, Permalink, Product, Store, StoreLook};
     use crate::domain::time::Timestamp;
 
     pub(super) fn product(sku: &str, variant_id: &str, stock: Option<i64>) -> Product {
@@ -201,6 +207,23 @@ mod tests {
             attributes: vec![],
             continue_to: None,
             landing: Landing::Direct,
+        }
+    }
+
+    pub(super) fn store(provider: Provider, base_url: &str) -> Store {
+        Store {
+            no: StoreNo(1),
+            id: "store_1".into(),
+            workspace: WorkspaceNo(1),
+            name: "Shop".into(),
+            provider,
+            base_url: base_url.into(),
+            currency: "EUR".into(),
+            permalink: Permalink::Auto,
+            look: StoreLook::default(),
+            ucp_endpoint: None,
+            returns_click_ids: false,
+            created_at: Timestamp(0),
         }
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use url::Url;
 
 use super::inbound::{parse_ucp_items, parse_ucp_query};
-use super::tests::cart;
+use super::tests::{cart, store};
 use super::*;
 use crate::domain::store::Shelf;
 
@@ -43,7 +43,7 @@ fn wild_pairs() -> impl Strategy<Value = Pairs> {
 
 fn written(
     provider: Provider,
-    base_url: &str,
+    base: &CartBase,
     cart: &Cart,
     click_id: Option<&str>,
     query: &str,
@@ -60,7 +60,7 @@ fn written(
             .map(|(_, value)| value.clone())
     };
     let request = CartRequest {
-        base_url,
+        base,
         cart,
         lines: &lines,
         click_id,
@@ -157,12 +157,18 @@ proptest! {
         let query = form.finish();
         let rest = vec![("utm_content".to_owned(), value)];
         let click_id = tracked.then_some("0123456789abcdefghijABCDEFGHIJ01");
-        for (provider, base_url) in STORES {
-            let location = written(provider, base_url, &cart, click_id, &query, &rest);
+        let elsewhere = |provider, base_url| CartBase {
+            endpoint: Some("https://pay.example/ucp".into()),
+            ..CartBase::plain(provider, base_url)
+        };
+        let plain = STORES.map(|(provider, base_url)| (provider, CartBase::plain(provider, base_url)));
+        let with_endpoint = STORES[..5].iter().map(|(provider, base_url)| (*provider, elsewhere(*provider, base_url)));
+        for (provider, base) in plain.into_iter().chain(with_endpoint) {
+            let location = written(provider, &base, &cart, click_id, &query, &rest);
             prop_assert!(location.bytes().all(|byte| byte.is_ascii_graphic()), "{}", location);
             let url = Url::parse(&location).expect("a URL");
             let host = url.host_str().map(str::to_owned);
-            prop_assert!(host.is_some_and(|host| hosts(base_url).contains(&host)), "{}", location);
+            prop_assert!(host.is_some_and(|host| hosts(&base).contains(&host)), "{}", location);
             prop_assert!(url.username().is_empty() && url.port().is_none() && url.scheme() == "https");
         }
     }
@@ -179,8 +185,8 @@ proptest! {
         cart.discount_codes = codes.clone();
         cart.attributes = attributes.clone();
         cart.continue_to = continue_to::canonical(&path);
-        prop_assume!(check(&cart, Provider::Ucp, "https://shop.example/buy", &Shelf::default()).is_ok());
-        let url = written(Provider::Ucp, "https://shop.example/buy", &cart, None, "", &utm);
+        prop_assume!(check(&cart, Provider::Ucp, &CartBase::plain(Provider::Ucp, "https://shop.example/buy"), &Shelf::default()).is_ok());
+        let url = written(Provider::Ucp, &CartBase::plain(Provider::Ucp, "https://shop.example/buy"), &cart, None, "", &utm);
         let tail = url.strip_prefix("https://shop.example/buy/").expect("below the endpoint");
         let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
         prop_assert!(matches_published_pattern(path), "{}", path);
@@ -218,12 +224,12 @@ proptest! {
                 continue;
             }
             let cart = expected.cart(StoreNo(1));
-            if check(&cart, provider, base_url, &Shelf::default()).is_err() {
+            if check(&cart, provider, &CartBase::plain(provider, base_url), &Shelf::default()).is_err() {
                 continue;
             }
-            let location = written(provider, base_url, &cart, None, "", &rest);
+            let location = written(provider, &CartBase::plain(provider, base_url), &cart, None, "", &rest);
             let url = Url::parse(&location).expect("a URL");
-            prop_assert_eq!(recognise(provider, base_url, &url), Some(expected), "{}", location);
+            prop_assert_eq!(recognise(&store(provider, base_url), &url), Some(expected), "{}", location);
         }
     }
 }

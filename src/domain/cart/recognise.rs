@@ -6,10 +6,10 @@
 use url::Url;
 
 use super::inbound::{self, decode_text, parse_products_query, parse_ucp_items, parse_ucp_query};
-use super::{Cart, CartItem, ItemName, Landing, check, shopify};
+use super::{Cart, CartItem, ItemName, Landing, cart_base, check, shopify};
 use crate::domain::click::UTM_NAMES;
 use crate::domain::id::StoreNo;
-use crate::domain::store::{Provider, Shelf};
+use crate::domain::store::{Provider, Shelf, Store};
 
 /// A cart that was read from a destination.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,29 +44,26 @@ impl Recognised {
     }
 }
 
-/// Reads `destination` by the cart grammar of a store on `provider` at `base_url`; `None` when it is no cart there or
-/// says more than that store's cart links can. What is found passes [`check`].
-pub fn recognise(provider: Provider, base_url: &str, destination: &Url) -> Option<Recognised> {
+/// Reads `destination` by the cart grammar of `store`; `None` when it is no cart there or says more than that store's
+/// cart links can. Shopify's carts are read in both forms, `/cart` and `/buy`, and at the profile's endpoint, whichever
+/// of them the store's own links get. What is found passes [`check`].
+pub fn recognise(store: &Store, destination: &Url) -> Option<Recognised> {
+    let (provider, base_url) = (store.provider, store.base_url.as_str());
     let has_person = !destination.username().is_empty() || destination.password().is_some();
     if destination.fragment().is_some() || has_person {
         return None;
     }
     let query = destination.query().unwrap_or_default();
+    let of_endpoint = |endpoint: &str| of_permalink(below(endpoint, destination)?, query);
+    let of_profile = || of_endpoint(store.ucp_endpoint.as_deref()?);
     let found = match provider {
-        Provider::Shopify => {
-            let root = shopify::root(base_url);
-            match below(root, destination)?.split_once('/')? {
-                ("cart", items) => of_shopify_cart(items, query),
-                ("buy", items) => of_permalink(items, query),
-                _ => None,
-            }
-        }
-        Provider::Ucp => of_permalink(below(base_url, destination)?, query),
+        Provider::Shopify => of_shopify(below(shopify::root(base_url), destination), query).or_else(of_profile),
+        Provider::Ucp => of_profile().or_else(|| of_endpoint(base_url)),
         Provider::WooCommerce => of_products(below(base_url, destination)?, "checkout-link", query, false),
         Provider::BigCommerce => of_products(below(base_url, destination)?, "checkout", query, true),
         Provider::Stripe | Provider::Amazon | Provider::Ecwid | Provider::Template => None,
     }?;
-    let is_carried = check(&found.cart(StoreNo(0)), provider, base_url, &Shelf::default()).is_ok();
+    let is_carried = check(&found.cart(StoreNo(0)), provider, &cart_base(store), &Shelf::default()).is_ok();
     (is_carried && has_only_utm(&found.rest)).then_some(found)
 }
 
@@ -83,6 +80,15 @@ fn has_only_utm(rest: &[(String, String)]) -> bool {
     rest.iter()
         .enumerate()
         .all(|(place, (name, _))| UTM_NAMES.contains(&&**name) && is_new(place))
+}
+
+/// `path` is below the shop's root.
+fn of_shopify(path: Option<&str>, query: &str) -> Option<Recognised> {
+    match path?.split_once('/')? {
+        ("cart", items) => of_shopify_cart(items, query),
+        ("buy", items) => of_permalink(items, query),
+        _ => None,
+    }
 }
 
 fn of_permalink(items: &str, query: &str) -> Option<Recognised> {
@@ -142,11 +148,16 @@ fn of_shopify_cart(items: &str, query: &str) -> Option<Recognised> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::store;
     use super::*;
 
     fn told(provider: Provider, base_url: &str, destination: &str) -> Option<String> {
+        told_by(&store(provider, base_url), destination)
+    }
+
+    fn told_by(store: &Store, destination: &str) -> Option<String> {
         let url = Url::parse(destination).expect("a URL");
-        recognise(provider, base_url, &url).map(|found| {
+        recognise(store, &url).map(|found| {
             let pairs = |pairs: &[(String, String)]| {
                 let words: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 words.join("&")
@@ -217,6 +228,38 @@ mod tests {
             let found = told(provider, base_url, &format!("https://shop.example{tail}"));
             assert_eq!(found.as_deref(), Some(expected), "{tail}");
         }
+    }
+
+    #[test]
+    fn every_form_of_a_store_is_recognised_whichever_its_links_get() {
+        use crate::domain::store::Permalink;
+        let endpoint = "https://pay.example/ucp/v1";
+        let forms = [
+            ("https://shop.example/cart/44017:2", "44017x2|||||"),
+            ("https://shop.example/buy/44017:2", "44017x2|||||"),
+            ("https://pay.example/ucp/v1/44017:2", "44017x2|||||"),
+        ];
+        for permalink in [Permalink::Auto, Permalink::Cart, Permalink::Buy] {
+            for base_url in ["https://shop.example/", "https://shop.example/buy"] {
+                let mut store = store(Provider::Shopify, base_url);
+                store.permalink = permalink;
+                store.ucp_endpoint = Some(endpoint.into());
+                for (destination, expected) in forms {
+                    assert_eq!(told_by(&store, destination).as_deref(), Some(expected), "{destination}");
+                }
+                store.ucp_endpoint = None;
+                assert_eq!(told_by(&store, forms[2].0), None);
+            }
+        }
+        // A UCP store whose base URL is its front, or an endpoint that it had before.
+        let mut store = store(Provider::Ucp, "https://shop.example/");
+        store.ucp_endpoint = Some("https://shop.example/buy".into());
+        assert_eq!(
+            told_by(&store, "https://shop.example/buy/a:1").as_deref(),
+            Some("ax1|||||")
+        );
+        assert_eq!(told_by(&store, "https://shop.example/a:1").as_deref(), Some("ax1|||||"));
+        assert_eq!(told_by(&store, "https://shop.example/other/a:1"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Shopify's two cart links: the legacy permalink `/cart/{variant}:{quantity},…?discount=…&attributes[…]=…`, whose
 //! attributes come back on the order as `note_attributes` (shopify.dev, "Create cart permalinks"), and `/buy`, a UCP
-//! permalink. The store's base URL decides: one that ends in `/buy` is the UCP endpoint.
+//! permalink. The store's cart base decides: with an endpoint, carts go to `/buy`.
 //!
 //! Brackets are percent-encoded to be clean by RFC 3986; variant ids are digits only, so nothing can leave the path.
 
@@ -36,15 +36,14 @@ pub fn variant_number(variant_id: &str) -> Option<&str> {
 
 /// Appends the permalink to `out`. A cart that `/buy` cannot say goes to `/cart`, which every shop keeps.
 pub fn write(out: &mut String, request: &CartRequest<'_>) {
-    if is_buy(request.base_url) && fits_buy(request.cart) {
-        ucp::write(out, request);
-    } else {
-        write_legacy(out, request);
+    match &request.base.endpoint {
+        Some(endpoint) if fits_buy(request.cart) => ucp::write(out, endpoint, request),
+        _ => write_legacy(out, request),
     }
 }
 
 fn write_legacy(out: &mut String, request: &CartRequest<'_>) {
-    out.push_str(root(request.base_url));
+    out.push_str(&request.base.url);
     out.push_str("/cart/");
     for (place, line) in request.lines.iter().enumerate() {
         if place > 0 {
@@ -88,9 +87,10 @@ fn append_attribute(out: &mut String, is_first: &mut bool, name: &str, value: &s
 
 #[cfg(test)]
 mod tests {
-    use super::super::Line;
     use super::super::tests::cart;
+    use super::super::{CartBase, Line};
     use super::*;
+    use crate::domain::store::Provider;
 
     #[test]
     fn permalinks_are_exact() {
@@ -134,7 +134,7 @@ mod tests {
             write(
                 &mut out,
                 &CartRequest {
-                    base_url: "https://shop.example/",
+                    base: &CartBase::plain(Provider::Shopify, "https://shop.example/"),
                     cart,
                     lines: &lines,
                     click_id,
@@ -147,7 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn the_base_url_decides_between_cart_and_buy() {
+    fn the_base_decides_between_cart_and_buy() {
+        let own = CartBase::plain(Provider::Shopify, "https://shop.example/de/buy");
         let mut cart = cart(&[("a", 2, &[])]);
         let lines = [
             Line {
@@ -159,11 +160,15 @@ mod tests {
                 quantity: 1,
             },
         ];
-        let written = |cart: &Cart| {
+        let elsewhere = CartBase {
+            endpoint: Some("https://pay.example/ucp".into()),
+            ..own.clone()
+        };
+        let written = |base: &CartBase, cart: &Cart| {
             let mut out = String::new();
             let utm = std::array::from_fn(|_| None);
             let request = CartRequest {
-                base_url: "https://shop.example/de/buy",
+                base,
                 cart,
                 lines: &lines,
                 click_id: Some("ID"),
@@ -175,14 +180,20 @@ mod tests {
         };
         cart.discount_codes = vec!["MIA10".into()];
         assert_eq!(
-            written(&cart),
+            written(&own, &cart),
             "https://shop.example/de/buy/~Z2lkOi8vc2hvcGlmeS9Qcm9kdWN0VmFyaWFudC83MDg4MTQxMg:2,44018:1?discounts/codes/0=MIA10&attribution/hop_id=ID"
         );
-        cart.note = Some("hi".into());
         assert_eq!(
-            written(&cart),
-            "https://shop.example/de/cart/70881412:2,44018:1?discount=MIA10&note=hi&attributes%5Bhop_id%5D=ID"
+            written(&elsewhere, &cart),
+            "https://pay.example/ucp/~Z2lkOi8vc2hvcGlmeS9Qcm9kdWN0VmFyaWFudC83MDg4MTQxMg:2,44018:1?discounts/codes/0=MIA10&attribution/hop_id=ID"
         );
+        cart.note = Some("hi".into());
+        for base in [&own, &elsewhere] {
+            assert_eq!(
+                written(base, &cart),
+                "https://shop.example/de/cart/70881412:2,44018:1?discount=MIA10&note=hi&attributes%5Bhop_id%5D=ID"
+            );
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! A store's base URL: what it must look like for its platform, where the shop's front is, and which hosts a cart's
-//! location may have. The destination policy has looked at it before; nothing here asks the network.
+//! A store's URLs: what the base URL must look like for its platform, what carts are written on, where the shop's front
+//! is, and which hosts a cart's location may have. The destination policy has looked at each of them before; nothing
+//! here asks the network.
 
 use url::{Host, Url};
 
 use super::{amazon, shopify, template};
 use crate::domain::query;
-use crate::domain::store::Provider;
+use crate::domain::store::{Permalink, Provider, Store};
 
 const WITHOUT_TAIL: &str = "must not have a query or fragment";
 
@@ -53,7 +54,7 @@ fn check_amazon(url: &Url) -> Result<(), &'static str> {
 }
 
 /// Stand-ins on this machine, for demos and tests; the destination policy lets them through only where it is told to.
-fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -78,23 +79,94 @@ pub fn front(provider: Provider, base_url: &str) -> String {
     }
 }
 
-fn origin(url: &str) -> &str {
+/// Scheme, host and port of a checked URL, as they are written.
+pub fn origin(url: &str) -> &str {
     let start = url.find("://").map_or(0, |at| at + 3);
     let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
     &url[..end]
 }
 
-/// The hosts, lower case and without port, that a cart's location at this store may have: every platform keeps to
-/// its base URL's. Empty only for a URL that [`check_base_url`] refuses.
-pub fn hosts(base_url: &str) -> Vec<String> {
-    let url = Url::parse(base_url).ok();
-    url.and_then(|url| url.host_str().map(str::to_owned))
-        .into_iter()
-        .collect()
+/// What a store's carts are written on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CartBase {
+    /// What the platform's own grammar starts from: the shop's front (Shopify's without `/buy` and a final slash),
+    /// payment link, page or template; for UCP the base URL.
+    pub url: Box<str>,
+    /// Where UCP permalinks start, without a final slash: always there for UCP, for Shopify only when its carts go to
+    /// `/buy`.
+    pub endpoint: Option<Box<str>>,
+}
+
+impl CartBase {
+    /// The base of a store of which nothing but its base URL is known.
+    pub fn plain(provider: Provider, base_url: &str) -> Self {
+        Self::new(provider, base_url, Permalink::Auto, None, false)
+    }
+
+    fn new(
+        provider: Provider,
+        base_url: &str,
+        permalink: Permalink,
+        known: Option<&str>,
+        returns_click_ids: bool,
+    ) -> Self {
+        let known = known.map(|known| known.trim_end_matches('/'));
+        match provider {
+            Provider::Shopify => {
+                let root = shopify::root(base_url);
+                let own = || format!("{root}/buy").into_boxed_str();
+                let is_as_written = permalink == Permalink::Auto && !returns_click_ids;
+                Self {
+                    url: root.into(),
+                    endpoint: match permalink {
+                        Permalink::Cart => None,
+                        _ if is_as_written => shopify::is_buy(base_url).then(own),
+                        _ => Some(known.map_or_else(own, Box::from)),
+                    },
+                }
+            }
+            Provider::Ucp => Self {
+                url: base_url.into(),
+                endpoint: Some(known.unwrap_or(base_url.trim_end_matches('/')).into()),
+            },
+            _ => Self {
+                url: base_url.into(),
+                endpoint: None,
+            },
+        }
+    }
+}
+
+/// What the carts of `store` are written on. Shopify: `/cart` at the shop's root, or the UCP endpoint (the profile's
+/// when it is known, else `/buy` at the root) when [`Permalink`] says so. UCP: the profile's endpoint when it is known,
+/// else the base URL. Others: the base URL.
+pub fn cart_base(store: &Store) -> CartBase {
+    let known = store.ucp_endpoint.as_deref();
+    CartBase::new(
+        store.provider,
+        &store.base_url,
+        store.permalink,
+        known,
+        store.returns_click_ids,
+    )
+}
+
+/// The hosts, lower case and without port, that a cart's location on `base` may have: its own, and its endpoint's.
+/// Empty only for URLs that [`check_base_url`] refuses.
+pub fn hosts(base: &CartBase) -> Vec<String> {
+    let mut hosts: Vec<String> = Vec::with_capacity(2);
+    for url in std::iter::once(&base.url).chain(&base.endpoint) {
+        let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        if let Some(host) = host.filter(|host| !hosts.contains(host)) {
+            hosts.push(host);
+        }
+    }
+    hosts
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::store;
     use super::*;
 
     #[test]
@@ -163,7 +235,100 @@ mod tests {
         ] {
             assert_eq!(front(provider, base_url), expected);
         }
-        assert_eq!(hosts("https://Shop.example:8443/{items}"), ["shop.example"]);
-        assert!(hosts("nonsense").is_empty());
+    }
+
+    #[test]
+    fn carts_are_written_where_the_store_says() {
+        use Permalink::*;
+        use Provider::*;
+        let (front, buy, known) = (
+            "https://shop.example/",
+            "https://shop.example/buy",
+            "https://pay.example/ucp/v1",
+        );
+        for (provider, base_url, permalink, endpoint, returns, expected) in [
+            (Shopify, front, Auto, None, false, ("https://shop.example", None)),
+            (Shopify, front, Auto, Some(known), false, ("https://shop.example", None)),
+            (Shopify, front, Auto, None, true, ("https://shop.example", Some(buy))),
+            (
+                Shopify,
+                front,
+                Auto,
+                Some(known),
+                true,
+                ("https://shop.example", Some(known)),
+            ),
+            (Shopify, buy, Auto, None, false, ("https://shop.example", Some(buy))),
+            (
+                Shopify,
+                buy,
+                Auto,
+                Some(known),
+                false,
+                ("https://shop.example", Some(buy)),
+            ),
+            (Shopify, buy, Cart, Some(known), true, ("https://shop.example", None)),
+            (Shopify, front, Cart, None, true, ("https://shop.example", None)),
+            (Shopify, front, Buy, None, false, ("https://shop.example", Some(buy))),
+            (Shopify, buy, Buy, None, false, ("https://shop.example", Some(buy))),
+            (
+                Shopify,
+                front,
+                Buy,
+                Some(known),
+                false,
+                ("https://shop.example", Some(known)),
+            ),
+            (
+                Shopify,
+                "https://shop.example/de/",
+                Buy,
+                None,
+                false,
+                ("https://shop.example/de", Some("https://shop.example/de/buy")),
+            ),
+            (Ucp, buy, Auto, None, false, (buy, Some(buy))),
+            (Ucp, front, Auto, None, false, (front, Some("https://shop.example"))),
+            (Ucp, front, Auto, Some(buy), false, (front, Some(buy))),
+            (Ucp, buy, Auto, Some(known), false, (buy, Some(known))),
+            (
+                Ucp,
+                buy,
+                Auto,
+                Some("https://pay.example/"),
+                false,
+                (buy, Some("https://pay.example")),
+            ),
+            (WooCommerce, front, Buy, Some(known), true, (front, None)),
+            (
+                Template,
+                "https://s.example/?p={items}",
+                Auto,
+                None,
+                false,
+                ("https://s.example/?p={items}", None),
+            ),
+        ] {
+            let mut store = store(provider, base_url);
+            store.permalink = permalink;
+            store.ucp_endpoint = endpoint.map(str::to_owned);
+            store.returns_click_ids = returns;
+            let base = cart_base(&store);
+            let found = (&*base.url, base.endpoint.as_deref());
+            assert_eq!(
+                found, expected,
+                "{provider:?} {base_url} {permalink:?} {endpoint:?} {returns}"
+            );
+        }
+    }
+
+    #[test]
+    fn locations_have_the_hosts_of_both_bases() {
+        let mut store = store(Provider::Ucp, "https://Shop.example:8443/");
+        let found = |store: &Store| hosts(&cart_base(store));
+        assert_eq!(found(&store), ["shop.example"]);
+        store.ucp_endpoint = Some("https://pay.example/buy".into());
+        assert_eq!(found(&store), ["shop.example", "pay.example"]);
+        assert!(hosts(&CartBase::plain(Provider::Ucp, "nonsense")).is_empty());
     }
 }

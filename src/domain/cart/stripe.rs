@@ -8,7 +8,7 @@ use crate::domain::query;
 
 /// Appends the payment link to `out`.
 pub fn write(out: &mut String, request: &CartRequest<'_>) {
-    out.push_str(request.base_url);
+    out.push_str(&request.base.url);
     let mut is_first = true;
     if let Some(click_id) = request.click_id {
         query::append(out, &mut is_first, "client_reference_id", click_id);
@@ -21,9 +21,10 @@ pub fn write(out: &mut String, request: &CartRequest<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Line;
     use super::super::tests::cart;
+    use super::super::{CartBase, Line};
     use super::*;
+    use crate::domain::store::Provider;
 
     #[test]
     fn payment_links_are_exact() {
@@ -48,7 +49,7 @@ mod tests {
         ] {
             let mut out = String::new();
             let request = CartRequest {
-                base_url: "https://buy.stripe.com/4gw3cd",
+                base: &CartBase::plain(Provider::Stripe, "https://buy.stripe.com/4gw3cd"),
                 cart,
                 lines: &lines,
                 click_id,

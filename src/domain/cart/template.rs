@@ -39,9 +39,10 @@ pub fn sample(template: &str) -> Result<String, &'static str> {
 /// Appends the filled template to `out`; campaign parameters follow in its query.
 pub fn write(out: &mut String, request: &CartRequest<'_>) {
     let (body, fragment) = request
-        .base_url
+        .base
+        .url
         .split_once('#')
-        .map_or((request.base_url, None), |(body, tail)| (body, Some(tail)));
+        .map_or((&*request.base.url, None), |(body, tail)| (body, Some(tail)));
     fill(out, body, request);
     let mut is_first = !body.contains('?');
     append_forwarded(out, &mut is_first, request);
@@ -49,7 +50,7 @@ pub fn write(out: &mut String, request: &CartRequest<'_>) {
         out.push('#');
         fill(out, fragment, request);
     }
-    if !request.base_url.contains("{click_id}")
+    if !request.base.url.contains("{click_id}")
         && fragment.is_none()
         && let Some(click_id) = request.click_id
     {
@@ -95,9 +96,10 @@ fn fill(out: &mut String, text: &str, request: &CartRequest<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Line;
     use super::super::tests::cart;
+    use super::super::{CartBase, Line};
     use super::*;
+    use crate::domain::store::Provider;
 
     #[test]
     fn templates_are_filled_and_encoded() {
@@ -135,7 +137,7 @@ mod tests {
             write(
                 &mut out,
                 &CartRequest {
-                    base_url,
+                    base: &CartBase::plain(Provider::Template, base_url),
                     cart: &cart,
                     lines: &lines,
                     click_id: Some("ID"),

@@ -1,5 +1,5 @@
-//! UCP permalinks, `{endpoint}/{items}?{query}` (Universal Commerce Protocol, `dev.ucp.shopping.permalink`): the base
-//! URL is the endpoint; attributes and click id travel as `attribution/…` and come back in `order.attribution`.
+//! UCP permalinks, `{endpoint}/{items}?{query}` (Universal Commerce Protocol, `dev.ucp.shopping.permalink`): the
+//! endpoint is the one of the store's profile, else its base URL; attributes and click id travel as `attribution/…` and come back in `order.attribution`.
 //!
 //! An id is never percent-encoded: what is not plain goes as `~` and base64url. Two parameters never name one pointer.
 
@@ -66,9 +66,9 @@ pub fn id_of_token(token: &str) -> Option<String> {
     check_id(&id).is_ok().then_some(id)
 }
 
-/// Appends the permalink to `out`.
-pub fn write(out: &mut String, request: &CartRequest<'_>) {
-    out.push_str(request.base_url.trim_end_matches('/'));
+/// Appends the permalink at `endpoint` to `out`.
+pub fn write(out: &mut String, endpoint: &str, request: &CartRequest<'_>) {
+    out.push_str(endpoint.trim_end_matches('/'));
     out.push('/');
     for (place, line) in request.lines.iter().enumerate() {
         if place > 0 {
@@ -121,9 +121,10 @@ fn push_separator(out: &mut String, is_first: &mut bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Line;
     use super::super::tests::cart;
+    use super::super::{CartBase, Line};
     use super::*;
+    use crate::domain::store::Provider;
 
     #[test]
     fn permalinks_are_exact() {
@@ -163,8 +164,9 @@ mod tests {
                 let mut out = String::new();
                 write(
                     &mut out,
+                    base_url,
                     &CartRequest {
-                        base_url,
+                        base: &CartBase::plain(Provider::Ucp, base_url),
                         cart,
                         lines: &lines,
                         click_id,

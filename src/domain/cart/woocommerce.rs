@@ -14,7 +14,7 @@ pub const CLICK_ID_PARAMETER: &str = "utm_id";
 
 /// Appends the checkout link to `out`.
 pub fn write(out: &mut String, request: &CartRequest<'_>) {
-    out.push_str(request.base_url.trim_end_matches('/'));
+    out.push_str(request.base.url.trim_end_matches('/'));
     out.push_str("/checkout-link/?products=");
     push_pairs(out, request.lines);
     if let Some(code) = request.cart.discount_codes.first() {
@@ -31,9 +31,10 @@ pub fn write(out: &mut String, request: &CartRequest<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Line;
     use super::super::tests::cart;
+    use super::super::{CartBase, Line};
     use super::*;
+    use crate::domain::store::Provider;
 
     #[test]
     fn checkout_links_are_exact() {
@@ -69,7 +70,7 @@ mod tests {
         ] {
             let mut out = String::new();
             let request = CartRequest {
-                base_url,
+                base: &CartBase::plain(Provider::WooCommerce, base_url),
                 cart,
                 lines: &lines,
                 click_id,

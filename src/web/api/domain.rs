@@ -1,4 +1,4 @@
-//! `/domains`: the dialect's link domains with our consent mode, legal basis, cookie domain and letter case.
+//! `/domains`: the dialect's link domains with our consent mode, legal basis, cookie domain, letter case and store.
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
@@ -12,7 +12,9 @@ use super::params::Params;
 use super::{Api, Caller};
 use crate::books;
 use crate::domain::consent::ConsentMode;
+use crate::domain::id::WorkspaceNo;
 use crate::domain::link_domain::LinkDomain;
+use crate::domain::store::Store;
 use crate::flows::Error;
 use crate::flows::publish_domain::{self, DomainChange};
 
@@ -31,6 +33,8 @@ pub(super) struct DomainBody {
     legal_basis: Option<bool>,
     #[serde(default, deserialize_with = "said")]
     cookie_domain: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    store_id: Option<Option<String>>,
     // Of the dialect, not built yet.
     expired_url: Option<Value>,
     not_found_url: Option<Value>,
@@ -64,6 +68,7 @@ impl DomainBody {
             consent: self.consent,
             has_legal_basis: self.legal_basis,
             cookie_domain: self.cookie_domain,
+            store: self.store_id,
         })
     }
 }
@@ -74,7 +79,8 @@ pub(super) async fn create(
     Body(body): Body<DomainBody>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let domain = publish_domain::create(&api.context, caller.workspace, body.change()?, api.consent).await?;
-    Ok((StatusCode::CREATED, Json(answer(&domain))))
+    let stores = stores(&api, caller.workspace).await?;
+    Ok((StatusCode::CREATED, Json(answer(&domain, &stores))))
 }
 
 pub(super) async fn update(
@@ -84,7 +90,8 @@ pub(super) async fn update(
     Body(body): Body<DomainBody>,
 ) -> Result<Json<Value>, ApiError> {
     let domain = publish_domain::update(&api.context, caller.workspace, &slug, body.change()?).await?;
-    Ok(Json(answer(&domain)))
+    let stores = stores(&api, caller.workspace).await?;
+    Ok(Json(answer(&domain, &stores)))
 }
 
 pub(super) async fn list(
@@ -100,10 +107,22 @@ pub(super) async fn list(
     let domains = api.context.books().read(move |view| {
         books::link_domain::list(view, caller.workspace, search.as_deref(), archived, &page).map_err(Error::from)
     });
-    Ok(Json(domains.await?.iter().map(answer).collect()))
+    let domains = domains.await?;
+    let stores = stores(&api, caller.workspace).await?;
+    Ok(Json(domains.iter().map(|domain| answer(domain, &stores)).collect()))
 }
 
-fn answer(domain: &LinkDomain) -> Value {
+/// The workspace's stores, for their public ids. A brand has a handful.
+async fn stores(api: &Api, workspace: WorkspaceNo) -> Result<Vec<Store>, ApiError> {
+    let read = api
+        .context
+        .books()
+        .read(move |view| books::store::list(view, workspace).map_err(Error::from));
+    Ok(read.await?)
+}
+
+fn answer(domain: &LinkDomain, stores: &[Store]) -> Value {
+    let store = stores.iter().find(|store| Some(store.no) == domain.store);
     json!({
         "id": domain.id,
         "slug": domain.slug,
@@ -123,5 +142,6 @@ fn answer(domain: &LinkDomain) -> Value {
         "consent": domain.consent,
         "legalBasis": domain.has_legal_basis,
         "cookieDomain": domain.cookie_domain,
+        "storeId": store.map(|store| &store.id),
     })
 }

@@ -32,6 +32,7 @@ use axum::routing::{delete, get, patch, post, put};
 use crate::clicklog;
 use crate::domain::consent::ConsentMode;
 use crate::domain::keyring::Keyring;
+use crate::domain::outside::Fetch;
 use crate::flows::Context;
 
 pub use auth::Caller;
@@ -52,6 +53,8 @@ pub struct Api {
     pub consent: ConsentMode,
     /// Signs sessions of the console.
     pub session_key: [u8; 32],
+    /// Reads shops' UCP profiles.
+    pub profiles: Arc<dyn Fetch>,
     /// Largest body of a call, in bytes.
     pub body_max: usize,
     /// Largest catalogue in one call, in bytes.
@@ -77,6 +80,7 @@ pub fn router(api: Api) -> Router {
                 .layer(DefaultBodyLimit::max(api.catalog_max))
                 .get(product::list),
         )
+        .route("/stores/{id}/refresh", post(store::refresh))
         .route("/products/stock", put(product::set_stock))
         .route("/partners", get(partner::list).post(partner::enlist))
         .route("/discount-codes", get(discount_code::list).post(discount_code::issue))

@@ -6,14 +6,15 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::body::Body;
+use super::body::{Body, said};
 use super::error::ApiError;
 use super::params::Params;
 use super::{Api, Caller};
 use crate::books;
-use crate::domain::store::{Provider, Store};
-use crate::flows::Error;
+use crate::domain::store::{Permalink, Provider, Store};
+use crate::domain::ucp_profile::UcpProfile;
 use crate::flows::publish_store::{self, StoreChange};
+use crate::flows::{Error, LookChange, refresh_profiles};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -23,6 +24,16 @@ pub(super) struct StoreBody {
     base_url: Option<String>,
     currency: Option<String>,
     webhook_secrets: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "said")]
+    permalink: Option<Option<Permalink>>,
+    #[serde(default, deserialize_with = "said")]
+    accent_color: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    logo_url: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    image_hosts: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "said")]
+    price_fresh_hours: Option<Option<u32>>,
 }
 
 impl StoreBody {
@@ -33,6 +44,13 @@ impl StoreBody {
             base_url: self.base_url,
             currency: self.currency,
             webhook_secrets: self.webhook_secrets,
+            permalink: self.permalink,
+            look: LookChange {
+                accent: self.accent_color,
+                logo_url: self.logo_url,
+                image_hosts: self.image_hosts,
+                price_fresh_hours: self.price_fresh_hours,
+            },
         }
     }
 }
@@ -43,7 +61,7 @@ pub(super) async fn create(
     Body(body): Body<StoreBody>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let store = publish_store::create(&api.context, caller.workspace, body.change()).await?;
-    Ok((StatusCode::CREATED, Json(answer(&api, &store))))
+    Ok((StatusCode::CREATED, Json(answer(&api, &store, None))))
 }
 
 pub(super) async fn update(
@@ -53,7 +71,12 @@ pub(super) async fn update(
     Body(body): Body<StoreBody>,
 ) -> Result<Json<Value>, ApiError> {
     let store = publish_store::update(&api.context, caller.workspace, &id, body.change()).await?;
-    Ok(Json(answer(&api, &store)))
+    let no = store.no;
+    let profile = api
+        .context
+        .books()
+        .read(move |view| books::ucp_profile::of_store(view, no).map_err(Error::from));
+    Ok(Json(answer(&api, &store, profile.await?.as_ref())))
 }
 
 pub(super) async fn show(
@@ -61,12 +84,13 @@ pub(super) async fn show(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let found = api
-        .context
-        .books()
-        .read(move |view| books::store::by_id(view, caller.workspace, &id)?.ok_or(Error::NotFound { what: "store" }));
-    let store = found.await?;
-    Ok(Json(answer(&api, &store)))
+    let found = api.context.books().read(move |view| {
+        let store = books::store::by_id(view, caller.workspace, &id)?.ok_or(Error::NotFound { what: "store" })?;
+        let profile = books::ucp_profile::of_store(view, store.no)?;
+        Ok::<_, Error>((store, profile))
+    });
+    let (store, profile) = found.await?;
+    Ok(Json(answer(&api, &store, profile.as_ref())))
 }
 
 pub(super) async fn list(
@@ -75,23 +99,54 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Vec<Value>>, ApiError> {
     Params::of(query.as_deref())?.end()?;
-    let stores = api
-        .context
-        .books()
-        .read(move |view| books::store::list(view, caller.workspace).map_err(Error::from))
-        .await?;
-    Ok(Json(stores.iter().map(|store| answer(&api, store)).collect()))
+    let found = api.context.books().read(move |view| {
+        let with_profile = |store: Store| {
+            let profile = books::ucp_profile::of_store(view, store.no)?;
+            Ok::<_, Error>((store, profile))
+        };
+        let stores = books::store::list(view, caller.workspace)?;
+        stores.into_iter().map(with_profile).collect::<Result<Vec<_>, _>>()
+    });
+    let stores = found.await?;
+    let answers = stores
+        .iter()
+        .map(|(store, profile)| answer(&api, store, profile.as_ref()));
+    Ok(Json(answers.collect()))
 }
 
-/// Secrets are never shown again.
-fn answer(api: &Api, store: &Store) -> Value {
+/// Looks at the store's UCP profile now, whenever the next look is due.
+pub(super) async fn refresh(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let refreshed = refresh_profiles::refresh(&api.context, &*api.profiles, caller.workspace, &id);
+    let (store, profile) = refreshed.await?;
+    Ok(Json(answer(&api, &store, profile.as_ref())))
+}
+
+/// Secrets are never shown again. Stores on platforms without a UCP profile, or with one form of cart link, say `null`.
+fn answer(api: &Api, store: &Store, profile: Option<&UcpProfile>) -> Value {
     let public = api.context.public();
+    let ucp = store.provider.has_ucp_profile().then(|| {
+        json!({
+            "endpoint": store.ucp_endpoint,
+            "fetchedAt": profile.and_then(|profile| profile.fetched_at).map(|at| at.to_string()),
+            "problem": profile.and_then(|profile| profile.problem.as_ref()),
+        })
+    });
     json!({
         "id": store.id,
         "name": store.name,
         "provider": store.provider,
         "baseUrl": store.base_url,
         "currency": store.currency,
+        "permalink": (store.provider == Provider::Shopify).then_some(store.permalink),
+        "accentColor": store.look.accent,
+        "logoUrl": store.look.logo_url,
+        "imageHosts": store.look.image_hosts,
+        "priceFreshHours": store.look.price_fresh_hours,
+        "ucp": ucp,
         "webhookUrl": format!("{}://{}/_/hooks/{}", public.scheme, public.authority, store.id),
         "createdAt": store.created_at.to_string(),
     })

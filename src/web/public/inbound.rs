@@ -62,9 +62,6 @@ impl InboundCarts {
 
     /// What `request` asks for, if it spells out a cart on a domain bound to a store.
     pub(super) async fn read(&self, request: &redirect::Request<'_>) -> Option<Inbound> {
-        if !request.path.starts_with(BUY) && request.path != CHECKOUT {
-            return None;
-        }
         let table = self.inner.context.table();
         let domain = table.domain(&host::of_authority(request.host));
         let (store_no, workspace) = (domain.store?, domain.workspace?);
@@ -139,6 +136,11 @@ impl InboundCarts {
     }
 }
 
+/// Whether `path` spells out a cart, if the domain is bound to a store.
+pub(super) fn may_be(path: &str) -> bool {
+    path.starts_with(BUY) || path == CHECKOUT
+}
+
 fn port_of(authority: &str) -> Option<u16> {
     authority.rsplit_once(':')?.1.parse().ok()
 }
@@ -183,7 +185,11 @@ mod tests {
 
     #[test]
     fn links_are_read_or_not() {
-        let asked = permalink("1:2,~MQ:3,b:1", "discounts/codes/0=MIA10&attribution/source=mail&utm_source=x").expect("read");
+        let asked = permalink(
+            "1:2,~MQ:3,b:1",
+            "discounts/codes/0=MIA10&attribution/source=mail&utm_source=x",
+        )
+        .expect("read");
         assert_eq!(asked.items, [("1".to_owned(), 5), ("b".to_owned(), 1)]);
         assert_eq!((&*asked.codes[0], &*asked.attributes[0].1), ("MIA10", "mail"));
         assert_eq!(permalink("1:0", ""), None);

@@ -49,7 +49,9 @@ pub(super) fn respond(page: &Page, request: &redirect::Request<'_>) -> Response<
     }
     let look = &page.store.look;
     let accent = look.accent.as_deref().and_then(Accent::parse);
-    let csp = landing_csp(accent, &look.image_hosts, &page.store.base_url);
+    let base = &page.store.base;
+    let checkout = cart::origin(base.endpoint.as_deref().unwrap_or(&base.url));
+    let csp = landing_csp(accent, &look.image_hosts, checkout);
     if let Ok(csp) = HeaderValue::from_maybe_shared(Bytes::from(csp)) {
         headers.insert(header::CONTENT_SECURITY_POLICY, csp);
     }

@@ -2,6 +2,7 @@
 //!
 //! Runs on the edge's workers: whatever may take long is handed to the background runtime.
 
+mod inbound;
 mod landing;
 mod packed;
 mod reply;
@@ -17,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
+pub use inbound::InboundCarts;
 pub use webhook::Webhooks;
 
 use crate::net::{Handler, Peer};
@@ -36,13 +38,14 @@ const PURPOSE_HEADERS: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-mo
 pub struct PublicHandler {
     worker: Rc<Worker>,
     webhooks: Webhooks,
+    inbound: InboundCarts,
 }
 
 impl PublicHandler {
     /// Answers with `worker`'s part of the hot path; webhooks go to `webhooks`.
     ///
     /// Must be called on the worker's own thread and runtime: counts that found no room are passed on from there.
-    pub fn new(worker: Worker, webhooks: Webhooks) -> Self {
+    pub fn new(worker: Worker, webhooks: Webhooks, inbound: InboundCarts) -> Self {
         let worker = Rc::new(worker);
         let ticking = Rc::downgrade(&worker);
         tokio::task::spawn_local(async move {
@@ -54,19 +57,38 @@ impl PublicHandler {
                 }
             }
         });
-        Self { worker, webhooks }
+        Self {
+            worker,
+            webhooks,
+            inbound,
+        }
     }
 
     async fn follow(&self, peer: Peer, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let started = Instant::now();
         let cookies = joined_cookies(request.headers());
         let facts = facts(&peer, request.method(), request.uri(), request.headers(), &cookies);
-        let mut response = self.answer(self.worker.follow(&facts), &facts).await;
+        let inbound = match inbound::may_be(facts.path) {
+            true => self.inbound.read(&facts).await,
+            false => None,
+        };
+        let reply = match inbound {
+            Some(inbound) => self.worker.follow_inbound(&facts, inbound),
+            None => self.worker.follow(&facts),
+        };
+        let mut response = self.answer(reply, &facts).await;
         self.worker.counters().observe(started.elapsed());
         if facts.is_head {
             *response.body_mut() = Full::default();
         }
         response
+    }
+
+    /// What machines read to find out where a domain takes carts.
+    fn profile(&self, peer: &Peer, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let facts = facts(peer, request.method(), request.uri(), request.headers(), "");
+        let found = self.inbound.profile(&facts);
+        found.unwrap_or_else(|| reply::page(FollowerPage::NotFound))
     }
 
     /// A landing page's form: logged, then on to the shop.
@@ -126,6 +148,7 @@ impl Handler for PublicHandler {
         match path {
             "/robots.txt" => reply::text(StatusCode::OK, "User-agent: *\nDisallow: /\n"),
             "/favicon.ico" => reply::empty(StatusCode::NO_CONTENT),
+            inbound::PROFILE => self.profile(&peer, &request),
             _ if path.starts_with("/_/") || path.starts_with("/.well-known/") || path == "/_" => {
                 reply::page(FollowerPage::NotFound)
             }

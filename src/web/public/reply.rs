@@ -96,6 +96,11 @@ pub(super) fn html(status: StatusCode, html: Bytes) -> Response<Full<Bytes>> {
     with_body(status, "text/html; charset=utf-8", html)
 }
 
+/// A JSON document.
+pub(super) fn json(status: StatusCode, text: String) -> Response<Full<Bytes>> {
+    with_body(status, "application/json", text.into())
+}
+
 /// Plain text.
 pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
     with_body(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
