@@ -204,6 +204,7 @@ fn click_log(c: &mut Criterion) {
         start: START,
         end: START.plus_ms(days * DAY_MS),
         classes: ClassSet::default(),
+        ..Query::default()
     };
     group.throughput(Throughput::Elements(1));
     group.bench_function("count_workspace_21_days", |b| {

@@ -117,7 +117,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let countries = open_countries(&config)?;
     let tls = open_tls(&config)?;
     let books = open_books(&data)?;
-    let (writer, clicks, recovery) = open_clicks(&data, &world.clock)?;
+    let (writer, clicks, recovery) = open_clicks(&config, &data, &world.clock)?;
     tracing::info!(
         replayed = recovery.replayed_clicks,
         took_ms = recovery.took.as_millis() as u64,
@@ -185,6 +185,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         .local_addr()
         .map_err(|error| StartError::Unavailable(error.to_string()))?;
 
+    let eraser = writer.eraser();
     let recorder = Recorder::start(lane_readers, writer, Arc::clone(&shared), recording)
         .map_err(|error| StartError::Unavailable(format!("the click recorder does not start: {error}")))?;
     let webhooks = Webhooks::new(
@@ -225,7 +226,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let router = router(
         &config,
         &context,
-        &clicks,
+        (&clicks, eraser),
         &keys,
         admin,
         operations,
@@ -307,11 +308,14 @@ fn open_books(data: &DataDir) -> Result<Books, StartError> {
 }
 
 fn open_clicks(
+    config: &Config,
     data: &DataDir,
     clock: &Arc<dyn Clock>,
 ) -> Result<(clicklog::Writer, clicklog::Reader, clicklog::Recovery), StartError> {
+    let days = config.clicks.retention_days;
     let options = clicklog::Options {
         node: NODE,
+        keep_clicks: (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 60 * 60)),
         ..clicklog::Options::at(data.path().join("clicklog"))
     };
     clicklog::open(options, Arc::clone(clock)).map_err(|error| {
@@ -375,17 +379,19 @@ fn start_edge(
 fn router(
     config: &Config,
     context: &Context,
-    clicks: &clicklog::Reader,
+    (clicks, eraser): (&clicklog::Reader, clicklog::Eraser),
     keys: &Arc<ArcSwap<Keys>>,
     admin: SocketAddr,
     operations: Operations,
     profiles: Arc<dyn Fetch>,
 ) -> Router {
-    let ring = Arc::clone(keys);
+    let (ring, cookie_ring) = (Arc::clone(keys), Arc::clone(keys));
     let api = api::Api {
         context: context.clone(),
         clicks: clicks.clone(),
+        eraser,
         click_ids: Arc::new(move || ring.load().click_id.clone()),
+        visitors: Arc::new(move || cookie_ring.load().cookie.clone()),
         node: NODE,
         base_url: format!("http://{admin}").into(),
         consent: config.consent.default,

@@ -1,6 +1,6 @@
-//! Turns journal frames into one sled batch: blocks, roll-ups, totals, sketches and the watermark.
+//! Turns journal frames into one sled batch: blocks, roll-ups, totals, sketches, facets and the watermark.
 //!
-//! Roll-ups, totals and sketches are read, added to and written as absolute values: with the watermark in the same
+//! Roll-ups, totals, sketches and facets are read, added to and written as absolute values: with the watermark in the same
 //! batch, applying after any crash counts each frame once.
 
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use super::key;
 use super::pending::Frame;
 use super::sketch::{self, Sketch};
 use super::store::Store;
+use super::tabulate::put_facets;
 use super::value::{Counts, Meta, Rollup, Totals, add, seal};
 
 /// Writes `frames`, all of them after the watermark of `meta`, which is moved to the last of them.
@@ -35,6 +36,9 @@ pub(super) fn apply(
     put_rollups(store, frames, through, &mut batch)?;
     put_totals(store, frames, through, &mut batch)?;
     put_sketches(store, &clicks, &mut batch)?;
+    put_facets(store, &clicks, through, &mut batch)?;
+    let history = store.history()?.with_facets(through);
+    batch.insert(&key::HISTORY, seal(&key::HISTORY, &history.body()));
     let newest_at = frames.iter().filter_map(|frame| frame.newest_at).max();
     let next = Meta {
         watermark: through,

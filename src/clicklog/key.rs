@@ -1,6 +1,6 @@
 //! Keys of the one sled tree: a kind byte, then big-endian numbers, so that a range of time is a range of keys.
 //!
-//! | kind | key after it | value (see `value`, `block`, `sketch`) |
+//! | kind | key after it | value (see `value`, `block`, `sketch`, `facets`, `history`, `erasure`) |
 //! |---|---|---|
 //! | 0 | - | meta |
 //! | 1 | bucket 4, ms within the bucket of the latest click 4, frame index 8, ordinal 4 | block of clicks |
@@ -8,6 +8,10 @@
 //! | 3 | workspace 4, bucket 4 | roll-up of the workspace |
 //! | 4 | link 4 | total of the link |
 //! | 5 | workspace 4, link 4, UTC day 4 | sketch of the visitors |
+//! | 6 | workspace 4, link 4, UTC day 4 | facets of the link |
+//! | 7 | workspace 4, UTC hour 4 | facets of the workspace |
+//! | 8 | - | history: what facets and clicks can still tell; missing in stores of before it |
+//! | 9 | workspace 4, ms since 1970 8 | erasure |
 //!
 //! A bucket is a quarter of an hour since 1970; instants before that are in bucket 0. The frame index of a block is
 //! that of the last journal frame in its checkpoint; the ordinal tells blocks of one checkpoint apart.
@@ -23,6 +27,10 @@ const LINK_ROLLUP: u8 = 2;
 const WORKSPACE_ROLLUP: u8 = 3;
 const TOTAL: u8 = 4;
 const SKETCH: u8 = 5;
+const LINK_FACETS: u8 = 6;
+const WORKSPACE_FACETS: u8 = 7;
+pub(super) const HISTORY: [u8; 1] = [8];
+const ERASURE: u8 = 9;
 
 /// Where a block lies. Its latest click leads, so that reading newest first meets blocks in the order of their ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +110,19 @@ pub(super) fn total(link: LinkNo) -> [u8; 5] {
 
 pub(super) fn sketch(workspace: WorkspaceNo, link: LinkNo, day: u32) -> [u8; 13] {
     key(SKETCH, &[workspace.0, link.0, day])
+}
+
+pub(super) fn link_facets(workspace: WorkspaceNo, link: LinkNo, day: u32) -> [u8; 13] {
+    key(LINK_FACETS, &[workspace.0, link.0, day])
+}
+
+pub(super) fn workspace_facets(workspace: WorkspaceNo, hour: u32) -> [u8; 9] {
+    key(WORKSPACE_FACETS, &[workspace.0, hour])
+}
+
+/// `ms` is not negative.
+pub(super) fn erasure(workspace: WorkspaceNo, ms: u64) -> [u8; 13] {
+    key(ERASURE, &[workspace.0, (ms >> 32) as u32, ms as u32])
 }
 
 /// Number `place` (from 0) of the 4-byte numbers after the kind byte of `key`; 0 when there is none.

@@ -12,15 +12,20 @@
 //! |---|---|---|
 //! | `lock` | held while open | |
 //! | `journal/<number>.log` | segments: header, frames | `segment`, `frame`, `columns` |
-//! | `db/` | sled; one tree | `key`, `value`, `block`, `sketch` |
+//! | `db/` | sled; one tree | `key`, `value`, `block`, `sketch`, `facets`, `history`, `erasure` |
 //! | `db.quarantine-<ms>/` | a sled that did not open, for people to look at | |
 //!
 //! Each segment, frame, block of columns and value starts with a version. A newer one is refused, damage is told from
 //! it by checksums. Format 1 is the first; a change of any layout raises the version that the table there names.
 //!
-//! **What is counted where.** A click is in one class. Counts by quarter hour come from roll-ups; parts of a quarter
-//! hour, breakdowns and events from blocks. Clicks whose details were lost are in roll-ups and totals only: a question
+//! **What is counted where.** A click is in one class. Counts by quarter hour come from roll-ups; counts by one
+//! dimension (country, device, …) from facets by UTC hour and day; parts of those, questions that combine dimensions,
+//! and events from blocks. Clicks whose details were lost are in roll-ups and totals only: a question
 //! about part of a quarter hour leaves them out. Instants before 1970 count as the first quarter hour of it.
+//!
+//! **What goes.** Blocks go by age (`retention`), roll-ups, facets, sketches and totals stay; an answer that needed
+//! clicks that are gone says so ([`Lacks`]). What tells who a visitor was goes on request (`erase`), here and in the
+//! journal; counts stay.
 //!
 //! **What this room never does**: hold up the redirect path, store an address, serve a number from damaged bytes, or
 //! panic because a disk fails.
@@ -33,10 +38,17 @@ mod checkpoint;
 mod columns;
 mod count;
 mod dictionary;
+mod dimension;
 mod encoder;
+mod erase;
+mod erasure;
 mod error;
 mod events;
+mod facet_count;
+mod facets;
+mod filter;
 mod frame;
+mod history;
 mod journal;
 mod key;
 #[cfg(test)]
@@ -45,8 +57,11 @@ mod open;
 mod options;
 mod pending;
 mod query;
+#[cfg(test)]
+mod question_tests;
 mod reader;
 mod replay;
+mod retention;
 #[cfg(test)]
 mod samples;
 mod scan;
@@ -55,15 +70,19 @@ mod shared;
 mod sketch;
 mod stats;
 mod store;
+mod tabulate;
 mod uniques;
 mod value;
 mod writer;
 
-pub use breakdown::Dimension;
+pub use dimension::Dimension;
+pub use erase::Eraser;
+pub use erasure::{Erased, Erasure, Subject};
 pub use error::{OpenError, QueryError, WriteError};
+pub use filter::{Condition, Filter};
 pub use open::{Recovery, open};
 pub use options::Options;
-pub use query::Query;
+pub use query::{Lacks, Query};
 pub use reader::Reader;
 pub use stats::{FSYNC_BOUNDS_US, Stats};
 pub use value::Totals;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::domain::outside::Clock;
 
+use super::erase::Requests;
 use super::options::Options;
 use super::pending::Pending;
 use super::stats::{Counters, Stats};
@@ -17,6 +18,9 @@ pub(super) struct Shared {
     /// First sequence number that was not handed out.
     pub(super) reserved: AtomicU64,
     pending: Mutex<Pending>,
+    requests: Mutex<Requests>,
+    /// Number of the first journal segment that is still written to, or will be.
+    sealed: AtomicU64,
     /// `None` while it is reopened and after the log was closed.
     store: RwLock<Option<Arc<Store>>>,
 }
@@ -38,6 +42,8 @@ impl Shared {
             counters,
             reserved: AtomicU64::new(reserved),
             pending: Mutex::new(pending),
+            requests: Mutex::default(),
+            sealed: AtomicU64::new(0),
             store: RwLock::new(Some(store)),
         }
     }
@@ -46,6 +52,22 @@ impl Shared {
     pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
         // Nothing that holds this lock leaves it half done when it panics.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Erasures that wait, locked.
+    pub(super) fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Number of the first journal segment that is still written to, or will be; as of the last erasure asked for.
+    pub(super) fn sealed(&self) -> u64 {
+        self.sealed.load(Ordering::Acquire)
+    }
+
+    /// Journal segments below `number` are finished, and with them everything that erasures so far are about.
+    pub(super) fn seal(&self, number: u64) {
+        self.sealed.store(number, Ordering::Release);
+        self.requests().make_ready();
     }
 
     pub(super) fn store(&self) -> Option<Arc<Store>> {

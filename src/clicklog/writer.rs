@@ -16,6 +16,7 @@ use crate::domain::visitor::TOUCHES_MAX;
 use super::checkpoint::{self, Order};
 use super::columns::CLICKS_MAX;
 use super::encoder::Encoder;
+use super::erase::Eraser;
 use super::error::WriteError;
 use super::frame::{Content, LOST_MAX, put_clicks, put_lost, put_reserved};
 use super::journal::Journal;
@@ -173,9 +174,18 @@ impl Writer {
         counters.lost_details.fetch_add(lost, Ordering::Relaxed);
     }
 
+    /// Who erases on request.
+    pub fn eraser(&self) -> Eraser {
+        Eraser::new(Arc::clone(&self.shared))
+    }
+
     /// Orders a checkpoint when one is due and none is under way. Never waits.
     pub fn tick(&mut self) {
         let now = self.shared.clock.now();
+        if self.shared.requests().are_asked() && !self.is_busy.load(Ordering::Acquire) {
+            self.shared.seal(self.journal.seal());
+            return self.order(now);
+        }
         let (clicks, is_behind) = {
             let pending = self.shared.pending();
             (pending.clicks(), pending.watermark < pending.last_index)
@@ -234,6 +244,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.orders.take());
+        self.shared.requests().close();
         if let Some(thread) = self.thread.take() {
             // A checkpoint that panicked has said so in the counters.
             thread.join().ok();

@@ -7,6 +7,7 @@ pub mod accept_order;
 mod cart_draft;
 mod context;
 pub mod enlist_creator;
+pub mod erase_visitor;
 mod error;
 pub mod issue_code;
 pub mod issue_key;
