@@ -323,6 +323,57 @@ mod tests {
     }
 
     #[test]
+    fn a_forgotten_journey_leaves_the_credit() {
+        fixture::in_tx(|tx| {
+            let (ours, theirs) = (fixture::workspace(tx, "a")?, fixture::workspace(tx, "b")?);
+            let evidence = |click_id: &str| Evidence {
+                codes: Vec::new(),
+                click: Some(ClickEvidence {
+                    click_id: click_id.into(),
+                    link: LinkNo(77),
+                    creator: Some(CreatorNo(3)),
+                    clicked_at_ms: 90,
+                    journey: vec![(LinkNo(1), 5)],
+                }),
+            };
+            let stores = [fixture::store(tx, "x", ours)?, fixture::store(tx, "y", theirs)?];
+            for (id, workspace, store, click_id) in [
+                ("1", ours, stores[0], "erased"),
+                ("2", ours, stores[0], "kept"),
+                ("3", theirs, stores[1], "erased"),
+            ] {
+                put(
+                    tx,
+                    &fixture::order(id, workspace, store),
+                    &evidence(click_id),
+                    Timestamp(1),
+                )?;
+            }
+            put(
+                tx,
+                &fixture::order("4", ours, stores[0]),
+                &Evidence::default(),
+                Timestamp(1),
+            )?;
+            assert_eq!(forget_journeys(tx, ours, &HashSet::from(["erased".to_owned()]))?, 1);
+            for (store, id, touches) in [(stores[0], "1", 0), (stores[0], "2", 1), (stores[1], "3", 1)] {
+                let click = load(tx, store, id)?
+                    .and_then(|(_, evidence)| evidence.click)
+                    .expect("a click");
+                assert_eq!(
+                    (click.journey.len(), click.creator),
+                    (touches, Some(CreatorNo(3))),
+                    "{id}"
+                );
+            }
+            assert_eq!(click_ids_of(tx, ours, "1")?, [Some("erased".to_owned())]);
+            assert_eq!(click_ids_of(tx, ours, "4")?, [None]);
+            assert_eq!(click_ids_of(tx, ours, "3")?, [], "another brand's");
+            Ok(())
+        });
+    }
+
+    #[test]
     fn lists_show_the_latest_first() {
         fixture::in_tx(|tx| {
             let (ours, theirs) = (fixture::workspace(tx, "a")?, fixture::workspace(tx, "b")?);

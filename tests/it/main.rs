@@ -5,6 +5,7 @@
 mod http;
 mod server;
 
+mod analytics;
 mod api;
 mod cart_loop;
 mod carts;
@@ -13,6 +14,7 @@ mod counting;
 mod inbound;
 mod landing;
 mod operation;
+mod privacy;
 mod redirect;
 mod rough;
 mod stock;

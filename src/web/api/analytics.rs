@@ -53,6 +53,9 @@ const BREAKDOWNS: [(&str, &str, Dimension); 16] = [
 /// The dialect's groupings by what links do not have here: no click belongs to any.
 const OF_NOTHING: [&str; 4] = ["top_folders", "top_link_tags", "top_groups", "top_partner_tags"];
 
+/// The fields of a row beside its figures.
+type Fields = Vec<(&'static str, Value)>;
+
 /// Groupings by what a click's link says.
 #[derive(Clone, Copy)]
 enum ByLink {
@@ -243,7 +246,7 @@ async fn by_link(api: &Api, query: Query, by: ByLink) -> Result<Value, ApiError>
     }
     let inner = api.clone();
     let rows = api.context.books().read(move |view| {
-        let mut sums: HashMap<String, (Vec<(&'static str, Value)>, u64)> = HashMap::new();
+        let mut sums: HashMap<String, (Fields, u64)> = HashMap::new();
         for (link, clicks) in counts {
             let Some(place) = books::link::place_of(view, link)? else {
                 continue;
@@ -270,7 +273,7 @@ fn fields_of(
     view: &View<'_>,
     place: &books::link::LinkPlace,
     by: ByLink,
-) -> Result<Option<(String, Vec<(&'static str, Value)>)>, Error> {
+) -> Result<Option<(String, Fields)>, Error> {
     let text = match by {
         ByLink::Url => place.destination.clone(),
         ByLink::BaseUrl => {

@@ -17,7 +17,7 @@ const STEPS: [&str; 4] = ["hour", "day", "week", "month"];
 /// Most steps of a time series.
 const STEPS_MAX: usize = 2_000;
 
-/// Where a period's series begins when it reaches back to the beginning of time: no click is older.
+/// Periods that begin before this reach back to the beginning of time: only a clock that was wrong has clicks there.
 const BEGINNING: Timestamp = Timestamp(crate::domain::click_id::EPOCH_MS);
 
 /// A period of time; `end` is exclusive.
@@ -136,7 +136,7 @@ impl Period {
     /// was first counted, if the period reaches back to the beginning of time.
     pub fn edges(&self, first: Option<Timestamp>) -> Vec<Timestamp> {
         let start = if self.start < BEGINNING {
-            first.unwrap_or(self.end.plus_ms(-DAY_MS)).max(BEGINNING)
+            first.unwrap_or(self.end.plus_ms(-DAY_MS)).max(self.start)
         } else {
             self.start
         };
