@@ -29,7 +29,7 @@ use crate::integrations::maxmind::CountryFile;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
 use crate::web::operations::Operations;
-use crate::web::public::{PublicHandler, Webhooks};
+use crate::web::public::{PublicHandler, Waitlist, Webhooks};
 use crate::web::{api, console, operations};
 
 use data_dir::DataDir;
@@ -191,6 +191,12 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         runtime.handle().clone(),
         config.limits.webhook_bytes_max,
     );
+    let waitlist = Waitlist::new(
+        context.clone(),
+        Arc::clone(&keys),
+        runtime.handle().clone(),
+        fresh_key(&*world.entropy),
+    );
     let edge = start_edge(
         &config,
         tls.clone(),
@@ -199,6 +205,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         &counters,
         &recorder,
         webhooks,
+        waitlist,
         &world,
     )?;
     let name = public_name(&config, edge.public_address(), edge.tls_address())?;
@@ -213,6 +220,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         clicks: clicks.clone(),
         books: books.clone(),
         connections: edge.counters(),
+        waitlist: Arc::clone(context.waitlist_tally()),
     };
     let router = router(&config, &context, &clicks, &keys, admin, operations);
     serve_api(&runtime, admin_listener, router, &config, stopped)?;
@@ -314,6 +322,7 @@ fn start_edge(
     counters: &Arc<[Arc<Counters>]>,
     recorder: &Recorder,
     webhooks: Webhooks,
+    waitlist: Waitlist,
     world: &World,
 ) -> Result<Edge, StartError> {
     let limits = net::Limits {
@@ -350,7 +359,7 @@ fn start_edge(
             Arc::clone(&counters[index]),
             fresh_key(&*entropy),
         );
-        PublicHandler::new(worker, webhooks.clone())
+        PublicHandler::new(worker, webhooks.clone(), waitlist.clone())
     };
     Edge::start(options, make).map_err(|error| not_bound(&error))
 }

@@ -29,6 +29,7 @@ pub mod refund;
 pub mod sales;
 pub mod secret;
 pub mod store;
+pub mod waitlist;
 pub mod workspace;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use url::Url;
 
 use super::error::Error;
+use super::join_waitlist::{Lists, Tally};
 use super::locks::Locks;
 use crate::books::Books;
 use crate::domain::destination::Policy;
@@ -30,6 +31,7 @@ pub(super) struct Inner {
     /// The public name before the listeners are bound.
     pub public_guess: PublicName,
     pub locks: Locks,
+    pub lists: Lists,
 }
 
 /// How followers reach the default domain.
@@ -80,7 +82,7 @@ impl Context {
         destinations: Policy,
         public_guess: PublicName,
     ) -> Self {
-        let (public, locks) = (OnceLock::new(), Locks::new());
+        let (public, locks, lists) = (OnceLock::new(), Locks::new(), Lists::default());
         let inner = Inner {
             books,
             table,
@@ -91,6 +93,7 @@ impl Context {
             public,
             public_guess,
             locks,
+            lists,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -119,6 +122,11 @@ impl Context {
     /// The link table, for reading.
     pub fn table(&self) -> &TableReader {
         &self.inner.reader
+    }
+
+    /// What became of what was posted to waiting lists.
+    pub fn waitlist_tally(&self) -> &Arc<Tally> {
+        &self.inner.lists.tally
     }
 
     pub(super) fn new_id(&self, prefix: &str) -> String {

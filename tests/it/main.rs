@@ -15,3 +15,4 @@ mod operation;
 mod redirect;
 mod rough;
 mod stock;
+mod waitlist;

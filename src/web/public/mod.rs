@@ -5,6 +5,8 @@
 mod landing;
 mod packed;
 mod reply;
+mod shopfront;
+mod waitlist;
 mod webhook;
 
 use std::net::IpAddr;
@@ -17,6 +19,7 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
+pub use waitlist::Waitlist;
 pub use webhook::Webhooks;
 
 use crate::net::{Handler, Peer};
@@ -36,13 +39,15 @@ const PURPOSE_HEADERS: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-mo
 pub struct PublicHandler {
     worker: Rc<Worker>,
     webhooks: Webhooks,
+    waitlist: Waitlist,
 }
 
 impl PublicHandler {
-    /// Answers with `worker`'s part of the hot path; webhooks go to `webhooks`.
+    /// Answers with `worker`'s part of the hot path; webhooks go to `webhooks`,
+    /// forms of waiting lists to `waitlist`.
     ///
     /// Must be called on the worker's own thread and runtime: counts that found no room are passed on from there.
-    pub fn new(worker: Worker, webhooks: Webhooks) -> Self {
+    pub fn new(worker: Worker, webhooks: Webhooks, waitlist: Waitlist) -> Self {
         let worker = Rc::new(worker);
         let ticking = Rc::downgrade(&worker);
         tokio::task::spawn_local(async move {
@@ -54,7 +59,11 @@ impl PublicHandler {
                 }
             }
         });
-        Self { worker, webhooks }
+        Self {
+            worker,
+            webhooks,
+            waitlist,
+        }
     }
 
     async fn follow(&self, peer: Peer, request: &Request<Incoming>) -> Response<Full<Bytes>> {
@@ -119,6 +128,9 @@ impl Handler for PublicHandler {
         }
         if path == landing::GO {
             return self.go(peer, request).await;
+        }
+        if path == landing::WAITLIST {
+            return self.waitlist.take(canonical(peer.address), request).await;
         }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return reply::method_not_allowed();
