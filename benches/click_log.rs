@@ -97,6 +97,7 @@ impl Stream {
                 ["tiktok".into(), "social".into(), "autumn".into(), "".into(), "".into()]
             },
             journey: (0..pick(56, 4)).map(touch).collect(),
+            tapped: None,
         }
     }
 }

@@ -373,6 +373,7 @@ fn router(
         consent: config.consent.default,
         session_key: session_key(keys),
         body_max: config.limits.api_bytes_max,
+        catalog_max: config.limits.catalog_bytes_max,
     };
     api::router(api.clone())
         .merge(console::router(api))

@@ -65,6 +65,8 @@ pub enum CallError {
         status: u16,
         /// The envelope's message, or the head of whatever came instead.
         message: String,
+        /// The bytes as sent.
+        body: Bytes,
     },
     /// A success whose body is not JSON.
     NotJson(String),
@@ -76,6 +78,14 @@ impl Connection {
     /// # Errors
     /// When the address is no HTTP address.
     pub fn open(&self) -> Result<Api, Failure> {
+        self.open_with(ClientOptions::default())
+    }
+
+    /// As [`Self::open`], with other bounds on calls.
+    ///
+    /// # Errors
+    /// When the address is no HTTP address.
+    pub fn open_with(&self, options: ClientOptions) -> Result<Api, Failure> {
         let is_http = self.server.starts_with("http://") || self.server.starts_with("https://");
         if !is_http || url::Url::parse(&self.server).is_err() {
             return Err(Failure::Usage(format!(
@@ -83,7 +93,7 @@ impl Connection {
                 self.server
             )));
         }
-        Api::new(&self.server, self.key.clone())
+        Api::with(&self.server, self.key.clone(), options)
     }
 }
 
@@ -93,7 +103,11 @@ impl Api {
     /// # Errors
     /// When no client can be made.
     pub fn new(server: &str, key: Option<Masked>) -> Result<Self, Failure> {
-        let client = Client::new(ClientOptions::default()).map_err(|error| Failure::Failed(error.to_string()))?;
+        Self::with(server, key, ClientOptions::default())
+    }
+
+    fn with(server: &str, key: Option<Masked>, options: ClientOptions) -> Result<Self, Failure> {
+        let client = Client::new(options).map_err(|error| Failure::Failed(error.to_string()))?;
         Ok(Self {
             client,
             server: server.trim_end_matches('/').to_owned(),
@@ -131,13 +145,22 @@ impl Api {
     /// # Errors
     /// Each kind as it is.
     pub async fn try_call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, CallError> {
+        let body = body.map(|body| ("application/json", Bytes::from(body.to_string())));
+        self.send(method, path, body).await
+    }
+
+    /// Calls `path` with a body of any kind: its content type and its bytes.
+    ///
+    /// # Errors
+    /// Each kind as it is.
+    pub async fn send(&self, method: Method, path: &str, body: Option<(&str, Bytes)>) -> Result<Reply, CallError> {
         let bearer = self.key.as_ref().map(|key| format!("Bearer {}", key.reveal()));
         let mut headers = vec![("accept", "application/json")];
         headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
-        if body.is_some() {
-            headers.push(("content-type", "application/json"));
-        }
-        let sent = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
+        let sent = body.map_or_else(Bytes::new, |(kind, bytes)| {
+            headers.push(("content-type", kind));
+            bytes
+        });
         let url = format!("{}{path}", self.server);
         let answer = self
             .client
@@ -148,6 +171,7 @@ impl Api {
             return Err(CallError::Refused {
                 status: answer.status,
                 message: message_of(&answer.body),
+                body: answer.body,
             });
         }
         match serde_json::from_slice(&answer.body) {
@@ -166,17 +190,19 @@ impl Api {
             CallError::NoAnswer(why) => Failure::Unavailable(format!(
                 "no answer from {server}: {why}; is `hopcart serve` running there? (--server or HOPCART_SERVER names another)"
             )),
-            CallError::Refused { status: 401, message } if self.has_key() => Failure::Failed(format!(
+            CallError::Refused {
+                status: 401, message, ..
+            } if self.has_key() => Failure::Failed(format!(
                 "{message} (401): the key is not valid at {server}; `hopcart keys create` with a valid key makes another"
             )),
             CallError::Refused { status: 401, .. } => Failure::Failed(format!(
                 "{server} asks for an API key: set HOPCART_API_KEY; the first start of `hopcart serve` printed one, and \
                  `hopcart keys create` makes more"
             )),
-            CallError::Refused { status: 503, message } => {
-                Failure::Unavailable(format!("{message} (503 from {server})"))
-            }
-            CallError::Refused { status, message } if message.is_empty() => {
+            CallError::Refused {
+                status: 503, message, ..
+            } => Failure::Unavailable(format!("{message} (503 from {server})")),
+            CallError::Refused { status, message, .. } if message.is_empty() => {
                 Failure::Failed(format!("{method} {server}{path} answered {status}"))
             }
             CallError::Refused { message, .. } => Failure::Failed(message),
@@ -247,6 +273,7 @@ mod tests {
         let refused = |status, message: &str| CallError::Refused {
             status,
             message: message.to_owned(),
+            body: Bytes::new(),
         };
         for (key, error, code, part) in [
             (None, refused(401, "Missing key"), 1, "set HOPCART_API_KEY"),

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{completions, demo, doctor, keys, link, serve};
+use super::{completions, demo, doctor, keys, link, product, serve};
 
 /// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
 #[derive(Debug, Parser)]
@@ -25,6 +25,8 @@ pub enum Command {
     Demo(demo::Arguments),
     /// Make, list, show and delete links
     Link(link::Arguments),
+    /// Import and list what a store's carts can hold
+    Products(product::Arguments),
     /// Make, list and revoke API keys
     Keys(keys::Arguments),
     /// Check a running server and say what to do
@@ -47,7 +49,7 @@ mod tests {
     #[test]
     fn help_names_every_command() {
         let help = Arguments::command().render_long_help().to_string();
-        for name in ["serve", "demo", "link", "keys", "doctor", "completions"] {
+        for name in ["serve", "demo", "link", "products", "keys", "doctor", "completions"] {
             assert!(help.contains(name), "{name}: {help}");
         }
     }

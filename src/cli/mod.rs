@@ -12,6 +12,7 @@ mod doctor;
 mod failure;
 mod keys;
 mod link;
+mod product;
 mod serve;
 mod terminal;
 
@@ -33,6 +34,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Link(arguments) => link::run(&arguments),
+        Command::Products(arguments) => product::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -15,7 +15,7 @@ use crate::domain::consent::ConsentMode;
 pub fn ranges(config: &Config, origin: &str) -> Result<(), ConfigError> {
     let limits = &config.limits;
     let seconds = 1..=3600;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 13] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 14] = [
         ("workers", wide(config.workers), 1..=1024),
         (
             "clicks.dedupe_window_seconds",
@@ -53,6 +53,11 @@ pub fn ranges(config: &Config, origin: &str) -> Result<(), ConfigError> {
             1 << 10..=64 << 20,
         ),
         ("limits.api_bytes_max", wide(limits.api_bytes_max), 1 << 10..=256 << 20),
+        (
+            "limits.catalog_bytes_max",
+            wide(limits.catalog_bytes_max),
+            1 << 10..=256 << 20,
+        ),
     ];
     for (key, number, allowed) in numbers {
         if !allowed.contains(&number) {

@@ -180,8 +180,11 @@ pub struct LimitsSection {
     pub headers_max: usize,
     /// Longest body of a webhook, in bytes, 1 KiB to 64 MiB (2 MiB: an order with hundreds of lines).
     pub webhook_bytes_max: usize,
-    /// Longest body of an API call, in bytes, 1 KiB to 256 MiB (8 MiB: 10,000 products in one call).
+    /// Longest body of an API call, in bytes, 1 KiB to 256 MiB (8 MiB: news of 10,000 products' stock in one call).
     pub api_bytes_max: usize,
+    /// Longest catalogue in one call of `PUT /products`, in bytes, 1 KiB to 256 MiB (32 MiB: 10,000 rows, each with the
+    /// longest SKU, variant id, title and image URL, 2.8 KB together, and what stands around them).
+    pub catalog_bytes_max: usize,
 }
 
 impl Default for LimitsSection {
@@ -196,6 +199,7 @@ impl Default for LimitsSection {
             headers_max: 100,
             webhook_bytes_max: 2 << 20,
             api_bytes_max: 8 << 20,
+            catalog_bytes_max: 32 << 20,
         }
     }
 }

@@ -33,7 +33,7 @@ const fn setting(key: &'static str, kind: Kind) -> Setting {
 }
 
 /// Every key, in the order of the fields.
-pub const SETTINGS: [Setting; 28] = [
+pub const SETTINGS: [Setting; 29] = [
     setting("data", Kind::Text),
     setting("listen", Kind::Text),
     setting("listen_tls", Kind::Text),
@@ -60,6 +60,7 @@ pub const SETTINGS: [Setting; 28] = [
     setting("limits.headers_max", Kind::Number),
     setting("limits.webhook_bytes_max", Kind::Number),
     setting("limits.api_bytes_max", Kind::Number),
+    setting("limits.catalog_bytes_max", Kind::Number),
     setting("log.format", Kind::Text),
     setting("log.level", Kind::Text),
 ];

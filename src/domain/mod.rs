@@ -23,6 +23,7 @@ pub mod order;
 pub mod outside;
 pub mod page_token;
 pub mod performance;
+pub mod product;
 pub mod query;
 pub mod recognition;
 pub mod slug;

@@ -1,18 +1,15 @@
 //! Products and stock are told; one call publishes one snapshot of the store.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::context::Context;
 use super::error::Error;
-use crate::books::{self, Tx};
-use crate::domain::cart;
+use crate::books::{self, Tx, View};
 use crate::domain::id::WorkspaceNo;
-use crate::domain::store::{NAME_MAX, PRODUCTS_PER_CALL_MAX, Product, Shelf, Store};
+use crate::domain::product::{self, FieldError, ProductDraft, Taken};
+use crate::domain::store::{PRODUCTS_PER_CALL_MAX, Shelf, Store};
 use crate::domain::time::Timestamp;
-
-/// Longest image URL, in characters.
-const IMAGE_URL_MAX: usize = 2048;
 
 /// News about one product's stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,31 +29,82 @@ pub enum StockLevel {
     ChangedBy(i64),
 }
 
-/// Adds products to a store or replaces them, by SKU. Returns how many.
+/// Products that are told in one call.
+#[derive(Debug, Default)]
+pub struct Telling {
+    pub drafts: Vec<ProductDraft>,
+    /// ISO 4217 code that prices were read in; `None` = as the store sells now.
+    pub currency: Option<String>,
+    /// Only say what would become of it.
+    pub is_dry_run: bool,
+}
+
+/// What became of a [`Telling`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Products that were stored, or would be.
+    pub upserted: usize,
+    /// Place among the drafts and the reason, of each that was not.
+    pub refused: Vec<(usize, FieldError)>,
+}
+
+/// Adds products to a store or replaces them, by SKU, in one commit and one snapshot. A draft that cannot be taken is
+/// left out and does not touch the others.
+///
+/// # Errors
+/// What is wrong with the call as a whole: nothing was changed.
 pub async fn upsert(
     context: &Context,
     workspace: WorkspaceNo,
     store_id: &str,
-    products: Vec<Product>,
-) -> Result<usize, Error> {
-    bounded(products.len())?;
-    let count = products.len();
+    telling: Telling,
+) -> Result<Told, Error> {
+    bounded(telling.drafts.len())?;
+    let now = context.inner.clock.now();
+    if telling.is_dry_run {
+        let id = store_id.to_owned();
+        let read = context.inner.books.read(move |view| {
+            let store = books::store::by_id(view, workspace, &id)?.ok_or_else(no_store)?;
+            decide(view, &store, telling, now)
+        });
+        return read.await.map(told);
+    }
     change_shelf(context, workspace, store_id, move |tx, store| {
-        let mut seen = HashSet::new();
-        for (place, product) in products.iter().enumerate() {
-            check(store, product)
-                .map_err(|(field, message)| Error::invalid(format!("products[{place}].{field}"), message))?;
-            if !seen.insert(product.sku.as_str()) {
-                return Err(Error::invalid(
-                    format!("products[{place}].sku"),
-                    "appears twice in this call",
-                ));
-            }
-        }
-        Ok(books::product::upsert(tx, store.no, &products)?)
+        let taken = decide(tx, store, telling, now)?;
+        books::product::upsert(tx, store.no, &taken.products)?;
+        Ok(told(taken))
     })
-    .await?;
-    Ok(count)
+    .await
+}
+
+fn decide(view: &View<'_>, store: &Store, telling: Telling, now: Timestamp) -> Result<Taken, Error> {
+    if telling.currency.is_some_and(|currency| currency != store.currency) {
+        return Err(Error::Conflict {
+            field: "currency",
+            message: "of the store was changed meanwhile: send the products again".to_owned(),
+        });
+    }
+    let known = if telling.drafts.iter().all(ProductDraft::is_whole) {
+        HashMap::new()
+    } else {
+        let known = books::product::list(view, store.no)?;
+        known
+            .into_iter()
+            .map(|product| (product.sku.clone(), product))
+            .collect()
+    };
+    Ok(product::take(telling.drafts, &known, store.provider, now))
+}
+
+fn told(taken: Taken) -> Told {
+    Told {
+        upserted: taken.products.len(),
+        refused: taken.refused,
+    }
+}
+
+fn no_store() -> Error {
+    Error::invalid("storeId", "is not a store of this workspace")
 }
 
 /// Takes news about stock. Returns how many products changed.
@@ -96,8 +144,7 @@ async fn change_shelf<T: Send + 'static>(
     let _order = context.inner.locks.of(store_id).await;
     let store_id = store_id.to_owned();
     let changed = context.inner.books.commit(move |tx| {
-        let missing = || Error::invalid("storeId", "is not a store of this workspace");
-        let store = books::store::by_id(tx, workspace, &store_id)?.ok_or_else(missing)?;
+        let store = books::store::by_id(tx, workspace, &store_id)?.ok_or_else(no_store)?;
         let told = change(tx, &store)?;
         Ok::<_, Error>((told, store.no, Shelf::new(&books::product::list(tx, store.no)?)))
     });
@@ -109,31 +156,6 @@ async fn change_shelf<T: Send + 'static>(
 fn bounded(count: usize) -> Result<(), Error> {
     if count > PRODUCTS_PER_CALL_MAX {
         return Err(Error::invalid("products", "must have at most 10000 entries a call"));
-    }
-    Ok(())
-}
-
-fn check(store: &Store, product: &Product) -> Result<(), (&'static str, &'static str)> {
-    let is_name = |text: &str| !text.trim().is_empty() && text.chars().count() <= NAME_MAX;
-    for (field, text) in [
-        ("sku", &product.sku),
-        ("variantId", &product.variant_id),
-        ("title", &product.title),
-    ] {
-        if !is_name(text) {
-            return Err((field, "must have 1 to 255 characters"));
-        }
-    }
-    cart::check_variant(store.provider, &product.variant_id).map_err(|message| ("variantId", message))?;
-    if product
-        .image_url
-        .as_ref()
-        .is_some_and(|url| url.chars().count() > IMAGE_URL_MAX)
-    {
-        return Err(("imageUrl", "must have at most 2048 characters"));
-    }
-    if product.price.is_some_and(|price| price < 0) {
-        return Err(("price", "must not be negative"));
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
-//! Other people's systems: one folder a vendor. Inbound is pure (verify, parse); outbound speaks through `net`.
+//! Other people's systems: one folder a vendor, and one for the catalogue files of several. Inbound is pure (verify,
+//! parse); outbound speaks through `net`.
 //!
 //! Knows no store, no flow and no path of ours.
 
+pub mod catalog;
 pub mod maxmind;
 pub mod shopify;

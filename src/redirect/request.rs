@@ -18,6 +18,7 @@ pub struct Request<'a> {
     pub user_agent: &'a str,
     pub referrer: &'a str,
     pub accept_language: &'a str,
+    pub accept_encoding: &'a str,
     pub cookie: &'a str,
     /// `Sec-GPC: 1`.
     pub gpc: bool,
@@ -42,6 +43,7 @@ impl<'a> Request<'a> {
             user_agent: "",
             referrer: "",
             accept_language: "",
+            accept_encoding: "",
             cookie: "",
             gpc: false,
             dnt: false,

@@ -223,6 +223,23 @@ fn a_changed_link_and_an_old_page_are_told() {
 }
 
 #[test]
+fn a_page_is_packed_for_those_who_take_it() {
+    use std::io::Read;
+    let server = TestServer::start();
+    shop(&server, &json!(null));
+    let answer = server.send(&phone("/mia").header("Accept-Encoding", "gzip, br"));
+    assert_eq!(answer.header("content-encoding"), Some("gzip"));
+    assert!(answer.body.len() < 10_000, "{}", answer.body.len());
+    let mut page = String::new();
+    let mut unpacked = flate2::read::GzDecoder::new(&*answer.body);
+    unpacked.read_to_string(&mut page).expect("a page");
+    assert!(page.contains("The mug") && page.ends_with("</html>"));
+    let plain = server.send(&phone("/mia"));
+    assert_eq!(plain.header("content-encoding"), None);
+    assert!(plain.header("vary").expect("vary").contains("accept-encoding"));
+}
+
+#[test]
 fn prices_are_shown_while_they_are_fresh() {
     let server = TestServer::start();
     shop(&server, &json!(null));

@@ -8,6 +8,7 @@ mod server;
 mod api;
 mod cart_loop;
 mod carts;
+mod catalog;
 mod counting;
 mod landing;
 mod operation;

@@ -244,7 +244,8 @@ impl Api<'_> {
             .iter()
             .map(|(sku, variant, stock)| json!({ "sku": sku, "variantId": variant, "title": sku, "stock": stock }))
             .collect();
-        self.put("/products", &json!({ "storeId": store, "products": products }));
+        let told = self.put("/products", &json!({ "storeId": store, "products": products }));
+        assert_eq!(told["failed"], 0, "{told}");
     }
 
     /// A creator; the id.

@@ -103,6 +103,8 @@ pub const PACKAGES: &[Package] = &[
     split("axum", &["web", "app"], &["net"]),
     only("maud", &["web"]),
     only("fast_qr", &["web"]),
+    // Packs the pages that followers get.
+    only("flate2", &["web"]),
     only("png", &["web"]),
     only("prometheus_client", &["web"]),
     only("serde_path_to_error", &["web"]),
@@ -121,6 +123,8 @@ pub const PACKAGES: &[Package] = &[
     // The operator's files, and the demo's.
     only("toml", &["config", "cli"]),
     only("maxminddb", &["integrations"]),
+    // Brands' catalogues.
+    only("csv", &["integrations"]),
     // Signatures of shops: checked by integrations, made by the demo's shop; net chooses rustls's provider.
     only("aws_lc_rs", &["integrations", "net", "cli", "web"]),
     // Randomness comes through domain's Entropy; app implements it, the demo makes its own.

@@ -25,7 +25,12 @@ pub struct Stage {
 pub async fn set_up(api: &Api, cast: &Cast) -> Result<Stage, Failure> {
     let store = call(api, Method::POST, "/stores", store_body(cast)).await?;
     let store = text(&store, "id", "/stores")?;
-    call(api, Method::PUT, "/products", products_body(cast, &store)).await?;
+    let told = call(api, Method::PUT, "/products", products_body(cast, &store)).await?;
+    if told["failed"] != 0 {
+        return Err(Failure::Failed(format!(
+            "PUT /products did not take every product: {told}"
+        )));
+    }
     let mut partners = Vec::with_capacity(cast.creators.len());
     for creator in &cast.creators {
         let partner = call(api, Method::POST, "/partners", partner_body(creator)).await?;

@@ -96,7 +96,9 @@ async fn key(api: &Api) -> (Finding, bool) {
     }
     match api.try_call(Method::GET, "/links/count", None).await {
         Ok(reply) => (Finding::ok("key", format!("valid; {} links", reply.value)), true),
-        Err(CallError::Refused { status: 401, message }) => (
+        Err(CallError::Refused {
+            status: 401, message, ..
+        }) => (
             Finding::fail("key", message, "make one with `hopcart keys create` and a valid key"),
             false,
         ),

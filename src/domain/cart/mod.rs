@@ -10,6 +10,7 @@ mod choose;
 pub mod continue_to;
 pub mod ecwid;
 mod encode;
+mod fit;
 pub mod inbound;
 #[cfg(test)]
 mod properties;
@@ -23,6 +24,7 @@ pub mod woocommerce;
 
 pub use checks::{CartError, check, check_code, check_variant};
 pub use choose::{Choice, Line, OnOut, Picked, Refill, StockPolicy, choose, pick, refill};
+pub use fit::{Asked, fit};
 pub use recognise::{Recognised, recognise};
 pub use store_url::{check_base_url, front, hosts};
 

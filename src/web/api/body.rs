@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::error::ApiError;
 
@@ -15,16 +16,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            let status = rejection.status();
-            if status == StatusCode::PAYLOAD_TOO_LARGE {
-                ApiError::too_large("The body is too large: send less at once.")
-            } else {
-                ApiError::bad_request("The body cannot be read.")
-            }
-        })?;
-        parse(&bytes).map(Body)
+        parse(&bytes(request, state).await?).map(Body)
     }
+}
+
+/// The whole body of `request`, up to the route's bound.
+pub(super) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            ApiError::too_large("The body is too large: send less at once.")
+        } else {
+            ApiError::bad_request("The body cannot be read.")
+        }
+    })
 }
 
 /// Reads `bytes` as `T`.
@@ -36,7 +40,8 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         if inner.is_syntax() || inner.is_eof() {
             return ApiError::bad_request(format!("Invalid JSON: {inner}."));
         }
-        named(&path, &inner.to_string())
+        let (field, message) = named(&path, &inner.to_string());
+        ApiError::invalid(&field, &message)
     })?;
     reader
         .end()
@@ -44,8 +49,19 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// The error text of serde with the field's path in front. Unknown and missing fields are named in the text itself.
-fn named(path: &str, text: &str) -> ApiError {
+/// Reads one part of a body as `T`.
+///
+/// # Errors
+/// The field, seen from the part (`body` = the part itself), and what is wrong with it.
+pub(super) fn parse_part<T: DeserializeOwned>(part: Value) -> Result<T, (String, String)> {
+    serde_path_to_error::deserialize(part).map_err(|error| {
+        let path = error.path().to_string();
+        named(&path, &error.into_inner().to_string())
+    })
+}
+
+/// The field and the text of an error of serde's. Unknown and missing fields are named in the text itself.
+fn named(path: &str, text: &str) -> (String, String) {
     let text = text.split(" at line ").next().unwrap_or(text);
     let field = text
         .split('`')
@@ -65,7 +81,7 @@ fn named(path: &str, text: &str) -> ApiError {
         text if path == "." && text.contains("expected struct") => "must be a JSON object".to_owned(),
         text => text.to_owned(),
     };
-    ApiError::invalid(&full, &message)
+    (full, message)
 }
 
 /// For fields where leaving out and `null` differ: `None` = left out, `Some(None)` = null.

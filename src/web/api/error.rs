@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::clicklog;
 use crate::flows;
@@ -15,6 +15,8 @@ pub struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// Keys that stand beside the envelope's `error`.
+    details: Map<String, Value>,
 }
 
 impl ApiError {
@@ -23,7 +25,14 @@ impl ApiError {
             status,
             code,
             message: message.into(),
+            details: Map::new(),
         }
+    }
+
+    /// With further keys beside `error`, for callers who want to know all of it.
+    pub fn with_details(mut self, details: Map<String, Value>) -> Self {
+        self.details = details;
+        self
     }
 
     /// 400: not even the form is right.
@@ -120,8 +129,12 @@ impl IntoResponse for ApiError {
             "https://dub.co/docs/api-reference/errors#{}",
             self.code.replacen('_', "-", 1)
         );
-        let body = Json(json!({ "error": { "code": self.code, "message": self.message, "doc_url": doc_url } }));
-        let mut response = (self.status, body).into_response();
+        let mut body = self.details;
+        body.insert(
+            "error".to_owned(),
+            json!({ "code": self.code, "message": self.message, "doc_url": doc_url }),
+        );
+        let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()

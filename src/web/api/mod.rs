@@ -18,6 +18,7 @@ mod params;
 mod partner;
 mod period;
 mod product;
+mod product_upsert;
 mod qr;
 mod report;
 mod store;
@@ -53,6 +54,8 @@ pub struct Api {
     pub session_key: [u8; 32],
     /// Largest body of a call, in bytes.
     pub body_max: usize,
+    /// Largest catalogue in one call, in bytes.
+    pub catalog_max: usize,
 }
 
 /// All routes of the API.
@@ -68,7 +71,12 @@ pub fn router(api: Api) -> Router {
         .route("/domains/{slug}", patch(domain::update))
         .route("/stores", get(store::list).post(store::create))
         .route("/stores/{id}", get(store::show).patch(store::update))
-        .route("/products", put(product::upsert).get(product::list))
+        .route(
+            "/products",
+            put(product_upsert::upsert)
+                .layer(DefaultBodyLimit::max(api.catalog_max))
+                .get(product::list),
+        )
         .route("/products/stock", put(product::set_stock))
         .route("/partners", get(partner::list).post(partner::enlist))
         .route("/discount-codes", get(discount_code::list).post(discount_code::issue))

@@ -1,4 +1,4 @@
-//! `/products` and `/products/stock`: what can be put into carts, and what is left of it.
+//! `GET /products` and `PUT /products/stock`: what can be put into carts, and what is left of it.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -10,32 +10,13 @@ use super::error::ApiError;
 use super::params::Params;
 use super::{Api, Caller};
 use crate::books::{self, Page};
-use crate::domain::store::{OversellPolicy, Product};
+use crate::domain::store::Product;
 use crate::domain::time::Timestamp;
 use crate::flows::Error;
 use crate::flows::publish_product::{self, StockLevel, StockNews};
 
 /// Default page size.
 const PAGE_SIZE: u32 = 100;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct ProductsBody {
-    store_id: String,
-    products: Vec<ProductBody>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ProductBody {
-    sku: String,
-    variant_id: Value,
-    title: String,
-    image_url: Option<String>,
-    price: Option<i64>,
-    stock: Option<i64>,
-    policy: Option<OversellPolicy>,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -52,46 +33,6 @@ struct StockItemBody {
     stock: Option<Option<i64>>,
     delta: Option<i64>,
     updated_at: Option<String>,
-}
-
-/// Adds or replaces products by SKU; the next follow sees all of them.
-pub(super) async fn upsert(
-    State(api): State<Api>,
-    caller: Caller,
-    Body(body): Body<ProductsBody>,
-) -> Result<Json<Value>, ApiError> {
-    let now = api.context.clock().now();
-    let read = |(place, product): (usize, ProductBody)| {
-        let variant_id = match product.variant_id {
-            Value::String(id) => id,
-            Value::Number(id) if id.is_u64() => id.to_string(),
-            _ => {
-                return Err(ApiError::invalid(
-                    &format!("products[{place}].variantId"),
-                    "must be text or a number",
-                ));
-            }
-        };
-        Ok(Product {
-            sku: product.sku,
-            variant_id,
-            title: product.title,
-            image_url: product.image_url,
-            price: product.price,
-            price_at: product.price.map(|_| now),
-            stock: product.stock,
-            policy: product.policy.unwrap_or_default(),
-            stock_at: now,
-        })
-    };
-    let products = body
-        .products
-        .into_iter()
-        .enumerate()
-        .map(read)
-        .collect::<Result<Vec<_>, _>>()?;
-    let count = publish_product::upsert(&api.context, caller.workspace, &body.store_id, products).await?;
-    Ok(Json(json!({ "storeId": body.store_id, "upserted": count })))
 }
 
 /// Takes news about stock; one call is one snapshot.

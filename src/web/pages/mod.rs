@@ -46,5 +46,5 @@ pub use language::Language;
 pub use performance::{GroupBy, INTERVALS, PerformancePage, RowView, performance_page};
 pub use sign_in::sign_in_page;
 pub use sold_out::sold_out_page;
-pub use storefront::{Storefront, landing_csp};
+pub use storefront::{Storefront, landing_csp, opening};
 pub use waitlist::{Refused, WaitlistPage, consent_text, thanks_page, waitlist_page};

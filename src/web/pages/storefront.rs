@@ -104,28 +104,44 @@ pub(super) enum Layout {
     TwoColumns,
 }
 
-/// A whole page around `content`.
-pub(super) fn frame(shop: &Storefront<'_>, title: &str, layout: Layout, content: &Markup) -> String {
-    let accent = shop.accent.map(accent_style);
-    html! {
-        (DOCTYPE)
-        html lang=(shop.language.tag()) dir=(shop.language.direction()) {
-            head {
+/// What every page in `language` begins with, up to the end of the style sheet: the same for all stores, so that it
+/// need be packed once.
+pub fn opening(language: Language) -> &'static str {
+    static OPENINGS: LazyLock<Vec<(Language, String)>> = LazyLock::new(|| {
+        let opening = |language: Language| {
+            let tag = language.tag();
+            let markup = html! {
+                (DOCTYPE)
+                (PreEscaped(format!("<html lang=\"{tag}\" dir=\"{}\"><head>", language.direction())))
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover";
                 meta name="color-scheme" content="light dark";
                 meta name="robots" content="noindex";
                 meta name="format-detection" content="telephone=no";
-                @if let Some(accent) = shop.accent { meta name="theme-color" content=(accent); }
-                title { (title) " · " (shop.store_name) }
                 style { (PreEscaped(&SHEET.text)) }
-                @if let Some(accent) = &accent { style { (PreEscaped(accent)) } }
-            }
-            body {
-                header.top { (logo(shop)) }
-                main.two[layout == Layout::TwoColumns] { (content) }
-            }
+            };
+            (language, markup.into_string())
+        };
+        Language::ALL.map(opening).into()
+    });
+    let found = OPENINGS.iter().find(|(other, _)| *other == language);
+    found.map_or("", |(_, opening)| opening)
+}
+
+/// A whole page around `content`.
+pub(super) fn frame(shop: &Storefront<'_>, title: &str, layout: Layout, content: &Markup) -> String {
+    let accent = shop.accent.map(accent_style);
+    html! {
+        (PreEscaped(opening(shop.language)))
+        @if let Some(accent) = shop.accent { meta name="theme-color" content=(accent); }
+        title { (title) " · " (shop.store_name) }
+        @if let Some(accent) = &accent { style { (PreEscaped(accent)) } }
+        (PreEscaped("</head>"))
+        body {
+            header.top { (logo(shop)) }
+            main.two[layout == Layout::TwoColumns] { (content) }
         }
+        (PreEscaped("</html>"))
     }
     .into_string()
 }

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::{reply, text_of};
+use super::{packed, reply, text_of};
 use crate::domain::cart::{ItemName, Picked};
 use crate::domain::store::ShelfItem;
 use crate::domain::{cart, money, query};
@@ -28,13 +28,25 @@ const MS_PER_HOUR: i64 = 60 * 60 * 1000;
 
 /// The answer that shows `page`; 422 when it comes back because of what was sent.
 pub(super) fn respond(page: &Page, request: &redirect::Request<'_>) -> Response<Full<Bytes>> {
-    let html = draw(page, request);
+    let language = Language::of_accept_language(request.accept_language);
+    let html = draw(page, request, language);
     let status = match page.notice {
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
         None => StatusCode::OK,
     };
-    let mut response = reply::html(status, html);
+    let packed = packed::takes_gzip(request.accept_encoding)
+        .then(|| packed::gzip(&html, language))
+        .flatten();
+    let is_packed = packed.is_some();
+    let mut response = reply::html(status, packed.unwrap_or_else(|| html.into()));
     let headers = response.headers_mut();
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("accept-encoding, accept-language"),
+    );
+    if is_packed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     let look = &page.store.look;
     let accent = look.accent.as_deref().and_then(Accent::parse);
     let csp = landing_csp(accent, &look.image_hosts, &page.store.base_url);
@@ -45,8 +57,7 @@ pub(super) fn respond(page: &Page, request: &redirect::Request<'_>) -> Response<
     response
 }
 
-fn draw(page: &Page, request: &redirect::Request<'_>) -> String {
-    let language = Language::of_accept_language(request.accept_language);
+fn draw(page: &Page, request: &redirect::Request<'_>, language: Language) -> String {
     let shop = storefront(page, language);
     if page.kind == PageKind::SoldOut {
         return sold_out_page(&shop, &page.store.front);

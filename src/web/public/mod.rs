@@ -3,6 +3,7 @@
 //! Runs on the edge's workers: whatever may take long is handed to the background runtime.
 
 mod landing;
+mod packed;
 mod reply;
 mod webhook;
 
@@ -159,6 +160,7 @@ fn facts<'a>(
         user_agent: text(header::USER_AGENT),
         referrer: text(header::REFERER),
         accept_language: text(header::ACCEPT_LANGUAGE),
+        accept_encoding: text(header::ACCEPT_ENCODING),
         cookie: cookies,
         gpc: text_of(headers, "sec-gpc") == "1",
         dnt: text_of(headers, "dnt") == "1",

@@ -86,8 +86,8 @@ pub(super) fn page(page: FollowerPage) -> Response<Full<Bytes>> {
 }
 
 /// A page that was drawn for this request.
-pub(super) fn html(status: StatusCode, html: String) -> Response<Full<Bytes>> {
-    with_body(status, "text/html; charset=utf-8", Bytes::from(html))
+pub(super) fn html(status: StatusCode, html: Bytes) -> Response<Full<Bytes>> {
+    with_body(status, "text/html; charset=utf-8", html)
 }
 
 /// Plain text.
