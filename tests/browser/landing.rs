@@ -87,6 +87,8 @@ fn many_pieces_are_typed_and_what_is_not_wanted_is_left_out() {
     let brand = Brand::open();
     let link = brand.link("bulk", &[("serum", 12), ("sunscreen", 1), ("lip-oil", 2)]);
     let mut visits = half_of_everybody("bulk", &link.url());
+    // One on a phone, one at a desk.
+    visits.truncate(2);
     for visit in &mut visits {
         visit.choose = BTreeMap::from([("q0", "17"), ("q1", "0")]);
     }
