@@ -38,7 +38,8 @@ impl Brand {
         let api = server.api();
         let store = id_of(&api.post(
             "/stores",
-            &json!({ "name": "Glow Botanics", "provider": "shopify", "baseUrl": origin(&shop), "currency": "EUR" }),
+            &json!({ "name": "Glow Botanics", "provider": "shopify", "baseUrl": origin(&shop), "currency": "EUR",
+                "accentColor": "#c2255c", "imageHosts": [shop.host()] }),
         ));
         let product = |(sku, variant, title, price)| json!({ "sku": sku, "variantId": variant, "title": title, "price": price, "imageUrl": shop.picture(sku) });
         let products: Vec<Value> = PRODUCTS.map(product).into();

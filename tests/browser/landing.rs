@@ -77,6 +77,8 @@ fn everybody_checks_out_what_they_chose() {
     assert_arrivals(&brand, &visits, &seen, &origin, "44017:1,44018:3,44019:1");
     for (visit, seen) in visits.iter().zip(&seen) {
         assert_one_answer(seen);
+        // Three products and the creator.
+        assert_eq!(seen.measures.images.len(), 4, "{}: pictures", seen.name);
         let ground = if visit.scheme == "dark" { DARK } else { LIGHT };
         assert_eq!(seen.measures.ground, ground, "{}: by {}", seen.name, visit.scheme);
     }

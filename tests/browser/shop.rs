@@ -39,9 +39,14 @@ impl Shop {
         self.server.tls
     }
 
+    /// The shop's host and port over TLS.
+    pub fn host(&self) -> String {
+        format!("{SHOP}:{}", self.server.tls.port())
+    }
+
     /// The shop's origin over TLS.
     pub fn origin(&self) -> String {
-        format!("https://{SHOP}:{}", self.server.tls.port())
+        format!("https://{}", self.host())
     }
 
     /// The shop's origin in clear text, as of a shop on the brand's own machine.
