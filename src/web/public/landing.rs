@@ -26,7 +26,7 @@ pub(super) const WAITLIST: &str = "/_/waitlist";
 const MS_PER_HOUR: i64 = 60 * 60 * 1000;
 
 /// The answer that shows `page`; 422 when it comes back because of what was sent.
-pub(super) fn respond(page: &Page, request: &redirect::Request<'_>) -> Response<Full<Bytes>> {
+pub fn respond(page: &Page, request: &redirect::Request<'_>) -> Response<Full<Bytes>> {
     let reader = Reader::of(request.accept_language, request.accept_encoding);
     let status = match page.notice {
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,

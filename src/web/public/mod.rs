@@ -21,6 +21,7 @@ use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
 pub use inbound::InboundCarts;
+pub use landing::respond as draw_page;
 pub use waitlist::Waitlist;
 pub use webhook::Webhooks;
 
