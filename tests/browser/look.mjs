@@ -22,6 +22,16 @@ export async function settle(page) {
   });
 }
 
+// The whole page as a picture. The window grows instead of the picture: Chromium shifts full-page pictures of pages that
+// run from right to left.
+export async function picture(page, path) {
+  const { width, height, ...rest } = page.viewport();
+  const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewport({ ...rest, width, height: Math.max(height, Math.min(whole, 8000)) });
+  await page.screenshot({ path });
+  await page.setViewport({ ...rest, width, height });
+}
+
 // Layout, in CSS pixels, of a page that stands at its top.
 export function measure(page) {
   return page.evaluate(() => {

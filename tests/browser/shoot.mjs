@@ -4,7 +4,7 @@
 // (The packages: npm ci --prefix tests/browser, once.)
 
 import { launch, stranger } from "./chromium.mjs";
-import { settle } from "./look.mjs";
+import { picture, settle } from "./look.mjs";
 
 const [url, out, width = "390"] = process.argv.slice(2);
 if (!out || !(Number(width) >= 100 && Number(width) <= 4000)) {
@@ -24,7 +24,7 @@ try {
   });
   const response = await page.goto(url, { waitUntil: "load" });
   await settle(page);
-  await page.screenshot({ path: out, fullPage: true });
+  await picture(page, out);
   console.log(`${response.status()} ${page.url()} -> ${out}`);
 } finally {
   await browser.close();

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { launch, stranger } from "./chromium.mjs";
-import { axe, measure, settle, timing } from "./look.mjs";
+import { axe, measure, picture, settle, timing } from "./look.mjs";
 
 // Everything that a browser complains about, and every answer that it gets, from now on.
 async function listen(page, session) {
@@ -72,7 +72,7 @@ async function visit(browser, screenshots, what) {
     }
     seen.measures = await measure(page);
     seen.answers = [...answers.values()];
-    await page.screenshot({ path: join(screenshots, `${what.name}.png`), fullPage: true });
+    await picture(page, join(screenshots, `${what.name}.png`));
     // What axe itself sets off is nobody's problem.
     const before = problems.length;
     if (what.axe) seen.violations = await axe(page);
