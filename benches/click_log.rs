@@ -220,7 +220,13 @@ fn click_log(c: &mut Criterion) {
         b.iter(|| black_box(old.reader.events(&query(None, 21), true, 0, 100).expect("read")));
     });
     group.bench_function("countries_21_days", |b| {
-        b.iter(|| black_box(old.reader.top(&query(None, 21), Dimension::Country, 100).expect("counted")));
+        b.iter(|| {
+            black_box(
+                old.reader
+                    .top(&query(None, 21), Dimension::Country, 100)
+                    .expect("counted"),
+            )
+        });
     });
     let filtered = |conditions: &[(Dimension, &str)]| {
         let conditions = conditions.iter().map(|(by, name)| Condition {

@@ -30,7 +30,7 @@ use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
 use crate::web::operations::Operations;
-use crate::web::public::{InboundCarts, PublicHandler, Webhooks};
+use crate::web::public::{InboundCarts, PublicHandler, Services, Waitlist, Webhooks};
 use crate::web::{api, console, operations};
 
 use data_dir::DataDir;
@@ -196,6 +196,12 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         config.limits.webhook_bytes_max,
     );
     let inbound = InboundCarts::new(context.clone(), runtime.handle().clone());
+    let waitlist = Waitlist::new(
+        context.clone(),
+        Arc::clone(&keys),
+        runtime.handle().clone(),
+        fresh_key(&*world.entropy),
+    );
     let edge = start_edge(
         &config,
         tls.clone(),
@@ -203,7 +209,11 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         lanes,
         &counters,
         &recorder,
-        (webhooks, inbound),
+        Services {
+            webhooks,
+            waitlist,
+            inbound,
+        },
         &world,
     )?;
     let name = public_name(&config, edge.public_address(), edge.tls_address())?;
@@ -218,6 +228,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         clicks: clicks.clone(),
         books: books.clone(),
         connections: edge.counters(),
+        waitlist: Arc::clone(context.waitlist_tally()),
     };
     let profiles: Arc<dyn Fetch> = Arc::new(
         ProfileFetch::new(config.destinations.allow_private)
@@ -334,7 +345,7 @@ fn start_edge(
     lanes: Vec<Lane>,
     counters: &Arc<[Arc<Counters>]>,
     recorder: &Recorder,
-    (webhooks, inbound): (Webhooks, InboundCarts),
+    services: Services,
     world: &World,
 ) -> Result<Edge, StartError> {
     let limits = net::Limits {
@@ -371,7 +382,7 @@ fn start_edge(
             Arc::clone(&counters[index]),
             fresh_key(&*entropy),
         );
-        PublicHandler::new(worker, webhooks.clone(), inbound.clone())
+        PublicHandler::new(worker, services.clone())
     };
     Edge::start(options, make).map_err(|error| not_bound(&error))
 }

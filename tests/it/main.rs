@@ -16,6 +16,8 @@ mod landing;
 mod operation;
 mod privacy;
 mod redirect;
+mod report;
 mod rough;
 mod stock;
 mod stores;
+mod waitlist;
