@@ -24,6 +24,9 @@ use super::pending::Frame;
 use super::segment::Header;
 use super::shared::Shared;
 
+/// How often the checkpoint thread looks for old clicks while none come in.
+const IDLE_LOOK: Duration = Duration::from_secs(60 * 60);
+
 /// What is written together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
@@ -190,9 +193,11 @@ impl Writer {
             let pending = self.shared.pending();
             (pending.clicks(), pending.watermark < pending.last_index)
         };
-        let needs_one = is_behind || self.shared.store().is_none();
         // A clock that was set back must not put checkpoints off.
         let since = u128::from(now.since(self.last_order).unsigned_abs());
+        // Clicks grow old also while none come in.
+        let is_idle = since >= IDLE_LOOK.as_millis() && self.shared.options.keep_clicks.is_some();
+        let needs_one = is_behind || is_idle || self.shared.store().is_none();
         let is_due = since >= self.shared.options.checkpoint_every.as_millis();
         let is_full = clicks >= self.shared.options.pending_clicks_max && self.shared.store().is_some();
         if needs_one && (is_due || is_full) && !self.is_busy.load(Ordering::Acquire) {
