@@ -17,7 +17,7 @@ use super::key;
 use super::pending::Frame;
 use super::sketch::{self, Sketch};
 use super::store::Store;
-use super::tabulate::put_facets;
+use super::tabulate::Table;
 use super::value::{Counts, Meta, Rollup, Totals, add, seal};
 
 /// Writes `frames`, all of them after the watermark of `meta`, which is moved to the last of them.
@@ -32,11 +32,15 @@ pub(super) fn apply(
     };
     let mut batch = sled::Batch::default();
     let mut clicks: Vec<&Click> = frames.iter().flat_map(|frame| &frame.clicks).collect();
-    block::cut(&mut clicks, through, encoder, |key, value| batch.insert(&key, value));
+    let mut table = Table::default();
+    block::cut(&mut clicks, through, encoder, |key, value, cut| {
+        batch.insert(&key, value);
+        table.add(cut);
+    });
     put_rollups(store, frames, through, &mut batch)?;
     put_totals(store, frames, through, &mut batch)?;
     put_sketches(store, &clicks, &mut batch)?;
-    put_facets(store, &clicks, through, &mut batch)?;
+    table.put(store, through, &mut batch)?;
     let history = store.history()?.with_facets(through);
     batch.insert(&key::HISTORY, seal(&key::HISTORY, &history.body()));
     let newest_at = frames.iter().filter_map(|frame| frame.newest_at).max();

@@ -337,22 +337,22 @@ fn erase_in_blocks(
 
 /// Counts `bare` clicks, here as they were, as unknown from now on.
 fn put_facets(store: &Store, bare: &[Click], batch: &mut sled::Batch) -> Result<(), StoreError> {
-    let mut changed: HashMap<Vec<u8>, Facets> = HashMap::new();
-    for click in bare {
-        let class = click.flags.class();
-        let (was, is) = (tabulate::keys(click), tabulate::keys(&bared(click)));
+    let mut places: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+    for (place, click) in bare.iter().enumerate() {
         for key in tabulate::places(click.workspace, click.link, click.at) {
-            if !changed.contains_key(&key) {
-                let Some(body) = store.get(&key)? else { continue };
-                changed.insert(key.clone(), Facets::read(&body)?);
-            }
-            let Some(facets) = changed.get_mut(&key) else { continue };
-            for facet in 0..FACETS.len() {
-                facets.rename(facet, &was[facet], &is[facet], class);
-            }
+            places.entry(key).or_default().push(place);
         }
     }
-    for (key, mut facets) in changed {
+    let next: Vec<Click> = bare.iter().map(bared).collect();
+    for (key, clicks) in places {
+        let Some(body) = store.get(&key)? else { continue };
+        let mut facets = Facets::read(&body)?;
+        for click in clicks {
+            let (was, is) = (tabulate::keys(&bare[click]), tabulate::keys(&next[click]));
+            for facet in 0..FACETS.len() {
+                facets.rename(facet, was[facet], is[facet], bare[click].flags.class());
+            }
+        }
         let value = seal(&key, &facets.body());
         batch.insert(key, value);
     }

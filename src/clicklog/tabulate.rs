@@ -1,7 +1,7 @@
 //! Counts a checkpoint's clicks by dimension and adds them to the facets that sled has.
 //!
-//! A click is counted once, under its link and hour, in five small tables; the eleven dimensions, the link's day and the
-//! workspace's hour are made of those afterwards. This is most of what facets cost a click.
+//! Looks at each distinct value of a block once, with what its encoder found out: a click is then five counts by number.
+//! The eleven dimensions, the link's day and the workspace's hour are made of those afterwards.
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -10,6 +10,7 @@ use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::{HOUR_MS, Timestamp};
 use crate::domain::user_agent::UserAgent;
 
+use super::block::Cut;
 use super::dimension::{Dimension, FACETS, country_key, host, trigger_key};
 use super::error::StoreError;
 use super::facets::Facets;
@@ -28,80 +29,57 @@ const BYTES: [u8; 256] = {
     bytes
 };
 
-/// One link's clicks in one hour.
-#[derive(Default)]
-struct Group<'a> {
-    countries: HashMap<&'a [u8; 2], Counts>,
-    agents: HashMap<UserAgent, Counts>,
-    referrers: HashMap<&'a str, Counts>,
-    utms: HashMap<&'a [Box<str>; 5], Counts>,
-    triggers: [Counts; 2],
+/// What clicks are alike in; tells several dimensions at once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Trait<'c> {
+    Country(&'c [u8; 2]),
+    Agent(UserAgent),
+    Referrer(&'c str),
+    Utm(&'c [Box<str>; 5]),
+    Trigger(bool),
 }
 
-impl<'a> Group<'a> {
-    fn add(&mut self, click: &'a Click) {
-        let class = click.flags.class() as usize;
-        self.countries.entry(&click.country).or_default()[class] += 1;
-        self.agents.entry(click.user_agent).or_default()[class] += 1;
-        self.referrers.entry(&click.referrer).or_default()[class] += 1;
-        self.utms.entry(&click.utm).or_default()[class] += 1;
-        self.triggers[usize::from(click.flags.has(ClickFlags::QR))][class] += 1;
-    }
-
-    fn facets(&self) -> Facets {
-        let mut facets = Facets::new();
-        for (facet, by) in FACETS.iter().enumerate() {
-            let mut add = |key: &[u8], counts: &Counts| facets.add(facet, key, counts);
-            match by {
-                Dimension::Country => self.countries.iter().for_each(|(code, n)| add(country_key(code), n)),
-                Dimension::Device | Dimension::Browser | Dimension::Os => {
-                    self.agents.iter().for_each(|(agent, n)| add(agent_key(*by, *agent), n));
-                }
-                Dimension::Trigger => self
-                    .triggers
-                    .iter()
-                    .zip([false, true])
-                    .filter(|(n, _)| **n != [0; CLASSES])
-                    .for_each(|(n, is_qr)| add(trigger_key(is_qr), n)),
-                Dimension::Referrer => self
-                    .referrers
-                    .iter()
-                    .for_each(|(text, n)| add(host(text).as_bytes(), n)),
-                _ => self
-                    .utms
-                    .iter()
-                    .for_each(|(texts, n)| add(texts[by.utm_place()].as_bytes(), n)),
+impl<'c> Trait<'c> {
+    /// The key in dimension `by`; `None` when this does not tell it.
+    fn key(self, by: Dimension) -> Option<&'c [u8]> {
+        type D = Dimension;
+        Some(match (self, by) {
+            (Self::Country(code), D::Country) => country_key(code),
+            (Self::Agent(agent), D::Device) => byte(agent.device as u8),
+            (Self::Agent(agent), D::Browser) => byte(agent.browser as u8),
+            (Self::Agent(agent), D::Os) => byte(agent.os as u8),
+            (Self::Referrer(text), D::Referrer) => host(text).as_bytes(),
+            (Self::Trigger(is_qr), D::Trigger) => trigger_key(is_qr),
+            (Self::Utm(texts), D::UtmSource | D::UtmMedium | D::UtmCampaign | D::UtmTerm | D::UtmContent) => {
+                texts[by.utm_place()].as_bytes()
             }
-        }
-        facets
+            _ => return None,
+        })
+    }
+
+    fn all(click: &'c Click) -> [Self; 5] {
+        [
+            Self::Country(&click.country),
+            Self::Agent(click.user_agent),
+            Self::Referrer(&click.referrer),
+            Self::Utm(&click.utm),
+            Self::Trigger(click.flags.has(ClickFlags::QR)),
+        ]
     }
 }
 
-fn agent_key(by: Dimension, agent: UserAgent) -> &'static [u8] {
-    let code = match by {
-        Dimension::Device => agent.device as u8,
-        Dimension::Browser => agent.browser as u8,
-        _ => agent.os as u8,
-    };
+fn byte(code: u8) -> &'static [u8] {
     let place = usize::from(code);
     &BYTES[place..=place]
 }
 
 /// The key of `click` in each facet.
-pub(super) fn keys(click: &Click) -> [Vec<u8>; FACETS.len()] {
-    FACETS.map(|by| {
-        let key = match by {
-            Dimension::Country => country_key(&click.country),
-            Dimension::Device | Dimension::Browser | Dimension::Os => agent_key(by, click.user_agent),
-            Dimension::Trigger => trigger_key(click.flags.has(ClickFlags::QR)),
-            Dimension::Referrer => host(&click.referrer).as_bytes(),
-            _ => click.utm[by.utm_place()].as_bytes(),
-        };
-        key.to_vec()
-    })
+pub(super) fn keys(click: &Click) -> [&[u8]; FACETS.len()] {
+    let traits = Trait::all(click);
+    FACETS.map(|by| traits.iter().find_map(|t| t.key(by)).unwrap_or_default())
 }
 
-/// The keys of the facets in which a click counts.
+/// The keys of the facets in which a click counts: its link's day, its workspace's hour.
 pub(super) fn places(workspace: WorkspaceNo, link: LinkNo, at: Timestamp) -> [Vec<u8>; 2] {
     [
         key::link_facets(workspace, link, at.day()).to_vec(),
@@ -109,37 +87,134 @@ pub(super) fn places(workspace: WorkspaceNo, link: LinkNo, at: Timestamp) -> [Ve
     ]
 }
 
-/// Adds `clicks` to the facets of their links' days and their workspaces' hours.
-pub(super) fn put_facets(
-    store: &Store,
-    clicks: &[&Click],
-    through: u64,
-    batch: &mut sled::Batch,
-) -> Result<(), StoreError> {
-    let mut groups: HashMap<(WorkspaceNo, LinkNo, u32), Group<'_>> = HashMap::new();
-    for click in clicks {
-        let place = (click.workspace, click.link, click.at.hour());
-        groups.entry(place).or_default().add(click);
+/// Values numbered in order of first use.
+struct Numbers<K> {
+    of: HashMap<K, u32>,
+    values: Vec<K>,
+}
+
+impl<K: Copy + Eq + std::hash::Hash> Numbers<K> {
+    fn new() -> Self {
+        Self {
+            of: HashMap::new(),
+            values: Vec::new(),
+        }
     }
-    let mut sums: HashMap<Vec<u8>, Facets> = HashMap::new();
-    for ((workspace, link, hour), group) in &groups {
-        let facets = group.facets();
-        for key in places(*workspace, *link, Timestamp(i64::from(*hour) * HOUR_MS)) {
-            match sums.get_mut(&key) {
-                Some(sum) => sum.add_all(&facets),
-                None => {
-                    sums.insert(key, facets.clone());
-                }
+
+    fn of(&mut self, value: K) -> u32 {
+        *self.of.entry(value).or_insert_with(|| {
+            self.values.push(value);
+            self.values.len() as u32 - 1
+        })
+    }
+
+    /// The numbers of a block's distinct values, of which `picks` says who has which.
+    fn of_column<'c>(&mut self, clicks: &[&'c Click], picks: &[u64], value: impl Fn(&'c Click) -> K) -> Vec<u32> {
+        let mut numbers = Vec::new();
+        for (click, pick) in clicks.iter().copied().zip(picks) {
+            // Picks count up in order of first use.
+            if *pick == numbers.len() as u64 {
+                numbers.push(self.of(value(click)));
+            }
+        }
+        numbers
+    }
+}
+
+/// Clicks of a checkpoint, counted by what they are alike in.
+pub(super) struct Table<'c> {
+    /// Links and hours.
+    groups: Numbers<(WorkspaceNo, LinkNo, u32)>,
+    traits: Numbers<Trait<'c>>,
+    /// By group and trait.
+    counts: HashMap<(u32, u32), [u32; CLASSES]>,
+}
+
+impl Default for Table<'_> {
+    fn default() -> Self {
+        Self {
+            groups: Numbers::new(),
+            traits: Numbers::new(),
+            counts: HashMap::new(),
+        }
+    }
+}
+
+impl<'c> Table<'c> {
+    /// Counts the clicks of a block.
+    pub(super) fn add(&mut self, (clicks, picks): Cut<'_, 'c>) {
+        let group = |click: &Click| (click.workspace, click.link, click.at.hour());
+        let groups = self.groups.of_column(clicks, &picks.place, group);
+        let countries = self
+            .traits
+            .of_column(clicks, &picks.country, |click| Trait::Country(&click.country));
+        let agents = self
+            .traits
+            .of_column(clicks, &picks.user_agent, |click| Trait::Agent(click.user_agent));
+        let referrers = self
+            .traits
+            .of_column(clicks, &picks.referrer, |click| Trait::Referrer(&click.referrer));
+        let utms = self
+            .traits
+            .of_column(clicks, &picks.utm, |click| Trait::Utm(&click.utm));
+        let triggers = [false, true].map(|is_qr| self.traits.of(Trait::Trigger(is_qr)));
+        for (row, click) in clicks.iter().enumerate() {
+            let class = click.flags.class() as usize;
+            let group = groups[picks.place[row] as usize];
+            for number in [
+                countries[picks.country[row] as usize],
+                agents[picks.user_agent[row] as usize],
+                referrers[picks.referrer[row] as usize],
+                utms[picks.utm[row] as usize],
+                triggers[usize::from(click.flags.has(ClickFlags::QR))],
+            ] {
+                self.counts.entry((group, number)).or_default()[class] += 1;
             }
         }
     }
-    for (key, mut sum) in sums {
-        if let Some(body) = store.get(&key)? {
-            sum.add_all(&Facets::read(&body)?);
+
+    /// Adds what was counted to the facets of the links' days and the workspaces' hours.
+    pub(super) fn put(&self, store: &Store, through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
+        let mut places: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+        for (group, (workspace, link, hour)) in self.groups.values.iter().enumerate() {
+            let start = Timestamp(i64::from(*hour) * HOUR_MS);
+            for key in self::places(*workspace, *link, start) {
+                places.entry(key).or_default().push(group);
+            }
         }
-        sum.through = through;
-        let value = seal(&key, &sum.body());
-        batch.insert(key, value);
+        let facets = self.facets();
+        for (key, groups) in places {
+            let stored = store.get(&key)?;
+            let mut sum = match &stored {
+                Some(body) => Facets::read(body)?,
+                None => Facets::new(),
+            };
+            groups.iter().for_each(|group| sum.add_all(&facets[*group]));
+            sum.through = through;
+            batch.insert(&*key, seal(&key, &sum.body()));
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// The facets of each group.
+    fn facets(&self) -> Vec<Facets<'c>> {
+        let mut facets: Vec<Facets<'c>> = self.groups.values.iter().map(|_| Facets::new()).collect();
+        // Hosts are looked up in referrers once, not once a group.
+        let keys: Vec<Vec<(usize, &'c [u8])>> = self.traits.values.iter().map(|t| told(*t)).collect();
+        for ((group, number), counts) in &self.counts {
+            let counts: Counts = counts.map(u64::from);
+            for (facet, key) in &keys[*number as usize] {
+                facets[*group as usize].add(*facet, key, &counts);
+            }
+        }
+        facets
+    }
+}
+
+/// The facets that a trait tells, and its key in each.
+fn told(of: Trait<'_>) -> Vec<(usize, &[u8])> {
+    let facets = FACETS.iter().enumerate();
+    facets
+        .filter_map(|(facet, by)| of.key(*by).map(|key| (facet, key)))
+        .collect()
 }
