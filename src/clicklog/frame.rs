@@ -6,9 +6,9 @@
 //! | 4 | 4 | CRC32C of everything from offset 8 to the end of the payload, little endian |
 //! | 8 | 4 | length of the payload, little endian, at most [`PAYLOAD_MAX`] |
 //! | 12 | 8 | frame index, little endian: grows by one from frame to frame, across segments |
-//! | 20 | 1 | version, 1 |
+//! | 20 | 1 | version, 2; 1 is read as well |
 //! | 21 | 1 | kind: 1 clicks, 2 lost details, 3 reservation |
-//! | 22 | … | payload |
+//! | 22 | … | payload; in version 2 it begins with the past, as in `trail` |
 //!
 //! Payloads: *clicks* as in `columns`; *lost details* = count, then for each: signed ms, workspace, link, class byte,
 //! use byte (0 or 1), count; *reservation* = the first sequence number that was not handed out, a number.
@@ -18,11 +18,12 @@ use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
 use super::bytes::{Damaged, Source, put_number, put_signed};
-use super::columns::Columns;
+use super::columns::{Columns, Header};
 use super::encoder::Encoder;
+use super::trail::{Past, Trail, united};
 
-/// Newest frame version that is read.
-pub(super) const VERSION: u8 = 1;
+/// Newest frame version that is read, and the one that is written.
+pub(super) const VERSION: u8 = 2;
 /// Most lost details in one frame.
 pub(super) const LOST_MAX: usize = 4096;
 /// Longest payload: more than the longest clicks that the encoder makes.
@@ -40,13 +41,15 @@ pub(super) enum Content {
     Reserved(u64),
 }
 
-/// Appends frame number `index` of `clicks`.
-pub(super) fn put_clicks(out: &mut Vec<u8>, index: u64, clicks: &[Click], encoder: &mut Encoder) {
-    put(out, index, 1, &encoder.encode(clicks));
+/// Appends frame number `index` of `clicks` and adds it to `trail`.
+pub(super) fn put_clicks(out: &mut Vec<u8>, index: u64, clicks: &[Click], encoder: &mut Encoder, trail: &mut Trail) {
+    put(out, index, 1, &trail.past(), &encoder.encode(clicks));
+    let runs = united(clicks.iter().map(|click| (click.sequence, click.sequence)).collect());
+    trail.count(clicks.len() as u64, 0, runs);
 }
 
-/// Appends frame number `index` of `lost` details, at most [`LOST_MAX`].
-pub(super) fn put_lost(out: &mut Vec<u8>, index: u64, lost: &[LostDetail]) {
+/// Appends frame number `index` of `lost` details, at most [`LOST_MAX`], and adds it to `trail`.
+pub(super) fn put_lost(out: &mut Vec<u8>, index: u64, lost: &[LostDetail], trail: &mut Trail) {
     let mut payload = Vec::with_capacity(lost.len() * 16 + 4);
     put_number(&mut payload, lost.len() as u64);
     for detail in lost {
@@ -56,26 +59,47 @@ pub(super) fn put_lost(out: &mut Vec<u8>, index: u64, lost: &[LostDetail]) {
         payload.extend([detail.class as u8, u8::from(detail.is_use)]);
         put_number(&mut payload, u64::from(detail.count));
     }
-    put(out, index, 2, &payload);
+    put(out, index, 2, &trail.past(), &payload);
+    trail.count(0, lost.iter().map(|lost| u64::from(lost.count)).sum(), Vec::new());
 }
 
-/// Appends frame number `index`, which says that sequences below `up_to` were handed out.
-pub(super) fn put_reserved(out: &mut Vec<u8>, index: u64, up_to: u64) {
+/// Appends frame number `index`, which says that sequences below `up_to` were handed out, and adds it to `trail`.
+pub(super) fn put_reserved(out: &mut Vec<u8>, index: u64, up_to: u64, trail: &mut Trail) {
     let mut payload = Vec::with_capacity(10);
     put_number(&mut payload, up_to);
-    put(out, index, 3, &payload);
+    put(out, index, 3, &trail.past(), &payload);
+    trail.count(0, 0, Vec::new());
 }
 
-fn put(out: &mut Vec<u8>, index: u64, kind: u8, payload: &[u8]) {
+fn put(out: &mut Vec<u8>, index: u64, kind: u8, past: &Past, payload: &[u8]) {
     let start = out.len();
     out.extend_from_slice(&MARKER);
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    out.extend_from_slice(&[0; 8]);
     out.extend_from_slice(&index.to_le_bytes());
     out.extend([VERSION, kind]);
+    past.put(out);
     out.extend_from_slice(payload);
+    let length = (out.len() - start - HEAD) as u32;
+    out[start + CHECKED_AT..start + CHECKED_AT + 4].copy_from_slice(&length.to_le_bytes());
     let crc = crc32c::crc32c(&out[start + CHECKED_AT..]);
     out[start + CRC_AT..start + CHECKED_AT].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Whether `rest`, in which no good frame starts, looks like a frame whose write was cut short: what a crash leaves.
+/// Anything else was damaged later and may have been acknowledged.
+pub(super) fn is_cut_short(rest: &[u8]) -> bool {
+    let head = rest.len().min(MARKER.len());
+    if rest[..head] != MARKER[..head] {
+        return false;
+    }
+    let Some(length) = rest
+        .get(CHECKED_AT..CHECKED_AT + 4)
+        .and_then(|bytes| bytes.try_into().ok())
+    else {
+        return true;
+    };
+    let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+    length <= PAYLOAD_MAX && HEAD + length > rest.len()
 }
 
 /// A frame whose checksum holds.
@@ -109,12 +133,37 @@ impl<'a> RawFrame<'a> {
         Some((frame, end))
     }
 
+    /// What it says of the frames before it; `None` in version 1.
+    pub(super) fn past(&self) -> Result<Option<Past>, Damaged> {
+        match self.version {
+            0 | 1 => Ok(None),
+            _ => Past::read(&mut Source(self.payload)).map(Some),
+        }
+    }
+
+    /// First sequence number above all that it says were handed out; reads no column.
+    pub(super) fn used(&self) -> Result<u64, Damaged> {
+        let mut source = Source(self.payload);
+        if self.version > 1 {
+            Past::read(&mut source)?;
+        }
+        match self.kind {
+            1 => Header::read(&mut source).map(|header| header.last_sequence.saturating_add(1)),
+            3 => source.number(),
+            _ => Ok(0),
+        }
+    }
+
     /// Reads the payload.
     pub(super) fn content(&self) -> Result<Content, Damaged> {
+        let mut source = Source(self.payload);
+        if self.version > 1 {
+            Past::read(&mut source)?;
+        }
         match self.kind {
-            1 => Columns::decode(self.payload).map(|columns| Content::Clicks(columns.clicks())),
-            2 => lost(self.payload).map(Content::Lost),
-            3 => Source(self.payload).number().map(Content::Reserved),
+            1 => Columns::decode(source.0).map(|columns| Content::Clicks(columns.clicks())),
+            2 => lost(source.0).map(Content::Lost),
+            3 => source.number().map(Content::Reserved),
             _ => Err(Damaged("a frame has an unknown kind")),
         }
     }
@@ -170,9 +219,10 @@ mod tests {
     fn every_kind_round_trips() {
         let mut bytes = Vec::new();
         let clicks = vec![click(1, NOON, 2, 3)];
-        put_clicks(&mut bytes, 5, &clicks, &mut Encoder::new());
-        put_lost(&mut bytes, 6, &[lost_detail()]);
-        put_reserved(&mut bytes, 7, u64::MAX);
+        let mut trail = Trail::default();
+        put_clicks(&mut bytes, 5, &clicks, &mut Encoder::new(), &mut trail);
+        put_lost(&mut bytes, 6, &[lost_detail()], &mut trail);
+        put_reserved(&mut bytes, 7, u64::MAX, &mut trail);
         let mut rest = &bytes[..];
         for (index, content) in [
             (5, Content::Clicks(clicks)),
@@ -190,12 +240,12 @@ mod tests {
         #[test]
         fn one_flipped_bit_is_noticed(clicks in proptest::collection::vec(any_click(), 1..9), place: prop::sample::Index, bit in 0u8..8) {
             let mut bytes = Vec::new();
-            put_clicks(&mut bytes, 9, &clicks, &mut Encoder::new());
+            put_clicks(&mut bytes, 9, &clicks, &mut Encoder::new(), &mut Trail::default());
             let place = place.index(bytes.len());
             bytes[place] ^= 1 << bit;
             prop_assert!(RawFrame::read(&bytes).is_none());
             let good = bytes.len();
-            put_reserved(&mut bytes, 10, 1);
+            put_reserved(&mut bytes, 10, 1, &mut Trail::default());
             prop_assert_eq!(find_next(&bytes, 1), Some(good));
         }
 
@@ -203,7 +253,7 @@ mod tests {
         fn no_bytes_panic(kind in 0u8..5, payload: Vec<u8>) {
             prop_assert!(RawFrame::read(&payload).is_none());
             let mut bytes = Vec::new();
-            put(&mut bytes, 1, kind, &payload);
+            put(&mut bytes, 1, kind, &Past::default(), &payload);
             let (frame, _) = RawFrame::read(&bytes).expect("sealed just now");
             if let Ok(Content::Lost(lost)) = frame.content() {
                 prop_assert!(lost.len() <= payload.len());

@@ -55,6 +55,11 @@ impl Journal {
         }
     }
 
+    /// Number of the newest segment.
+    pub(super) fn newest(&self) -> u64 {
+        self.next_number.saturating_sub(1)
+    }
+
     /// Writes `frames`, the first of which `header` names, and syncs them; answers how long the sync took.
     pub(super) fn append(&mut self, frames: &[u8], header: Header) -> Result<Duration, WriteError> {
         let open = self.segment(header)?;

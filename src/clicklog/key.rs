@@ -8,6 +8,7 @@
 //! | 3 | workspace 4, bucket 4 | roll-up of the workspace |
 //! | 4 | link 4 | total of the link |
 //! | 5 | workspace 4, link 4, UTC day 4 | sketch of the visitors |
+//! | 6 | index of the first missing frame 8 | gap (see `gap`) |
 //!
 //! A bucket is a quarter of an hour since 1970; instants before that are in bucket 0. The frame index of a block is
 //! that of the last journal frame in its checkpoint; the ordinal tells blocks of one checkpoint apart.
@@ -23,6 +24,7 @@ const LINK_ROLLUP: u8 = 2;
 const WORKSPACE_ROLLUP: u8 = 3;
 const TOTAL: u8 = 4;
 const SKETCH: u8 = 5;
+const GAP: u8 = 6;
 
 /// Where a block lies. Its latest click leads, so that reading newest first meets blocks in the order of their ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +104,12 @@ pub(super) fn total(link: LinkNo) -> [u8; 5] {
 
 pub(super) fn sketch(workspace: WorkspaceNo, link: LinkNo, day: u32) -> [u8; 13] {
     key(SKETCH, &[workspace.0, link.0, day])
+}
+
+pub(super) fn gap(first_frame: u64) -> [u8; 9] {
+    let mut key = [GAP; 9];
+    key[1..].copy_from_slice(&first_frame.to_be_bytes());
+    key
 }
 
 /// Number `place` (from 0) of the 4-byte numbers after the kind byte of `key`; 0 when there is none.

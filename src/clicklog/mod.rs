@@ -11,12 +11,17 @@
 //! | what | where | laid out in |
 //! |---|---|---|
 //! | `lock` | held while open | |
+//! | `floor` | what the journal must at least reach | `floor` |
 //! | `journal/<number>.log` | segments: header, frames | `segment`, `frame`, `columns` |
 //! | `db/` | sled; one tree | `key`, `value`, `block`, `sketch` |
 //! | `db.quarantine-<ms>/` | a sled that did not open, for people to look at | |
 //!
 //! Each segment, frame, block of columns and value starts with a version. A newer one is refused, damage is told from
-//! it by checksums. Format 1 is the first; a change of any layout raises the version that the table there names.
+//! it by checksums. A change of any layout raises the version that the table there names. Frames have version 2 since
+//! they tell what those before them held (see `trail`); version 1 is read for ever.
+//!
+//! **Recovery.** The checkpoint thread opens sled, sets a corrupt one aside and applies the journal; meanwhile clicks go
+//! on into the journal, and questions are refused. What is gone is told by frame and by sequence ([`Gap`]).
 //!
 //! **What is counted where.** A click is in one class. Counts by quarter hour come from roll-ups; parts of a quarter
 //! hour, breakdowns and events from blocks. Clicks whose details were lost are in roll-ups and totals only: a question
@@ -36,7 +41,9 @@ mod dictionary;
 mod encoder;
 mod error;
 mod events;
+mod floor;
 mod frame;
+mod gap;
 mod journal;
 mod key;
 #[cfg(test)]
@@ -55,13 +62,16 @@ mod shared;
 mod sketch;
 mod stats;
 mod store;
+mod survey;
+mod trail;
 mod uniques;
 mod value;
 mod writer;
 
 pub use breakdown::Dimension;
 pub use error::{OpenError, QueryError, WriteError};
-pub use open::{Recovery, open};
+pub use gap::{Cause, Gap};
+pub use open::{Recovery, open, start};
 pub use options::Options;
 pub use query::Query;
 pub use reader::Reader;

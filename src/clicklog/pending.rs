@@ -126,12 +126,21 @@ pub(super) struct Snapshot {
 }
 
 impl Pending {
-    /// The log as opened: everything up to `last_index` is in sled.
+    /// A log of which everything up to `last_index` is in sled.
+    #[cfg(test)]
     pub(super) fn opened(last_index: u64, newest_at: Option<Timestamp>) -> Self {
         Self {
             watermark: last_index,
             last_index,
             newest_at,
+            ..Self::default()
+        }
+    }
+
+    /// The log while its store is not open yet: nobody knows what is in it.
+    pub(super) fn unopened(last_index: u64) -> Self {
+        Self {
+            last_index,
             ..Self::default()
         }
     }

@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::domain::click::Click;
 use crate::domain::id::{LinkNo, WorkspaceNo};
@@ -12,8 +14,10 @@ use crate::domain::time::Timestamp;
 
 use super::breakdown::{Breakdown, Dimension};
 use super::count;
-use super::error::QueryError;
+use super::error::{OpenError, QueryError};
 use super::events;
+use super::gap::Gap;
+use super::open::Recovery;
 use super::pending::Snapshot;
 use super::query::{Budget, Query};
 use super::scan;
@@ -153,6 +157,27 @@ impl Reader {
         self.ask(|store, snapshot| events::find(store, snapshot, (at, sequence, link)))
     }
 
+    /// Waits until the log's store is open and has caught up, at most `longest`; whether it is.
+    ///
+    /// # Errors
+    /// The store does not open; it is tried again every few seconds, unless it has a newer format.
+    pub fn wait_opened(&self, longest: Duration) -> Result<bool, OpenError> {
+        self.shared.wait_opened(longest)
+    }
+
+    /// What opening found and repaired, so far.
+    pub fn recovery(&self) -> Recovery {
+        self.shared.recovery().clone()
+    }
+
+    /// Every gap that was ever found in the journal, in order.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn gaps(&self) -> Result<Vec<Gap>, QueryError> {
+        self.ask(|store, _| Ok(store.gaps()?))
+    }
+
     /// The log's figures.
     pub fn stats(&self) -> Stats {
         self.shared.stats()
@@ -202,6 +227,11 @@ impl Reader {
             pending.snapshot()
         };
         let result = guarded(|| Ok(answer(&store, &snapshot)));
-        result.unwrap_or_else(|error| Err(error.into()))
+        let result = result.unwrap_or_else(|error| Err(error.into()));
+        if matches!(result, Err(QueryError::Damaged(_))) {
+            // The checkpoint thread sees whether the journal can replace what is damaged.
+            self.shared.is_suspect.store(true, Ordering::Release);
+        }
+        result
     }
 }

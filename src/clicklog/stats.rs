@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::domain::time::Timestamp;
 
+use super::gap::Gap;
+
 /// Upper bounds of the buckets of [`Stats::fsync_buckets`] in microseconds; a last bucket holds what is longer.
 pub const FSYNC_BOUNDS_US: [u64; 10] = [
     250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 250_000, 1_000_000,
@@ -46,8 +48,18 @@ pub struct Stats {
     pub reopen_failures: u64,
     /// Corrupt stores set aside while running.
     pub quarantines: u64,
-    /// Journal frames found damaged while running.
+    /// Journal frames found damaged or missing since the opening, and in it.
     pub bad_frames: u64,
+    /// Gaps of the log that are known, from its beginning.
+    pub gaps: u64,
+    /// Clicks that are missing in them, as far as that is known.
+    pub missing_clicks: u64,
+    /// Stores rebuilt from journal or backup.
+    pub rebuilds: u64,
+    /// Whether the store is being opened or catches up: questions are refused.
+    pub is_recovering: bool,
+    /// Whether a question met damaged bytes that the journal cannot replace.
+    pub is_damaged: bool,
     /// Whether the last append or the last checkpoint failed.
     pub is_failed: bool,
 }
@@ -70,6 +82,10 @@ pub(super) struct Counters {
     pub(super) reopen_failures: AtomicU64,
     pub(super) quarantines: AtomicU64,
     pub(super) bad_frames: AtomicU64,
+    pub(super) gaps: AtomicU64,
+    pub(super) missing_clicks: AtomicU64,
+    pub(super) rebuilds: AtomicU64,
+    pub(super) is_damaged: AtomicBool,
     is_journal_failed: AtomicBool,
     is_checkpoint_failed: AtomicBool,
 }
@@ -93,6 +109,15 @@ impl Counters {
     pub(super) fn checkpointed(&self, now: Timestamp) {
         self.checkpoints.fetch_add(1, Relaxed);
         self.opened(now);
+    }
+
+    /// These gaps are all that is known.
+    pub(super) fn know(&self, gaps: &[Gap]) {
+        self.gaps.store(gaps.len() as u64, Relaxed);
+        let missing = gaps
+            .iter()
+            .map(|gap| gap.clicks.unwrap_or(0) + gap.without_details.unwrap_or(0));
+        self.missing_clicks.store(missing.sum(), Relaxed);
     }
 
     pub(super) fn opened(&self, now: Timestamp) {
@@ -124,6 +149,10 @@ impl Counters {
             reopen_failures: self.reopen_failures.load(Relaxed),
             quarantines: self.quarantines.load(Relaxed),
             bad_frames: self.bad_frames.load(Relaxed),
+            gaps: self.gaps.load(Relaxed),
+            missing_clicks: self.missing_clicks.load(Relaxed),
+            rebuilds: self.rebuilds.load(Relaxed),
+            is_damaged: self.is_damaged.load(Relaxed),
             is_failed: self.is_journal_failed.load(Relaxed) || self.is_checkpoint_failed.load(Relaxed),
             ..Stats::default()
         }

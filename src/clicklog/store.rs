@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use crate::domain::time::Timestamp;
 
 use super::error::{OpenError, StoreError};
+use super::gap::Gap;
 use super::key;
 use super::options::sync_dir;
 use super::value::{Meta, seal, unseal};
@@ -26,6 +27,9 @@ const LET_GO_MAX: Duration = Duration::from_secs(35);
 const LET_GO_LOOK: Duration = Duration::from_millis(5);
 /// Entries read before a scan lets go of the tree and checks whether it may go on.
 const SLICE: usize = 256;
+
+/// Most gaps that are read at once; who has more has other worries.
+const GAPS_READ_MAX: usize = 10_000;
 
 /// An open sled tree.
 pub(super) struct Store {
@@ -122,6 +126,17 @@ impl Store {
         Ok(())
     }
 
+    /// The gaps that were ever found.
+    pub(super) fn gaps(&self) -> Result<Vec<Gap>, StoreError> {
+        let mut gaps = Vec::new();
+        self.scan::<StoreError>(&key::gap(0), &key::gap(u64::MAX), false, |key, body| {
+            let first = key.last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+            gaps.push(Gap::read(first, body)?);
+            Ok(gaps.len() < GAPS_READ_MAX)
+        })?;
+        Ok(gaps)
+    }
+
     /// Size of sled's file in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.file.metadata().map_or(0, |metadata| metadata.len())
@@ -197,7 +212,8 @@ fn open_in_time(dir: &Path, cache_bytes: u64) -> Result<Result<Store, StoreError
     wait.recv_timeout(OPEN_DEADLINE).map_err(|_| OpenError::Stalled)
 }
 
-fn set_aside(dir: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {
+/// Moves the store in `dir` out of the way; says where it is now.
+pub(super) fn set_aside(dir: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {
     let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or("db");
     let free = (0..).map(|n| dir.with_file_name(format!("{name}.quarantine-{}", now.0.saturating_add(n))));
     // The first name that is not taken: an endless range has one.

@@ -22,6 +22,7 @@ use super::journal::Journal;
 use super::pending::Frame;
 use super::segment::Header;
 use super::shared::Shared;
+use super::trail::Trail;
 
 /// What is written together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,7 +49,11 @@ pub struct Writer {
     shared: Arc<Shared>,
     pub(super) journal: Journal,
     encoder: Encoder,
+    /// What the next frame says of those before it.
+    trail: Trail,
     last_index: u64,
+    /// Number of the segment that the floor tells.
+    told: u64,
     last_order: Timestamp,
     is_busy: Arc<AtomicBool>,
     orders: Option<SyncSender<Order>>,
@@ -59,7 +64,13 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the checkpoint thread. `last_index` is the index of the last frame in the journal.
-    pub(super) fn start(shared: Arc<Shared>, journal: Journal, last_index: u64, lock: File) -> std::io::Result<Self> {
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        journal: Journal,
+        trail: Trail,
+        last_index: u64,
+        lock: File,
+    ) -> std::io::Result<Self> {
         // One order waits at most: `is_busy` sees to it.
         let (orders, receiver) = sync_channel(1);
         let thread = std::thread::Builder::new().name("click-checkpoint".to_owned()).spawn({
@@ -71,7 +82,9 @@ impl Writer {
             shared,
             journal,
             encoder: Encoder::new(),
+            trail,
             last_index,
+            told: 0,
             is_busy: Arc::new(AtomicBool::new(false)),
             orders: Some(orders),
             thread: Some(thread),
@@ -93,8 +106,10 @@ impl Writer {
             return Ok(());
         }
         let mut frames = Vec::new();
-        put_reserved(&mut frames, self.last_index + 1, up_to);
+        let mut trail = self.trail.clone();
+        put_reserved(&mut frames, self.last_index + 1, up_to, &mut trail);
         self.write(&frames)?;
+        self.trail = trail;
         self.show(vec![Content::Reserved(up_to)], frames.len());
         self.shared.reserved.fetch_max(up_to, Ordering::AcqRel);
         Ok(())
@@ -110,13 +125,15 @@ impl Writer {
         batch.clicks.iter_mut().for_each(keep_within_bounds);
         let mut frames = Vec::new();
         let mut index = self.last_index;
+        // Frames that fail leave no trail.
+        let mut trail = self.trail.clone();
         for clicks in batch.clicks.chunks(CLICKS_MAX) {
             index += 1;
-            put_clicks(&mut frames, index, clicks, &mut self.encoder);
+            put_clicks(&mut frames, index, clicks, &mut self.encoder, &mut trail);
         }
         for lost in batch.lost.chunks(LOST_MAX) {
             index += 1;
-            put_lost(&mut frames, index, lost);
+            put_lost(&mut frames, index, lost, &mut trail);
         }
         let fsync = match frames.is_empty() {
             true => Duration::ZERO,
@@ -125,6 +142,7 @@ impl Writer {
                 Err(error) => return Err((batch, error)),
             },
         };
+        self.trail = trail;
         let used = batch.clicks.iter().map(|click| click.sequence.saturating_add(1)).max();
         self.shared.reserved.fetch_max(used.unwrap_or(0), Ordering::AcqRel);
         self.count(&batch);
@@ -144,6 +162,12 @@ impl Writer {
             made_at: self.shared.clock.now(),
         };
         let result = self.journal.append(frames, header);
+        let newest = self.journal.newest();
+        if result.is_ok() && self.told != newest {
+            self.told = newest;
+            // Only a help for the next opening, should this segment be gone by then.
+            self.shared.raise_floor(|floor| floor.segment = newest).ok();
+        }
         match &result {
             Ok(took) => self.shared.counters.synced(*took),
             Err(_) => self.shared.counters.append_failed(),
@@ -180,7 +204,8 @@ impl Writer {
             let pending = self.shared.pending();
             (pending.clicks(), pending.watermark < pending.last_index)
         };
-        let needs_one = is_behind || self.shared.store().is_none();
+        let is_suspect = self.shared.is_suspect.load(Ordering::Acquire);
+        let needs_one = is_behind || is_suspect || self.shared.store().is_none();
         // A clock that was set back must not put checkpoints off.
         let since = u128::from(now.since(self.last_order).unsigned_abs());
         let is_due = since >= self.shared.options.checkpoint_every.as_millis();

@@ -142,22 +142,29 @@ pub fn of_batches(batches: &[Batch]) -> Value {
     json!({"totals": totals_value(&totals), "workspaces": workspaces})
 }
 
+/// Where `full` lacks something that `part` has, or says something else.
+pub fn difference(full: &Value, part: &Value, place: &str) -> Option<String> {
+    match (full, part) {
+        (Value::Object(full), Value::Object(part)) => part.iter().find_map(|(key, value)| {
+            let place = format!("{place}/{key}");
+            match full.get(key) {
+                Some(found) => difference(found, value, &place),
+                None => Some(format!("{place} is missing")),
+            }
+        }),
+        (Value::Array(full), Value::Array(part)) if full.len() == part.len() => {
+            let pairs = full.iter().zip(part).enumerate();
+            pairs
+                .into_iter()
+                .find_map(|(n, (full, part))| difference(full, part, &format!("{place}/{n}")))
+        }
+        _ => (full != part).then(|| format!("{place} is {full}, not {part}")),
+    }
+}
+
 /// `full` has everything that `part` has, with the same values.
 pub fn assert_covers(full: &Value, part: &Value, place: &str) {
-    match (full, part) {
-        (Value::Object(full), Value::Object(part)) => {
-            for (key, value) in part {
-                let found = full.get(key).unwrap_or_else(|| panic!("{place}/{key} is missing"));
-                assert_covers(found, value, &format!("{place}/{key}"));
-            }
-        }
-        (Value::Array(full), Value::Array(part)) if full.len() == part.len() => {
-            for (n, (full, part)) in full.iter().zip(part).enumerate() {
-                assert_covers(full, part, &format!("{place}/{n}"));
-            }
-        }
-        _ => assert_eq!(full, part, "{place}"),
-    }
+    assert_eq!(difference(full, part, place), None);
 }
 
 fn totals_value(totals: &BTreeMap<u32, Totals>) -> Value {
