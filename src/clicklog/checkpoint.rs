@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Instant;
 
+use crate::domain::time::Timestamp;
+
 use super::apply::apply;
 use super::encoder::Encoder;
 use super::error::{OpenError, StoreError};
@@ -263,7 +265,10 @@ fn fill(shared: &Shared, store: &Store, before: u64, meta: &mut Meta, encoder: &
         meta,
         encoder,
         |applied: Progress| {
-            shared.pending().applied(applied.watermark);
+            let mut pending = shared.pending();
+            pending.newest_at = pending.newest_at.max(applied.newest_at);
+            pending.applied(applied.watermark);
+            drop(pending);
             if is_opening {
                 shared.recovery().replayed_clicks += applied.clicks;
             }
@@ -287,6 +292,8 @@ pub(super) struct Progress {
     pub(super) watermark: u64,
     /// Clicks in the batch.
     pub(super) clicks: u64,
+    /// The newest instant in the store.
+    pub(super) newest_at: Option<Timestamp>,
 }
 
 /// Applies the journal's frames after the watermark of `meta` and below `before`, `clicks_max` at a time; answers the
@@ -314,6 +321,7 @@ pub(super) fn catch_up(
         progress(Progress {
             watermark: meta.watermark,
             clicks,
+            newest_at: meta.newest_at,
         });
         Ok::<_, StoreError>(())
     };
