@@ -40,6 +40,10 @@ use outside::{OsEntropy, SystemClock};
 const GRACE: Duration = Duration::from_secs(5);
 /// How often certificate files are looked at.
 const TLS_RELOAD: Duration = Duration::from_secs(2);
+/// Longest wait for the click log before the server says that it is up; links are followed all the while.
+const CLICKS_PATIENCE: Duration = Duration::from_secs(5);
+/// How often a click log that takes longer is looked at.
+const CLICKS_LOOK: Duration = Duration::from_millis(500);
 /// How often secrets are looked at; they rotate by the day and the month.
 const SECRETS_LOOK: Duration = Duration::from_secs(60);
 /// How often it is looked whether a shop's UCP profile is due; what cannot wait is told at once.
@@ -88,6 +92,7 @@ pub struct Running {
     books: Books,
     _tls_watch: Option<TlsWatch>,
     _data: DataDir,
+    context: Context,
 }
 
 /// What a test may put in place of the world.
@@ -117,12 +122,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let countries = open_countries(&config)?;
     let tls = open_tls(&config)?;
     let books = open_books(&data)?;
-    let (writer, clicks, recovery) = open_clicks(&data, &world.clock)?;
-    tracing::info!(
-        replayed = recovery.replayed_clicks,
-        took_ms = recovery.took.as_millis() as u64,
-        "click log open"
-    );
+    let (writer, clicks) = open_clicks(&data, &world.clock)?;
     let default = books
         .read_blocking(|view| books::link_domain::by_no(view, DomainNo::DEFAULT))
         .map_err(broken)?
@@ -151,7 +151,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     );
     let first = issue_key::first_start(&context, config.admin_key.as_ref().map(|key| key.reveal())).map_err(broken)?;
     let keys = Arc::new(ArcSwap::from_pointee(rotate_secrets::rotate(&context).map_err(broken)?));
-    let links = load_table::load(&context, &clicks).map_err(broken)?;
+    let links = load_table::load(&context).map_err(broken)?;
     tracing::info!(links, "links loaded");
 
     let shared = Arc::new(Shared {
@@ -233,11 +233,11 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     );
     serve_api(&runtime, admin_listener, router, &config, stopped)?;
     look_after_profiles(&runtime, context.clone(), profiles);
-    look_after_secrets(&runtime, context, keys);
+    look_after_secrets(&runtime, context.clone(), keys);
     let tls_watch = tls.map(|tls| tls.watch(TLS_RELOAD)).transpose();
     let tls_watch =
         tls_watch.map_err(|error| StartError::Unavailable(format!("certificates cannot be watched: {error}")))?;
-    Ok(Running {
+    let running = Running {
         public: edge.public_address(),
         tls: edge.tls_address(),
         admin,
@@ -250,12 +250,20 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         books,
         _tls_watch: tls_watch,
         _data: data,
-    })
+        context: context.clone(),
+    };
+    if let Err(error) = await_clicks(&running.runtime, context, clicks) {
+        let refused = not_opened(&running._data, &error);
+        running.stop();
+        return Err(refused);
+    }
+    Ok(running)
 }
 
 impl Running {
     /// Stops: drains the accept queues, finishes what was accepted (at most 5 s), writes every click. Blocks.
     pub fn stop(self) {
+        self.context.stop();
         self.edge.stop(GRACE);
         self.recorder.stop();
         // An API that is gone already needs no word.
@@ -306,20 +314,57 @@ fn open_books(data: &DataDir) -> Result<Books, StartError> {
     })
 }
 
-fn open_clicks(
-    data: &DataDir,
-    clock: &Arc<dyn Clock>,
-) -> Result<(clicklog::Writer, clicklog::Reader, clicklog::Recovery), StartError> {
+fn open_clicks(data: &DataDir, clock: &Arc<dyn Clock>) -> Result<(clicklog::Writer, clicklog::Reader), StartError> {
     let options = clicklog::Options {
         node: NODE,
         ..clicklog::Options::at(data.path().join("clicklog"))
     };
-    clicklog::open(options, Arc::clone(clock)).map_err(|error| {
-        StartError::Unavailable(format!(
-            "the click log in {} cannot be opened: {error}",
-            data.path().display()
-        ))
-    })
+    clicklog::start(options, Arc::clone(clock)).map_err(|error| not_opened(data, &error))
+}
+
+fn not_opened(data: &DataDir, error: &clicklog::OpenError) -> StartError {
+    StartError::Unavailable(format!(
+        "the click log in {} cannot be opened: {error}",
+        data.path().display()
+    ))
+}
+
+/// Waits a little for the click log; links are followed meanwhile. What takes longer goes on in the background.
+fn await_clicks(runtime: &Runtime, context: Context, clicks: clicklog::Reader) -> Result<(), clicklog::OpenError> {
+    match clicks.wait_opened(CLICKS_PATIENCE) {
+        Ok(true) => {
+            let recovery = clicks.recovery();
+            tracing::info!(
+                replayed = recovery.replayed_clicks,
+                took_ms = recovery.took.as_millis() as u64,
+                "click log open"
+            );
+            if load_table::restore_uses(&context, &clicks).is_ok() {
+                return Ok(());
+            }
+        }
+        Ok(false) => tracing::warn!("the click log is still being opened; links work, reports wait for it"),
+        Err(error @ clicklog::OpenError::NewerFormat { .. }) => return Err(error),
+        Err(error) => {
+            tracing::error!(%error, "the click log does not open yet; links work, clicks wait in the journal")
+        }
+    }
+    runtime.spawn_blocking(move || restore_later(&context, &clicks));
+    Ok(())
+}
+
+/// Ends with the server: a closed log's context is gone.
+fn restore_later(context: &Context, clicks: &clicklog::Reader) {
+    while !context.is_stopping() {
+        let is_open = clicks.wait_opened(CLICKS_LOOK).unwrap_or(false);
+        if is_open && load_table::restore_uses(context, clicks).is_ok() {
+            tracing::info!("click log open; links with a click limit can be followed");
+            return;
+        }
+        if is_open {
+            std::thread::sleep(CLICKS_LOOK);
+        }
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "a list of who is handed what, used once")]

@@ -126,6 +126,11 @@ impl Worker {
     /// Disabled, expired, used up: in this order. A follow that passes has taken its use.
     fn gate(&self, link: &LinkRecord, person: &mut Person, now: Timestamp) -> Option<Reply> {
         let is_over = link.expires_at.is_some_and(|end| end <= now);
+        let is_counted = link.limit.is_some() && !link.is_disabled && !is_over;
+        if is_counted && !self.shared.table.are_uses_known() {
+            bump(&self.counters.unavailable, 1);
+            return Some(Reply::Refused(Refusal::Unavailable));
+        }
         let is_used_up = !is_over
             && !link.is_disabled
             && link.limit.as_ref().is_some_and(|limit| {

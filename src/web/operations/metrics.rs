@@ -147,6 +147,31 @@ impl Snapshot {
             "kind",
             &failures,
         )?;
+        out.gauge(
+            "click_log_gaps",
+            "Gaps in the click log that are known",
+            log.gaps as f64,
+        )?;
+        out.gauge(
+            "click_log_missing_clicks",
+            "Clicks known to be missing in them",
+            log.missing_clicks as f64,
+        )?;
+        out.counter(
+            "click_log_rebuilds",
+            "Click stores rebuilt from journal or backup",
+            log.rebuilds,
+        )?;
+        let states = [
+            ("recovering", u64::from(log.is_recovering)),
+            ("damaged", u64::from(log.is_damaged)),
+        ];
+        out.gauges(
+            "click_log_state",
+            "1 while the click store is recovering, or damaged beyond the journal's reach",
+            "state",
+            &states,
+        )?;
         let fsync_us = u64::try_from(log.fsync_total.as_micros()).unwrap_or(u64::MAX);
         out.histogram(
             "click_log_fsync_seconds",

@@ -38,10 +38,14 @@ pub fn router(operations: Operations) -> Router {
         .with_state(operations)
 }
 
-/// 200 once the table is loaded and the click log replayed.
+/// 200 once the table is loaded: links can be followed, even while the click log recovers.
 async fn ready(State(operations): State<Operations>) -> (StatusCode, &'static str) {
-    // The click log is replayed before anything is bound; what is left is the table.
-    if operations.table.is_loaded() {
+    if operations.table.is_loaded() && operations.clicks.stats().is_recovering {
+        (
+            StatusCode::OK,
+            "ready; clicks are being recovered, reports answer 503 until then\n",
+        )
+    } else if operations.table.is_loaded() {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "links are still being loaded\n")
