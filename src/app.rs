@@ -23,6 +23,7 @@ use crate::config::{ClickAck, Config};
 use crate::domain::destination::Policy;
 use crate::domain::id::DomainNo;
 use crate::domain::outside::{Clock, Countries, Entropy, Fetch, NoCountries};
+use crate::flows::backup::{Backups, NewestBackup};
 use crate::flows::record_clicks::{self, Recorder};
 use crate::flows::{Context, PublicName, issue_key, load_table, refresh_profiles, rotate_secrets};
 use crate::integrations::maxmind::CountryFile;
@@ -122,7 +123,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let countries = open_countries(&config)?;
     let tls = open_tls(&config)?;
     let books = open_books(&data)?;
-    let (writer, clicks) = open_clicks(&data, &world.clock)?;
+    let (writer, clicks) = open_clicks(&config, &data, &world.clock)?;
     let default = books
         .read_blocking(|view| books::link_domain::by_no(view, DomainNo::DEFAULT))
         .map_err(broken)?
@@ -314,9 +315,19 @@ fn open_books(data: &DataDir) -> Result<Books, StartError> {
     })
 }
 
-fn open_clicks(data: &DataDir, clock: &Arc<dyn Clock>) -> Result<(clicklog::Writer, clicklog::Reader), StartError> {
+fn open_clicks(
+    config: &Config,
+    data: &DataDir,
+    clock: &Arc<dyn Clock>,
+) -> Result<(clicklog::Writer, clicklog::Reader), StartError> {
+    let backup = config
+        .clicks
+        .backup
+        .clone()
+        .map(|dir| Arc::new(NewestBackup(dir)) as Arc<dyn clicklog::BackupSource>);
     let options = clicklog::Options {
         node: NODE,
+        backup,
         ..clicklog::Options::at(data.path().join("clicklog"))
     };
     clicklog::start(options, Arc::clone(clock)).map_err(|error| not_opened(data, &error))
@@ -436,6 +447,7 @@ fn router(
         consent: config.consent.default,
         session_key: session_key(keys),
         profiles,
+        backups: Backups::new(&config.data),
         body_max: config.limits.api_bytes_max,
         catalog_max: config.limits.catalog_bytes_max,
     };

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{completions, demo, doctor, keys, link, product, serve};
+use super::{backup, completions, demo, doctor, keys, link, product, restore, serve};
 
 /// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
 #[derive(Debug, Parser)]
@@ -29,6 +29,10 @@ pub enum Command {
     Products(product::Arguments),
     /// Make, list and revoke API keys
     Keys(keys::Arguments),
+    /// Have a running server write a backup
+    Backup(backup::Arguments),
+    /// Make a data directory from a backup
+    Restore(restore::Arguments),
     /// Check a running server and say what to do
     Doctor(doctor::Arguments),
     /// Print a shell's completion script
@@ -49,7 +53,17 @@ mod tests {
     #[test]
     fn help_names_every_command() {
         let help = Arguments::command().render_long_help().to_string();
-        for name in ["serve", "demo", "link", "products", "keys", "doctor", "completions"] {
+        for name in [
+            "serve",
+            "demo",
+            "link",
+            "products",
+            "keys",
+            "backup",
+            "restore",
+            "doctor",
+            "completions",
+        ] {
             assert!(help.contains(name), "{name}: {help}");
         }
     }

@@ -1,11 +1,12 @@
 //! The command line: one file a subcommand.
 //!
 //! Results go to standard output, messages and progress to standard error. Exit codes: 0 done, 1 failed, 2 used or
-//! configured wrongly, 69 unavailable. Commands other than `serve` and `demo` talk to a running server over its API
-//! and never open its stores.
+//! configured wrongly, 69 unavailable. Commands other than `serve`, `demo`, `restore` and `clicks` talk to a
+//! running server over its API and never open its stores.
 
 mod api;
 mod arguments;
+mod backup;
 mod completions;
 mod demo;
 mod doctor;
@@ -13,6 +14,8 @@ mod failure;
 mod keys;
 mod link;
 mod product;
+mod progress;
+mod restore;
 mod serve;
 mod terminal;
 
@@ -36,6 +39,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Link(arguments) => link::run(&arguments),
         Command::Products(arguments) => product::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };

@@ -4,6 +4,8 @@
 //! journal. After a failure the store is closed; the next order opens it again, sets a corrupt one aside and applies
 //! everything after the watermark it finds.
 
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +17,7 @@ use crate::domain::time::Timestamp;
 use super::apply::apply;
 use super::encoder::Encoder;
 use super::error::{OpenError, StoreError};
+use super::export::{copy_journal, load_parts};
 use super::gap::{Cause, Gap};
 use super::open::Recovery;
 use super::pending::Frame;
@@ -22,6 +25,7 @@ use super::replay::{Met, parts, replay, used};
 use super::segment;
 use super::shared::{Opening, Shared};
 use super::store::{Store, fatal, guarded, open_or_set_aside, set_aside};
+use super::survey::survey;
 use super::value::Meta;
 
 /// What the thread is asked to do.
@@ -172,13 +176,53 @@ fn reopen(shared: &Shared) -> Result<Arc<Store>, StoreError> {
         shared.counters.is_damaged.store(false, Ordering::Relaxed);
         shared.recovery().quarantined = aside;
     }
+    bring_back(shared, &opened.store)?;
     Ok(opened.store)
+}
+
+/// Loads the newest backup into an empty store whose journal does not reach back to the first frame. A backup that
+/// cannot be used is reported: what it would have brought is then missing, as the gap says.
+fn bring_back(shared: &Shared, store: &Store) -> Result<(), StoreError> {
+    let options = &shared.options;
+    let Some(source) = &options.backup else { return Ok(()) };
+    let live = parts(&options.journal_dir())?
+        .first()
+        .map_or(u64::MAX, |part| part.first_index);
+    if store.meta()? != Meta::default() || live <= 1 {
+        return Ok(());
+    }
+    let files = match source.newest() {
+        Ok(files) => files,
+        Err(error) => {
+            tracing::error!(error, "the backup cannot be used to rebuild the click store");
+            return Ok(());
+        }
+    };
+    let meta = load_parts(store, &files.parts)?;
+    shared.recovery().restored_from = Some(files.from.clone());
+    if meta.watermark + 1 >= live.min(shared.pending().last_index + 1) {
+        return Ok(());
+    }
+    // What the backup's journal has beyond its parts, up to where the journal here begins.
+    let borrowed = options.dir.join("journal.borrowed");
+    fs::remove_dir_all(&borrowed).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })?;
+    fs::create_dir(&borrowed)?;
+    copy_journal(&files, &borrowed)?;
+    let before = live.min(survey(&borrowed)?.last_index + 1);
+    let mut meta = meta;
+    let most = options.pending_clicks_max;
+    let gaps = catch_up(store, &borrowed, before, most, &mut meta, &mut Encoder::new(), |_| ())?;
+    gaps.iter().for_each(|gap| shared.recovery().tell(gap));
+    Ok(fs::remove_dir_all(&borrowed)?)
 }
 
 fn retold(error: OpenError) -> StoreError {
     match error {
         OpenError::NewerFormat { found, .. } => StoreError::Newer(found),
-        other => StoreError::Io(std::io::Error::other(other.to_string())),
+        other => StoreError::Io(io::Error::other(other.to_string())),
     }
 }
 

@@ -41,6 +41,7 @@ mod dictionary;
 mod encoder;
 mod error;
 mod events;
+mod export;
 mod floor;
 mod frame;
 mod gap;
@@ -70,6 +71,7 @@ mod writer;
 
 pub use breakdown::Dimension;
 pub use error::{OpenError, QueryError, WriteError};
+pub use export::{BackupFiles, BackupSource, Export, JournalFile, load};
 pub use gap::{Cause, Gap};
 pub use open::{Recovery, open, start};
 pub use options::Options;

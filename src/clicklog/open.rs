@@ -22,7 +22,7 @@ use super::writer::Writer;
 
 /// Sequences passed over when the journal's newest segment is gone: it may have reserved more than is known. Four times
 /// what the recorder reserves at once.
-const SEQUENCES_SKIPPED: u64 = 1 << 26;
+pub(super) const SEQUENCES_SKIPPED: u64 = 1 << 26;
 /// Longest wait of [`open`]: twice the store's own deadline, which may pass two times.
 const OPEN_MAX: Duration = Duration::from_secs(30 * 60);
 

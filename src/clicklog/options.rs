@@ -1,7 +1,10 @@
 //! What the click log can be told: where it lies, how much it holds and for how long.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::export::BackupSource;
 
 /// Settings of the click log.
 #[derive(Debug, Clone)]
@@ -20,7 +23,7 @@ pub struct Options {
     /// How long journal segments are kept after their clicks are in sled, so that sled can be rebuilt.
     pub keep_segments: Duration,
     /// Backup that gives back what the journal no longer reaches, when the store has to be rebuilt.
-    pub backup: Option<PathBuf>,
+    pub backup: Option<Arc<dyn BackupSource>>,
     /// Bound of sled's page cache, in bytes.
     pub sled_cache_bytes: u64,
 }

@@ -4,6 +4,7 @@
 //! before the question exactly once; clicks appended meanwhile may be in it or not.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -215,8 +216,26 @@ impl Reader {
         Ok(result)
     }
 
+    pub(super) fn journal_dir(&self) -> PathBuf {
+        self.shared.options.journal_dir()
+    }
+
+    /// The store, for whoever reads all of it, when it has caught up.
+    pub(super) fn ask_store(&self) -> Result<Arc<Store>, QueryError> {
+        self.ask(|_, _| Ok(()))?;
+        self.shared.store().ok_or(QueryError::Unavailable)
+    }
+
+    /// Stored bytes are damaged: the checkpoint thread sees whether the journal can replace them.
+    pub(super) fn suspect(&self) {
+        self.shared.is_suspect.store(true, Ordering::Release);
+    }
+
     /// Answers from one snapshot.
-    fn ask<T>(&self, answer: impl FnOnce(&Store, &Snapshot) -> Result<T, QueryError>) -> Result<T, QueryError> {
+    pub(super) fn ask<T>(
+        &self,
+        answer: impl FnOnce(&Store, &Snapshot) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
         let store = self.shared.store().ok_or(QueryError::Unavailable)?;
         let snapshot = {
             let pending = self.shared.pending();
@@ -229,8 +248,7 @@ impl Reader {
         let result = guarded(|| Ok(answer(&store, &snapshot)));
         let result = result.unwrap_or_else(|error| Err(error.into()));
         if matches!(result, Err(QueryError::Damaged(_))) {
-            // The checkpoint thread sees whether the journal can replace what is damaged.
-            self.shared.is_suspect.store(true, Ordering::Release);
+            self.suspect();
         }
         result
     }

@@ -43,7 +43,7 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result
 }
 
 impl Store {
-    fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+    pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         remove_half_snapshots(dir)?;
         let config = sled::Config::new()
             .path(dir)
@@ -54,6 +54,9 @@ impl Store {
         let db = open_when_let_go(&config)?;
         let file = File::open(dir.join("db"))?;
         let store = Self { db, file };
+        if store.get(&key::IS_LOADING)?.is_some() {
+            return Err(StoreError::Damaged("a backup was loaded by half"));
+        }
         store.meta()?;
         Ok(store)
     }
@@ -124,6 +127,11 @@ impl Store {
         self.db.flush()?;
         self.file.sync_data()?;
         Ok(())
+    }
+
+    /// Writes `batch` alone; nothing of it is durable before the next [`Store::commit`].
+    pub(super) fn put(&self, batch: sled::Batch) -> Result<(), StoreError> {
+        Ok(self.db.apply_batch(batch)?)
     }
 
     /// The gaps that were ever found.

@@ -6,6 +6,7 @@ mod http;
 mod server;
 
 mod api;
+mod backup;
 mod cart_loop;
 mod carts;
 mod catalog;

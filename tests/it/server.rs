@@ -8,7 +8,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use hopcart::app::{self, Running, World};
 use hopcart::config::{Config, Masked};
-use hopcart::domain::outside::FixedClock;
+use hopcart::domain::outside::{Clock, FixedClock};
 use hopcart::domain::time::Timestamp;
 use hopcart::net::CertificatePair;
 use rustls::pki_types::CertificateDer;
@@ -62,6 +62,13 @@ impl TestServer {
     /// As [`Self::start`], after `change`.
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::in_home(tempfile::tempdir().expect("a directory"), None, change)
+    }
+
+    /// A server on `home/data`, which is there already; its clock shows `now`.
+    pub fn on(home: TempDir, now: Timestamp, change: impl FnOnce(&mut Config)) -> Self {
+        let server = Self::in_home(home, None, change);
+        server.clock.advance(now.since(server.clock.now()));
+        server
     }
 
     /// As [`Self::start`], with a TLS listener.

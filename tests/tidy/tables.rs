@@ -135,7 +135,11 @@ pub const PACKAGES: &[Package] = &[
         &["books", "cli", "config", "domain", "flows", "integrations", "web"],
     ),
     // domain: one platform takes its cart as JSON in a URL.
-    only("serde_json", &["books", "cli", "domain", "integrations", "web"]),
+    // flows: a backup's manifest.
+    only(
+        "serde_json",
+        &["books", "cli", "domain", "flows", "integrations", "web"],
+    ),
     only(
         "url",
         &[
@@ -149,7 +153,8 @@ pub const PACKAGES: &[Package] = &[
             "web",
         ],
     ),
-    only("blake3", &["app", "domain", "flows", "redirect", "web"]),
+    // clicklog: names of a backup's parts.
+    only("blake3", &["app", "clicklog", "domain", "flows", "redirect", "web"]),
     only("base64", &["cli", "domain", "integrations", "web"]),
     only("percent_encoding", &["cli", "domain", "web"]),
     only("jiff", &["cli", "domain", "web"]),

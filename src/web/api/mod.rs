@@ -4,6 +4,7 @@
 
 mod analytics;
 mod auth;
+mod backup;
 mod body;
 mod discount_code;
 mod domain;
@@ -34,6 +35,7 @@ use crate::domain::consent::ConsentMode;
 use crate::domain::keyring::Keyring;
 use crate::domain::outside::Fetch;
 use crate::flows::Context;
+use crate::flows::backup::Backups;
 
 pub use auth::Caller;
 pub(super) use auth::{caller_of, caller_of_key};
@@ -55,6 +57,8 @@ pub struct Api {
     pub session_key: [u8; 32],
     /// Reads shops' UCP profiles.
     pub profiles: Arc<dyn Fetch>,
+    /// Makes backups of the server.
+    pub backups: Backups,
     /// Largest body of a call, in bytes.
     pub body_max: usize,
     /// Largest catalogue in one call, in bytes.
@@ -91,6 +95,7 @@ pub fn router(api: Api) -> Router {
         .route("/workspaces", get(key::list_workspaces).post(key::open_workspace))
         .route("/keys", get(key::list).post(key::issue))
         .route("/keys/{id}", delete(key::revoke))
+        .route("/backups", get(backup::show).post(backup::make))
         .layer(DefaultBodyLimit::max(api.body_max))
         .with_state(api);
     Router::new().merge(routes.clone()).nest("/api", routes)
