@@ -47,6 +47,72 @@ fn async_mode_keeps_every_click_that_is_older_than_a_flush() {
     Drill::new("async").run();
 }
 
+/// Kills while a backup is written, each at a drawn moment.
+const BACKUP_KILLS: usize = 8;
+
+#[test]
+fn a_backup_that_is_killed_never_looks_complete() {
+    let home = tempfile::tempdir().expect("a directory");
+    fs::write(
+        home.path().join("hopcart.toml"),
+        "[destinations]\nallow_private = true\n",
+    )
+    .expect("written");
+    let dir = home.path().join("backup");
+    let restore = |to: &str| {
+        let done = Command::new(env!("CARGO_BIN_EXE_hopcart"))
+            .arg("restore")
+            .arg(&dir)
+            .arg("--data")
+            .arg(home.path().join(to))
+            .env_clear()
+            .output();
+        done.expect("the program runs")
+    };
+    let mut is_complete = false;
+    for kill in 0..BACKUP_KILLS {
+        let server = Server::start(home.path(), "durable");
+        let api = Api::new(server.admin, ADMIN_KEY);
+        for n in 0..20 {
+            let made = api.call(
+                "POST",
+                "/links",
+                Some(&json!({"url": format!("https://shop.example/{kill}/{n}")})),
+            );
+            assert_eq!(made.status, 200, "{}", made.text());
+        }
+        let begun = api.call("POST", "/backups", Some(&json!({ "dir": dir })));
+        assert_eq!(begun.status, 202, "{}", begun.text());
+        thread::sleep(Duration::from_millis(4 * kill as u64));
+        let state = api.call("GET", "/backups", None).json();
+        is_complete |= state["status"] == "done";
+        server.kill();
+        let to = format!("restored-{kill}");
+        let restored = restore(&to);
+        if dir.join("manifest.json").exists() {
+            assert!(
+                restored.status.success(),
+                "{}",
+                String::from_utf8_lossy(&restored.stderr)
+            );
+        } else {
+            assert!(!is_complete, "a complete backup is gone");
+            assert!(!restored.status.success() && !home.path().join(&to).exists());
+        }
+    }
+    let server = Server::start(home.path(), "durable");
+    let api = Api::new(server.admin, ADMIN_KEY);
+    assert_eq!(api.call("POST", "/backups", Some(&json!({ "dir": dir }))).status, 202);
+    let done = eventually("the backup's end", || {
+        let state = api.call("GET", "/backups", None).json();
+        (state["status"] == "done").then_some(state)
+    });
+    server.kill();
+    assert!(restore("restored").status.success(), "{done}");
+    let named = fs::read_dir(dir.join("objects")).expect("listed").count();
+    assert_eq!(json!(named), done["files"], "nothing of what was cut short is left");
+}
+
 /// Every address follows once: no click is a repeat.
 static ADDRESSES: AtomicU32 = AtomicU32::new(0);
 

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{backup, completions, demo, doctor, keys, link, product, restore, serve};
+use super::{backup, clicks, completions, demo, doctor, keys, link, product, restore, serve};
 
 /// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
 #[derive(Debug, Parser)]
@@ -33,6 +33,8 @@ pub enum Command {
     Backup(backup::Arguments),
     /// Make a data directory from a backup
     Restore(restore::Arguments),
+    /// Verify and rebuild a stopped server's click log
+    Clicks(clicks::Arguments),
     /// Check a running server and say what to do
     Doctor(doctor::Arguments),
     /// Print a shell's completion script
@@ -61,6 +63,7 @@ mod tests {
             "keys",
             "backup",
             "restore",
+            "clicks",
             "doctor",
             "completions",
         ] {

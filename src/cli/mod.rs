@@ -7,6 +7,7 @@
 mod api;
 mod arguments;
 mod backup;
+mod clicks;
 mod completions;
 mod demo;
 mod doctor;
@@ -39,6 +40,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Link(arguments) => link::run(&arguments),
         Command::Products(arguments) => product::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Clicks(arguments) => clicks::run(&arguments),
         Command::Backup(arguments) => backup::run(&arguments),
         Command::Restore(arguments) => restore::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

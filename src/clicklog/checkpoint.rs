@@ -17,9 +17,10 @@ use crate::domain::time::Timestamp;
 use super::apply::apply;
 use super::encoder::Encoder;
 use super::error::{OpenError, StoreError};
-use super::export::{copy_journal, load_parts};
+use super::export::{BackupFiles, copy_journal, load_parts};
 use super::gap::{Cause, Gap};
 use super::open::Recovery;
+use super::options::Options;
 use super::pending::Frame;
 use super::replay::{Met, parts, replay, used};
 use super::segment;
@@ -198,25 +199,35 @@ fn bring_back(shared: &Shared, store: &Store) -> Result<(), StoreError> {
             return Ok(());
         }
     };
-    let meta = load_parts(store, &files.parts)?;
+    let last_index = shared.pending().last_index;
+    let gaps = load_before(store, &files, options, live.min(last_index + 1))?;
     shared.recovery().restored_from = Some(files.from.clone());
-    if meta.watermark + 1 >= live.min(shared.pending().last_index + 1) {
-        return Ok(());
+    gaps.iter().for_each(|gap| shared.recovery().tell(gap));
+    Ok(())
+}
+
+/// Loads a backup's parts into an empty store, then what its journal has of the frames before `live`; the gaps in that.
+pub(super) fn load_before(
+    store: &Store,
+    files: &BackupFiles,
+    options: &Options,
+    live: u64,
+) -> Result<Vec<Gap>, StoreError> {
+    let mut meta = load_parts(store, &files.parts)?;
+    if meta.watermark + 1 >= live {
+        return Ok(Vec::new());
     }
-    // What the backup's journal has beyond its parts, up to where the journal here begins.
     let borrowed = options.dir.join("journal.borrowed");
-    fs::remove_dir_all(&borrowed).or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    })?;
+    if borrowed.exists() {
+        fs::remove_dir_all(&borrowed)?;
+    }
     fs::create_dir(&borrowed)?;
-    copy_journal(&files, &borrowed)?;
+    copy_journal(files, &borrowed)?;
     let before = live.min(survey(&borrowed)?.last_index + 1);
-    let mut meta = meta;
     let most = options.pending_clicks_max;
     let gaps = catch_up(store, &borrowed, before, most, &mut meta, &mut Encoder::new(), |_| ())?;
-    gaps.iter().for_each(|gap| shared.recovery().tell(gap));
-    Ok(fs::remove_dir_all(&borrowed)?)
+    fs::remove_dir_all(&borrowed)?;
+    Ok(gaps)
 }
 
 fn retold(error: OpenError) -> StoreError {

@@ -15,6 +15,7 @@
 //! | `journal/<number>.log` | segments: header, frames | `segment`, `frame`, `columns` |
 //! | `db/` | sled; one tree | `key`, `value`, `block`, `sketch` |
 //! | `db.quarantine-<ms>/` | a sled that did not open, for people to look at | |
+//! | `db.replaced-<ms>/` | a sled that `hopcart clicks rebuild` replaced | |
 //!
 //! Each segment, frame, block of columns and value starts with a version. A newer one is refused, damage is told from
 //! it by checksums. A change of any layout raises the version that the table there names. Frames have version 2 since
@@ -54,6 +55,7 @@ mod options;
 mod pending;
 mod query;
 mod reader;
+mod rebuild;
 mod replay;
 #[cfg(test)]
 mod samples;
@@ -67,6 +69,7 @@ mod survey;
 mod trail;
 mod uniques;
 mod value;
+mod verify;
 mod writer;
 
 pub use breakdown::Dimension;
@@ -77,6 +80,8 @@ pub use open::{Recovery, open, start};
 pub use options::Options;
 pub use query::Query;
 pub use reader::Reader;
+pub use rebuild::{Rebuilt, rebuild};
 pub use stats::{FSYNC_BOUNDS_US, Stats};
 pub use value::Totals;
+pub use verify::{Verified, verify};
 pub use writer::{Appended, Batch, Writer};

@@ -111,6 +111,27 @@ impl Store {
         }
     }
 
+    /// Hands every key and its body to `each`; a body that its checksum contradicts as an error. For whoever looks for
+    /// damage: what sled itself cannot read ends it.
+    pub(super) fn each_value(
+        &self,
+        mut each: impl FnMut(&[u8], Result<&[u8], StoreError>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut from = Bound::Unbounded;
+        loop {
+            let mut met = None;
+            for entry in self.db.range::<Vec<u8>, _>((from, Bound::Unbounded)).take(SLICE) {
+                let (key, value) = entry?;
+                each(&key, unseal(&key, &value))?;
+                met = Some(key.to_vec());
+            }
+            match met {
+                Some(key) => from = Bound::Excluded(key),
+                None => return Ok(()),
+            }
+        }
+    }
+
     /// The first key from `first` to `last`.
     pub(super) fn first_key(&self, first: &[u8], last: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         if first > last {
@@ -188,8 +209,18 @@ pub(super) struct Opened {
     pub(super) quarantined: Option<PathBuf>,
 }
 
+/// Where a store lies that was rebuilt and is about to take the place of the one in `dir`.
+pub(super) fn rebuilt_beside(dir: &Path) -> PathBuf {
+    dir.with_extension("rebuilt")
+}
+
 /// Opens the store in `dir`; a corrupt one is moved aside and an empty one made in its place.
 pub(super) fn open_or_set_aside(dir: &Path, cache_bytes: u64, now: Timestamp) -> Result<Opened, OpenError> {
+    let rebuilt = rebuilt_beside(dir);
+    if !dir.exists() && rebuilt.exists() {
+        // A rebuild was cut short between its last two steps.
+        fs::rename(&rebuilt, dir).map_err(OpenError::io(&rebuilt))?;
+    }
     match open_in_time(dir, cache_bytes)? {
         Ok(store) => Ok(Opened {
             store: Arc::new(store),

@@ -4,3 +4,4 @@ mod answers;
 mod corruption;
 mod format;
 mod stream;
+mod upkeep;
