@@ -72,20 +72,13 @@ fn a_backup_that_is_killed_never_looks_complete() {
     let mut is_complete = false;
     for kill in 0..BACKUP_KILLS {
         let server = Server::start(home.path(), "durable");
-        let api = Api::new(server.admin, ADMIN_KEY);
+        let mut api = Api::new(server.admin, ADMIN_KEY);
         for n in 0..20 {
-            let made = api.call(
-                "POST",
-                "/links",
-                Some(&json!({"url": format!("https://shop.example/{kill}/{n}")})),
-            );
-            assert_eq!(made.status, 200, "{}", made.text());
+            api.post("/links", &json!({"url": format!("https://shop.example/{kill}/{n}")}));
         }
-        let begun = api.call("POST", "/backups", Some(&json!({ "dir": dir })));
-        assert_eq!(begun.status, 202, "{}", begun.text());
+        api.post("/backups", &json!({ "dir": dir }));
         thread::sleep(Duration::from_millis(4 * kill as u64));
-        let state = api.call("GET", "/backups", None).json();
-        is_complete |= state["status"] == "done";
+        is_complete |= api.get("/backups")["status"] == "done";
         server.kill();
         let to = format!("restored-{kill}");
         let restored = restore(&to);
@@ -101,10 +94,10 @@ fn a_backup_that_is_killed_never_looks_complete() {
         }
     }
     let server = Server::start(home.path(), "durable");
-    let api = Api::new(server.admin, ADMIN_KEY);
-    assert_eq!(api.call("POST", "/backups", Some(&json!({ "dir": dir }))).status, 202);
+    let mut api = Api::new(server.admin, ADMIN_KEY);
+    api.post("/backups", &json!({ "dir": dir }));
     let done = eventually("the backup's end", || {
-        let state = api.call("GET", "/backups", None).json();
+        let state = api.get("/backups");
         (state["status"] == "done").then_some(state)
     });
     server.kill();
