@@ -4,10 +4,11 @@
 
 mod data_dir;
 mod outside;
+mod ring_dir;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ use crate::web::{api, console, operations};
 
 use data_dir::DataDir;
 use outside::{OsEntropy, SystemClock};
+use ring_dir::RingDir;
 
 /// How long what was accepted may take to finish once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -86,6 +88,7 @@ pub struct Running {
     stop_api: oneshot::Sender<()>,
     runtime: Runtime,
     books: Books,
+    rings: RingDir,
     _tls_watch: Option<TlsWatch>,
     _data: DataDir,
 }
@@ -123,6 +126,13 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         took_ms = recovery.took.as_millis() as u64,
         "click log open"
     );
+    let recording = record_clicks::Options {
+        dedupe_window_ms: i64::from(config.clicks.dedupe_window_seconds) * 1000,
+        is_durable: config.click_ack == ClickAck::Durable,
+    };
+    let mut rings = RingDir::open(data.path(), config.clicks.ring_dir.as_deref(), &*world.entropy)?;
+    // Before links are loaded: their uses are counted from the log.
+    let desk = recover_clicks(&data, &mut rings, writer, recording, &world.clock)?;
     let default = books
         .read_blocking(|view| books::link_domain::by_no(view, DomainNo::DEFAULT))
         .map_err(broken)?
@@ -165,15 +175,13 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         countries,
         clock: Arc::clone(&world.clock),
         throttle: Throttle::new(MISSES_MAX, fresh_key(&*world.entropy)),
-        sequence: AtomicU64::new(writer.next_sequence()),
+        sequence: AtomicU64::new(desk.next_sequence()),
     });
     let workers = config.workers.max(1);
-    let (lanes, lane_readers): (Vec<Lane>, Vec<_>) = (0..workers).map(|_| Lane::new(config.clicks.queue_bytes)).unzip();
+    let made_at = world.clock.now();
+    let lane = |_| rings.lane(NODE, config.clicks.queue_bytes, made_at, &*world.entropy);
+    let (lanes, lane_readers): (Vec<Lane>, Vec<_>) = (0..workers).map(lane).unzip();
     let counters: Arc<[Arc<Counters>]> = (0..workers).map(|_| Arc::default()).collect();
-    let recording = record_clicks::Options {
-        dedupe_window_ms: i64::from(config.clicks.dedupe_window_seconds) * 1000,
-        is_durable: config.click_ack == ClickAck::Durable,
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
         .thread_name("hopcart-api")
@@ -185,7 +193,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         .local_addr()
         .map_err(|error| StartError::Unavailable(error.to_string()))?;
 
-    let recorder = Recorder::start(lane_readers, writer, Arc::clone(&shared), recording)
+    let recorder = Recorder::start(desk, lane_readers, Arc::clone(&shared))
         .map_err(|error| StartError::Unavailable(format!("the click recorder does not start: {error}")))?;
     let webhooks = Webhooks::new(
         context.clone(),
@@ -248,6 +256,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         stop_api,
         runtime,
         books,
+        rings,
         _tls_watch: tls_watch,
         _data: data,
     })
@@ -258,6 +267,7 @@ impl Running {
     pub fn stop(self) {
         self.edge.stop(GRACE);
         self.recorder.stop();
+        self.rings.close();
         // An API that is gone already needs no word.
         let _ = self.stop_api.send(());
         self.runtime.shutdown_timeout(GRACE);
@@ -310,16 +320,43 @@ fn open_clicks(
     data: &DataDir,
     clock: &Arc<dyn Clock>,
 ) -> Result<(clicklog::Writer, clicklog::Reader, clicklog::Recovery), StartError> {
-    let options = clicklog::Options {
-        node: NODE,
-        ..clicklog::Options::at(data.path().join("clicklog"))
-    };
-    clicklog::open(options, Arc::clone(clock)).map_err(|error| {
+    clicklog::open(click_options(data), Arc::clone(clock)).map_err(|error| {
         StartError::Unavailable(format!(
             "the click log in {} cannot be opened: {error}",
             data.path().display()
         ))
     })
+}
+
+fn click_options(data: &DataDir) -> clicklog::Options {
+    clicklog::Options {
+        node: NODE,
+        ..clicklog::Options::at(data.path().join("clicklog"))
+    }
+}
+
+/// Writes what a killed process left in its rings; the desk that did it goes on as the recorder's.
+fn recover_clicks(
+    data: &DataDir,
+    rings: &mut RingDir,
+    writer: clicklog::Writer,
+    options: record_clicks::Options,
+    clock: &Arc<dyn Clock>,
+) -> Result<record_clicks::Desk, StartError> {
+    let (left, since) = rings.left();
+    let marks = clicklog::marks(&click_options(data), &left, since).map_err(broken)?;
+    let lanes = rings.take_left(|ring| marks.get(&ring).copied());
+    let count = lanes.len();
+    let desk = record_clicks::Desk::open(writer, lanes, options, Arc::clone(clock));
+    if count > 0 {
+        let clicks = desk.stats().recovered.load(Ordering::Relaxed);
+        tracing::info!(
+            rings = count,
+            clicks,
+            "clicks that the last run left in its rings are in the log"
+        );
+    }
+    Ok(desk)
 }
 
 #[expect(clippy::too_many_arguments, reason = "a list of who is handed what, used once")]

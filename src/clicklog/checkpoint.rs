@@ -54,10 +54,10 @@ fn checkpoint(shared: &Shared, encoder: &mut Encoder) -> Result<(), StoreError> 
         shared.counters.store_bytes.store(store.bytes(), Ordering::Relaxed);
         Ok(())
     });
-    match result {
+    match &result {
         Ok(()) => shared.counters.checkpointed(shared.clock.now()),
-        Err(_) => {
-            shared.counters.checkpoint_failed();
+        Err(error) => {
+            shared.counters.checkpoint_failed(error);
             shared.set_store(None);
         }
     }

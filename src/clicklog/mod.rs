@@ -16,7 +16,8 @@
 //! | `db.quarantine-<ms>/` | a sled that did not open, for people to look at | |
 //!
 //! Each segment, frame, block of columns and value starts with a version. A newer one is refused, damage is told from
-//! it by checksums. Format 1 is the first; a change of any layout raises the version that the table there names.
+//! it by checksums. Format 1 is the first; a change of any layout raises the version that the table there names. Frames
+//! have version 2 where they say what was read from rings; every other frame, and all that is in `db/`, is of version 1.
 //!
 //! **What is counted where.** A click is in one class. Counts by quarter hour come from roll-ups; parts of a quarter
 //! hour, breakdowns and events from blocks. Clicks whose details were lost are in roll-ups and totals only: a question
@@ -33,12 +34,16 @@ mod checkpoint;
 mod columns;
 mod count;
 mod dictionary;
+mod disk;
 mod encoder;
 mod error;
 mod events;
+#[cfg(test)]
+pub(crate) mod faulty;
 mod frame;
 mod journal;
 mod key;
+mod marks;
 #[cfg(test)]
 mod model_tests;
 mod open;
@@ -60,11 +65,14 @@ mod value;
 mod writer;
 
 pub use breakdown::Dimension;
+pub use disk::{Disk, DiskFile, SystemDisk};
 pub use error::{OpenError, QueryError, WriteError};
+pub use frame::Mark;
+pub use marks::marks;
 pub use open::{Recovery, open};
 pub use options::Options;
 pub use query::Query;
 pub use reader::Reader;
 pub use stats::{FSYNC_BOUNDS_US, Stats};
 pub use value::Totals;
-pub use writer::{Appended, Batch, Writer};
+pub use writer::{Appended, Batch, DRAINED_CLICKS_MAX, DRAINED_LOST_MAX, Writer};

@@ -51,7 +51,8 @@ pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<(Writer, Reader, 
     replayed.cut_torn_end().map_err(OpenError::io(&journal_dir))?;
     // A journal that was deleted by hand must not make indexes start again below the watermark.
     let last_index = replayed.last_index.max(meta.watermark);
-    let journal = Journal::new(journal_dir, options.segment_bytes, replayed.last_number + 1);
+    let (disk, segment_bytes) = (Arc::clone(&options.disk), options.segment_bytes);
+    let journal = Journal::new(disk, journal_dir, segment_bytes, replayed.last_number + 1);
     let pending = Pending::opened(last_index, meta.newest_at);
     let reserved = meta.reserved.max(replayed.reserved);
     let dir = options.dir.clone();

@@ -1,7 +1,10 @@
 //! What the click log can be told: where it lies, how much it holds and for how long.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::disk::{Disk, SystemDisk};
 
 /// Settings of the click log.
 #[derive(Debug, Clone)]
@@ -21,6 +24,8 @@ pub struct Options {
     pub keep_segments: Duration,
     /// Bound of sled's page cache, in bytes.
     pub sled_cache_bytes: u64,
+    /// What the journal is written through.
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Options {
@@ -34,6 +39,7 @@ impl Options {
             pending_clicks_max: 65_536,
             keep_segments: Duration::from_secs(7 * 24 * 60 * 60),
             sled_cache_bytes: 64 << 20,
+            disk: Arc::new(SystemDisk),
         }
     }
 

@@ -103,7 +103,7 @@ pub(super) fn replay(
 /// First sequence number above all that `content` says were handed out.
 pub(super) fn used(content: &Content) -> u64 {
     match content {
-        Content::Clicks(clicks) => clicks
+        Content::Clicks(clicks) | Content::Drained { clicks, .. } => clicks
             .iter()
             .map(|click| click.sequence.saturating_add(1))
             .max()
@@ -142,7 +142,10 @@ fn first_frame(bytes: &[u8]) -> Option<u64> {
 }
 
 /// Hands every good frame of a segment to `each`; answers where the last good one ends.
-fn walk(bytes: &[u8], mut each: impl FnMut(RawFrame<'_>) -> Result<(), StoreError>) -> Result<usize, StoreError> {
+pub(super) fn walk(
+    bytes: &[u8],
+    mut each: impl FnMut(RawFrame<'_>) -> Result<(), StoreError>,
+) -> Result<usize, StoreError> {
     let mut offset = segment::HEADER.min(bytes.len());
     loop {
         if let Some((frame, length)) = RawFrame::read(&bytes[offset..]) {

@@ -127,6 +127,10 @@ pub struct ClicksSection {
     /// Room for clicks that wait for the disk, in bytes for each worker, 64 KiB to 4 GiB (16 MiB: about 100,000
     /// clicks, several seconds of a spike). When it is full, details are dropped and counts kept.
     pub queue_bytes: usize,
+    /// Where those clicks lie, so that a kill takes none of them: a directory in memory (tmpfs), that the next start
+    /// finds as well (none: `/dev/shm` where it has room, else the data directory; `HOPCART_CLICKS_RING_DIR`). On a
+    /// disk, a disk that stalls can hold up replies.
+    pub ring_dir: Option<PathBuf>,
 }
 
 impl Default for ClicksSection {
@@ -134,6 +138,7 @@ impl Default for ClicksSection {
         Self {
             dedupe_window_seconds: 10,
             queue_bytes: 16 << 20,
+            ring_dir: None,
         }
     }
 }

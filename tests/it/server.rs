@@ -91,6 +91,7 @@ impl TestServer {
             ..Config::default()
         };
         config.destinations.allow_private = true;
+        config.clicks.ring_dir = Some(home.path().join("rings"));
         change(&mut config);
         let clock = Arc::new(FixedClock::at(Timestamp::parse(NOW).expect("an instant")));
         let mut server = Self {

@@ -94,7 +94,7 @@ impl Snapshot {
         )?;
         out.gauge(
             "clicks_held",
-            "Clicks held in memory because the disk fails",
+            "Clicks read from a lane that the disk refuses",
             read(&recorder.held) as f64,
         )?;
         out.counter("clicks_written", "Clicks written in detail", read(&recorder.written))?;
@@ -112,6 +112,16 @@ impl Snapshot {
             "click_append_failures",
             "Appends to the click log that failed and were tried again",
             read(&recorder.failures),
+        )?;
+        out.counter(
+            "clicks_recovered",
+            "Clicks that a killed process left in its lanes, written at this start",
+            read(&recorder.recovered),
+        )?;
+        out.gauge(
+            "click_log_ok",
+            "0 while the click log cannot be written or its disk does not answer",
+            f64::from(u8::from(!log.is_failed)),
         )?;
         out.gauge(
             "click_log_failed",
@@ -135,7 +145,10 @@ impl Snapshot {
         )?;
         out.counter("click_log_checkpoints", "Checkpoints written", log.checkpoints)?;
         let failures = [
-            ("journal", log.journal_failures),
+            ("disk_full", log.journal_failures.full),
+            ("read_only", log.journal_failures.read_only),
+            ("io", log.journal_failures.io),
+            ("stall", log.stalls),
             ("checkpoint", log.checkpoint_failures),
             ("reopen", log.reopen_failures),
             ("bad_frame", log.bad_frames),
@@ -143,8 +156,8 @@ impl Snapshot {
         ];
         out.counters(
             "click_log_failures",
-            "Failures of the click log by kind",
-            "kind",
+            "Failures of the click log by cause",
+            "cause",
             &failures,
         )?;
         let fsync_us = u64::try_from(log.fsync_total.as_micros()).unwrap_or(u64::MAX);

@@ -38,13 +38,19 @@ pub fn router(operations: Operations) -> Router {
         .with_state(operations)
 }
 
-/// 200 once the table is loaded and the click log replayed.
-async fn ready(State(operations): State<Operations>) -> (StatusCode, &'static str) {
+/// 200 once the table is loaded and the click log replayed. A click log that fails is told, with 200: followers are
+/// redirected all the same, and a server that is taken out for it would lose them.
+async fn ready(State(operations): State<Operations>) -> (StatusCode, String) {
     // The click log is replayed before anything is bound; what is left is the table.
-    if operations.table.is_loaded() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "links are still being loaded\n")
+    if !operations.table.is_loaded() {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "links are still being loaded\n".to_owned(),
+        );
+    }
+    match operations.clicks.stats().problem {
+        Some(problem) => (StatusCode::OK, format!("ready, but clicks wait: {problem}\n")),
+        None => (StatusCode::OK, "ready\n".to_owned()),
     }
 }
 
