@@ -4,6 +4,7 @@
 //! journal. After a failure the store is closed; the next order opens it again, sets a corrupt one aside and applies
 //! everything after the watermark it finds.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,6 +68,7 @@ fn checkpoint(shared: &Shared, encoder: &mut Encoder) -> Result<(), StoreError> 
 /// Opens the store again. Its watermark may lie before what memory holds: the journal fills the gap.
 fn reopen(shared: &Shared) -> Result<Arc<Store>, StoreError> {
     let options = &shared.options;
+    prove_room(&options.dir)?;
     let opened = open_or_set_aside(&options.store_dir(), options.sled_cache_bytes, shared.clock.now());
     let opened = opened.map_err(|error| {
         shared.counters.reopen_failures.fetch_add(1, Ordering::Relaxed);
@@ -79,6 +81,21 @@ fn reopen(shared: &Shared) -> Result<Arc<Store>, StoreError> {
     shared.pending().applied(watermark);
     shared.set_store(Some(Arc::clone(&opened.store)));
     Ok(opened.store)
+}
+
+/// Room that sled needs at once: a segment of its file, 512 KiB, and a snapshot.
+const ROOM: usize = 1 << 20;
+
+/// Fails when the disk takes no more: sled, opened on a full disk, could be taken for a corrupt one and set aside, and
+/// what is older than the journal would be missing until somebody looks.
+fn prove_room(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.join("room");
+    let proof = std::fs::File::create(&path).and_then(|mut file| {
+        file.write_all(&vec![0; ROOM])?;
+        file.sync_all()
+    });
+    std::fs::remove_file(&path).ok();
+    Ok(proof?)
 }
 
 fn bring_up_to_date(shared: &Shared, store: &Store, encoder: &mut Encoder) -> Result<(), StoreError> {

@@ -210,6 +210,10 @@ pub const SLEEPS: &[(&str, &str)] = &[
         "kills the server at drawn moments: the moment is the test, nothing is awaited",
     ),
     (
+        "tests/faults.rs",
+        "paces followers and keeps a disk full for seconds: the time is the test, what is awaited has a deadline",
+    ),
+    (
         "tests/wire/mod.rs",
         "the pause between two looks of `eventually`, which has a deadline",
     ),
