@@ -31,7 +31,7 @@ use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
 use crate::web::operations::Operations;
-use crate::web::public::{InboundCarts, PublicHandler, Webhooks};
+use crate::web::public::{InboundCarts, PublicHandler, Services, Waitlist, Webhooks};
 use crate::web::{api, console, operations};
 
 use data_dir::DataDir;
@@ -203,6 +203,12 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         config.limits.webhook_bytes_max,
     );
     let inbound = InboundCarts::new(context.clone(), runtime.handle().clone());
+    let waitlist = Waitlist::new(
+        context.clone(),
+        Arc::clone(&keys),
+        runtime.handle().clone(),
+        fresh_key(&*world.entropy),
+    );
     let edge = start_edge(
         &config,
         tls.clone(),
@@ -210,7 +216,11 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         lanes,
         &counters,
         &recorder,
-        (webhooks, inbound),
+        Services {
+            webhooks,
+            waitlist,
+            inbound,
+        },
         &world,
     )?;
     let name = public_name(&config, edge.public_address(), edge.tls_address())?;
@@ -225,6 +235,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         clicks: clicks.clone(),
         books: books.clone(),
         connections: edge.counters(),
+        waitlist: Arc::clone(context.waitlist_tally()),
     };
     let profiles: Arc<dyn Fetch> = Arc::new(
         ProfileFetch::new(config.destinations.allow_private)
@@ -367,7 +378,7 @@ fn start_edge(
     lanes: Vec<Lane>,
     counters: &Arc<[Arc<Counters>]>,
     recorder: &Recorder,
-    (webhooks, inbound): (Webhooks, InboundCarts),
+    services: Services,
     world: &World,
 ) -> Result<Edge, StartError> {
     let limits = net::Limits {
@@ -404,7 +415,7 @@ fn start_edge(
             Arc::clone(&counters[index]),
             fresh_key(&*entropy),
         );
-        PublicHandler::new(worker, webhooks.clone(), inbound.clone())
+        PublicHandler::new(worker, services.clone())
     };
     Edge::start(options, make).map_err(|error| not_bound(&error))
 }

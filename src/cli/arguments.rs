@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{completions, demo, doctor, keys, link, product, serve};
+use super::{completions, demo, doctor, keys, link, product, serve, waitlist};
 
 /// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ pub enum Command {
     Link(link::Arguments),
     /// Import and list what a store's carts can hold
     Products(product::Arguments),
+    /// Export waiting lists, and erase addresses from them
+    Waitlist(waitlist::Arguments),
     /// Make, list and revoke API keys
     Keys(keys::Arguments),
     /// Check a running server and say what to do
@@ -49,7 +51,16 @@ mod tests {
     #[test]
     fn help_names_every_command() {
         let help = Arguments::command().render_long_help().to_string();
-        for name in ["serve", "demo", "link", "products", "keys", "doctor", "completions"] {
+        for name in [
+            "serve",
+            "demo",
+            "link",
+            "products",
+            "waitlist",
+            "keys",
+            "doctor",
+            "completions",
+        ] {
             assert!(help.contains(name), "{name}: {help}");
         }
     }

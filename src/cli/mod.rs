@@ -15,6 +15,7 @@ mod link;
 mod product;
 mod serve;
 mod terminal;
+mod waitlist;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Link(arguments) => link::run(&arguments),
         Command::Products(arguments) => product::run(&arguments),
+        Command::Waitlist(arguments) => waitlist::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -108,7 +108,7 @@ fn a_tap_over_tls_becomes_revenue_of_its_niche_and_a_partial_refund_lowers_it() 
     let row = eventually("the click and the order under the niche", || {
         brand.api().report("niche", "ceramics").filter(|row| row["clicks"] == 1)
     });
-    let expected = json!({ "key": "ceramics", "name": "ceramics", "clicks": 1, "uniqueVisitors": 1, "orders": 1,
+    let expected = json!({ "key": "ceramics", "name": "ceramics", "clicks": 1, "uniqueVisitors": 1, "checkoutTaps": 0, "orders": 1,
         "newCustomers": 1, "grossRevenue": REVENUE, "refunds": 0, "netRevenue": REVENUE, "conversionRate": 1.0,
         "epc": 5382.0, "spend": 2000, "cac": 2000.0, "roi": 1.691, "currency": "EUR" });
     assert_eq!(row, expected);

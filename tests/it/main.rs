@@ -17,3 +17,4 @@ mod redirect;
 mod rough;
 mod stock;
 mod stores;
+mod waitlist;

@@ -131,6 +131,11 @@ impl TestServer {
         self.running.as_ref().expect("a running server")
     }
 
+    /// The server's data directory.
+    pub fn data(&self) -> &std::path::Path {
+        &self.config.data
+    }
+
     /// One request of a follower on a connection of its own.
     pub fn send(&self, request: &Request) -> Answer {
         http::send(self.running().public, request)

@@ -206,6 +206,10 @@ pub const UNSAFE: &[(&str, &str)] = &[(
 /// Files under tests/ that may sleep, each with its reason.
 pub const SLEEPS: &[(&str, &str)] = &[
     (
+        "tests/browser/slow_link.rs",
+        "is a slow radio link: being late is what it does, nothing is awaited",
+    ),
+    (
         "tests/crash.rs",
         "kills the server at drawn moments: the moment is the test, nothing is awaited",
     ),

@@ -35,6 +35,7 @@ impl Collector for Snapshot {
         self.requests(&mut out)?;
         self.clicks(&mut out)?;
         self.stores(&mut out)?;
+        self.waitlist(&mut out)?;
         self.connections(&mut out)
     }
 }
@@ -193,6 +194,25 @@ impl Snapshot {
             "books_failed",
             "1 while the books cannot be written",
             f64::from(u8::from(books.is_failed)),
+        )
+    }
+
+    fn waitlist(&self, out: &mut Lines<'_>) -> fmt::Result {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let tally = &self.0.waitlist;
+        let outcomes = [
+            ("added", read(&tally.added)),
+            ("known", read(&tally.known)),
+            ("full", read(&tally.full)),
+            ("refused", read(&tally.refused)),
+            ("throttled", read(&tally.throttled)),
+            ("unavailable", read(&tally.unavailable)),
+        ];
+        out.counters(
+            "waitlist_submissions",
+            "Submissions to waiting lists by outcome",
+            "outcome",
+            &outcomes,
         )
     }
 

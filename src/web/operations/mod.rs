@@ -14,6 +14,7 @@ use axum::routing::get;
 
 use crate::books::Books;
 use crate::clicklog;
+use crate::flows::join_waitlist;
 use crate::flows::record_clicks::RecorderStats;
 use crate::net::Tally;
 use crate::redirect::{Counters, TableReader};
@@ -27,6 +28,7 @@ pub struct Operations {
     pub clicks: clicklog::Reader,
     pub books: Books,
     pub connections: Tally,
+    pub waitlist: Arc<join_waitlist::Tally>,
 }
 
 /// `/healthz`, `/readyz`, `/metrics`.
