@@ -217,8 +217,9 @@ struct Drill {
 impl Drop for Drill {
     /// What the last server left in the machine's memory.
     fn drop(&mut self) {
-        if let Ok(rings) = fs::read_to_string(self.home.path().join("data/RINGS")) {
-            fs::remove_dir_all(rings).ok();
+        let rings = fs::read_to_string(self.home.path().join("data/RINGS")).unwrap_or_default();
+        for dir in rings.lines() {
+            fs::remove_dir_all(dir).ok();
         }
     }
 }

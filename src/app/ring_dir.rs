@@ -1,7 +1,8 @@
 //! Where the workers' rings lie: in memory where that outlives the process, else in the data directory.
 //!
-//! `<data>/RINGS` names the directory of the run that is on, or that ended badly. The next start reads the rings in it,
-//! then makes its own in the place that is configured now. A ring that is not understood is set aside, never deleted.
+//! `<data>/RINGS` names directories, one a line: last that of the run that is on, or that ended badly, and before it
+//! those in which older rings still wait to be read. The next start reads the rings in all of them, then makes its own
+//! in the place that is configured now. A ring that is not understood is set aside, never deleted.
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File};
@@ -25,6 +26,8 @@ pub(super) struct RingDir {
     data: PathBuf,
     /// `None`: none could be made, the rings lie in the process alone.
     dir: Option<PathBuf>,
+    /// Directories of earlier runs, in which rings may still lie.
+    older: Vec<PathBuf>,
     left: Vec<Ring>,
 }
 
@@ -34,28 +37,31 @@ impl RingDir {
     /// # Errors
     /// Rings were left behind that cannot be read: starting without them would lose clicks silently.
     pub fn open(data: &Path, wanted: Option<&Path>, entropy: &dyn Entropy) -> Result<Self, StartError> {
-        let before = fs::read_to_string(data.join(POINTER)).ok().map(PathBuf::from);
-        let in_data = data.join("rings");
-        if let Some(before) = before.as_deref().filter(|before| !before.exists()) {
+        let told = fs::read_to_string(data.join(POINTER)).unwrap_or_default();
+        let before: Vec<PathBuf> = told.lines().map(PathBuf::from).collect();
+        if let Some(last) = before.last().filter(|last| !last.exists()) {
             tracing::warn!(
-                dir = %before.display(),
+                dir = %last.display(),
                 "the last run did not end by itself and its rings are gone, as after a restart of the machine or \
                  container: clicks of its last moments may be lost"
             );
         }
-        let mut places: Vec<PathBuf> = before.iter().cloned().collect();
-        if !places.contains(&in_data) {
-            places.push(in_data.clone());
-        }
+        let in_data = data.join("rings");
+        let mut older = before.clone();
+        older.extend((!before.contains(&in_data)).then(|| in_data.clone()));
+        older.retain(|place| place.exists());
         let mut left = Vec::new();
-        for place in places.iter().filter(|place| place.exists()) {
+        for place in &older {
             left.extend(left_in(place).map_err(|error| unreadable(place, &error))?);
         }
         let memory = wanted.unwrap_or(Path::new(SHARED_MEMORY));
-        let kept = before.filter(|before| before.parent() == Some(memory));
+        let kept = before
+            .into_iter()
+            .next_back()
+            .filter(|last| last.parent() == Some(memory));
         let fresh = || memory.join(format!("hopcart-{:016x}", number(entropy)));
         let choices = [kept.unwrap_or_else(fresh), in_data];
-        let dir = choices.into_iter().find(|dir| match take(data, dir) {
+        let dir = choices.into_iter().find(|dir| match take(data, &older, dir) {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(dir = %dir.display(), %error, "rings of clicks cannot lie there");
@@ -65,6 +71,7 @@ impl RingDir {
         Ok(Self {
             data: data.to_owned(),
             dir,
+            older,
             left,
         })
     }
@@ -107,7 +114,7 @@ impl RingDir {
             };
             let in_data = self.data.join("rings");
             tracing::warn!(dir = %dir.display(), %error, "a ring of clicks cannot lie there");
-            self.dir = (*dir != in_data && take(&self.data, &in_data).is_ok()).then_some(in_data);
+            self.dir = (*dir != in_data && take(&self.data, &self.older, &in_data).is_ok()).then_some(in_data);
         }
         tracing::error!(
             "clicks of the last moments before a kill will be lost: give clicks.ring_dir a place with room"
@@ -115,24 +122,32 @@ impl RingDir {
         Lane::new(capacity)
     }
 
-    /// Forgets the directory, if every ring in it was written to the journal and is gone.
+    /// Forgets the directories, if every ring in them was written to the journal and is gone.
     pub fn close(self) {
-        if let Some(dir) = &self.dir
-            && fs::remove_dir(dir).is_ok()
-        {
+        let dirs: Vec<PathBuf> = self.older.into_iter().chain(self.dir).collect();
+        for dir in &dirs {
+            // One in which something lies stays.
+            fs::remove_dir(dir).ok();
+        }
+        if dirs.iter().all(|dir| !dir.exists()) {
             // One that stays makes the next start say that rings are gone, though none was needed.
             fs::remove_file(self.data.join(POINTER)).ok();
         }
     }
 }
 
-/// Makes `dir` and notes it durably, before anything is put into it.
-fn take(data: &Path, dir: &Path) -> io::Result<()> {
+/// Makes `dir` and notes it durably behind the `older` ones, before anything is put into it.
+fn take(data: &Path, older: &[PathBuf], dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let name = dir.to_str().ok_or(io::ErrorKind::InvalidFilename)?;
+    let older = older.iter().map(PathBuf::as_path).filter(|older| *older != dir);
+    let mut text = String::new();
+    for dir in older.chain([dir]) {
+        text.push_str(dir.to_str().ok_or(io::ErrorKind::InvalidFilename)?);
+        text.push('\n');
+    }
     let fresh = data.join("RINGS.new");
     let mut file = File::create(&fresh)?;
-    file.write_all(name.as_bytes())?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&fresh, data.join(POINTER))?;
     File::open(data)?.sync_all()
@@ -202,6 +217,8 @@ mod tests {
         assert!(open(data.path(), memory.path(), &entropy).left().0.is_empty());
         // The run ends badly; the next one is configured otherwise.
         drop((lane, reader, first));
+        // Killed before it read anything: the one after it still finds them.
+        drop(open(data.path(), other.path(), &entropy));
         let mut second = open(data.path(), other.path(), &entropy);
         assert_eq!(second.left(), (HashSet::from([id]), Timestamp(5)));
         let mut left = second.take_left(|ring| (ring == id).then_some(0));

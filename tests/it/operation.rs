@@ -30,7 +30,9 @@ fn command(data: &Path, arguments: &[&str]) -> Command {
     command
         .args(["serve", "--workers", "2", "--data"])
         .arg(data)
-        .args(arguments);
+        .args(arguments)
+        // What a killed one leaves goes with its directory.
+        .env("HOPCART_CLICKS_RING_DIR", data.with_extension("rings"));
     for flag in ["--listen", "--admin-listen"]
         .iter()
         .filter(|flag| !arguments.contains(flag))
