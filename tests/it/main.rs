@@ -14,6 +14,7 @@ mod inbound;
 mod landing;
 mod operation;
 mod redirect;
+mod report;
 mod rough;
 mod stock;
 mod stores;
