@@ -1,8 +1,8 @@
 //! Guards what a follow costs the request path: nobody may put a lock, a look-up or a copy more into it unnoticed.
 //!
 //! `Worker::follow` without a socket, as a browser inside an app asks: a plain link among 100,000 drawn at random, one
-//! viral link over and over, a first visit (no cookie yet), a cart of three items with a code, and a link that does not
-//! exist. Another thread empties the lane, as the recorder does. A cart must stay within twice the viral link; a miss
+//! viral link over and over, a first visit (no cookie yet), a cart of three items with a code, the same as a landing page
+//! (drawn and packed), the tap on its button, and a link that does not exist. Another thread empties the lane, as the recorder does. A cart must stay within twice the viral link; a miss
 //! must cost a fraction of it, for it is what an attacker sends.
 
 use std::hint::black_box;
@@ -27,6 +27,7 @@ use hopcart::domain::time::Timestamp;
 use hopcart::redirect::{
     Counters, Keys, Lane, LaneReader, Options, Redirect, Reply, Request, Shared, Table, TableWriter, Throttle, Worker,
 };
+use hopcart::web::public::draw_page;
 
 const LINKS: u32 = 100_000;
 /// Links that are followed, drawn from all: enough not to stay in the processor's caches.
@@ -78,6 +79,29 @@ fn follow(c: &mut Criterion) {
             "{name}: the lane was full"
         );
     }
+    let page_request = |turn| Request {
+        accept_encoding: "gzip, deflate, br",
+        ..request("/tour-page", &cookie, turn)
+    };
+    let page_of = |turn| match worker.follow(&page_request(turn)) {
+        Reply::Page(page) => page,
+        other => panic!("no page: {other:?}"),
+    };
+    let mut turn = 0;
+    group.bench_function("page_of_three", |b| {
+        b.iter(|| {
+            turn = (turn + 1) % FOLLOWED;
+            let page = page_of(turn);
+            black_box(draw_page(&page, &page_request(turn)))
+        });
+    });
+    let form = format!("token={}&q0=1&q1=2&q2=1", page_of(0).token);
+    group.bench_function("tap_on_a_page", |b| {
+        b.iter(|| {
+            turn = (turn + 1) % FOLLOWED;
+            black_box(worker.tap(&page_request(turn), black_box(&form)))
+        });
+    });
     group.finish();
     is_over.store(true, Ordering::Relaxed);
     drain.join().expect("the reader");
@@ -89,6 +113,7 @@ fn empty(mut reader: LaneReader, is_over: &AtomicBool) {
         while reader.next(|record| {
             black_box(record);
         }) {}
+        reader.acknowledge(reader.position());
         thread::park_timeout(Duration::from_millis(1));
     }
 }
@@ -230,7 +255,12 @@ fn put_cart(writer: &TableWriter) {
         cart: Some(cart),
         ..LinkTerms::default()
     };
+    let mut page = terms.clone();
+    if let Some(cart) = &mut page.cart {
+        cart.landing = Landing::Page;
+    }
     writer.put(&link(LINKS + 1, "tour-cart", false, terms), None);
+    writer.put(&link(LINKS + 2, "tour-page", false, page), None);
 }
 
 fn link(no: u32, slug: &str, is_exact: bool, terms: LinkTerms) -> Link {

@@ -4,10 +4,11 @@
 
 mod data_dir;
 mod outside;
+mod ring_dir;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,11 +32,12 @@ use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
 use crate::web::operations::Operations;
-use crate::web::public::{InboundCarts, PublicHandler, Webhooks};
+use crate::web::public::{InboundCarts, PublicHandler, Services, Waitlist, Webhooks};
 use crate::web::{api, console, operations};
 
 use data_dir::DataDir;
 use outside::{OsEntropy, SystemClock};
+use ring_dir::RingDir;
 
 /// How long what was accepted may take to finish once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -91,6 +93,7 @@ pub struct Running {
     stop_api: oneshot::Sender<()>,
     runtime: Runtime,
     books: Books,
+    rings: RingDir,
     _tls_watch: Option<TlsWatch>,
     _data: DataDir,
     context: Context,
@@ -124,6 +127,13 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let tls = open_tls(&config)?;
     let books = open_books(&data)?;
     let (writer, clicks) = open_clicks(&config, &data, &world.clock)?;
+    let recording = record_clicks::Options {
+        dedupe_window_ms: i64::from(config.clicks.dedupe_window_seconds) * 1000,
+        is_durable: config.click_ack == ClickAck::Durable,
+    };
+    let mut rings = RingDir::open(data.path(), config.clicks.ring_dir.as_deref(), &*world.entropy)?;
+    // Before uses are counted: clicks that were left in rings are in the log by then.
+    let desk = recover_clicks(&config, &data, &mut rings, writer, recording, &world.clock)?;
     let default = books
         .read_blocking(|view| books::link_domain::by_no(view, DomainNo::DEFAULT))
         .map_err(broken)?
@@ -166,15 +176,13 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         countries,
         clock: Arc::clone(&world.clock),
         throttle: Throttle::new(MISSES_MAX, fresh_key(&*world.entropy)),
-        sequence: AtomicU64::new(writer.next_sequence()),
+        sequence: AtomicU64::new(desk.next_sequence()),
     });
     let workers = config.workers.max(1);
-    let (lanes, lane_readers): (Vec<Lane>, Vec<_>) = (0..workers).map(|_| Lane::new(config.clicks.queue_bytes)).unzip();
+    let made_at = world.clock.now();
+    let lane = |_| rings.lane(NODE, config.clicks.queue_bytes, made_at, &*world.entropy);
+    let (lanes, lane_readers): (Vec<Lane>, Vec<_>) = (0..workers).map(lane).unzip();
     let counters: Arc<[Arc<Counters>]> = (0..workers).map(|_| Arc::default()).collect();
-    let recording = record_clicks::Options {
-        dedupe_window_ms: i64::from(config.clicks.dedupe_window_seconds) * 1000,
-        is_durable: config.click_ack == ClickAck::Durable,
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
         .thread_name("hopcart-api")
@@ -186,7 +194,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         .local_addr()
         .map_err(|error| StartError::Unavailable(error.to_string()))?;
 
-    let recorder = Recorder::start(lane_readers, writer, Arc::clone(&shared), recording)
+    let recorder = Recorder::start(desk, lane_readers, Arc::clone(&shared))
         .map_err(|error| StartError::Unavailable(format!("the click recorder does not start: {error}")))?;
     let webhooks = Webhooks::new(
         context.clone(),
@@ -196,6 +204,12 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         config.limits.webhook_bytes_max,
     );
     let inbound = InboundCarts::new(context.clone(), runtime.handle().clone());
+    let waitlist = Waitlist::new(
+        context.clone(),
+        Arc::clone(&keys),
+        runtime.handle().clone(),
+        fresh_key(&*world.entropy),
+    );
     let edge = start_edge(
         &config,
         tls.clone(),
@@ -203,7 +217,11 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         lanes,
         &counters,
         &recorder,
-        (webhooks, inbound),
+        Services {
+            webhooks,
+            waitlist,
+            inbound,
+        },
         &world,
     )?;
     let name = public_name(&config, edge.public_address(), edge.tls_address())?;
@@ -218,6 +236,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         clicks: clicks.clone(),
         books: books.clone(),
         connections: edge.counters(),
+        waitlist: Arc::clone(context.waitlist_tally()),
     };
     let profiles: Arc<dyn Fetch> = Arc::new(
         ProfileFetch::new(config.destinations.allow_private)
@@ -249,6 +268,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         stop_api,
         runtime,
         books,
+        rings,
         _tls_watch: tls_watch,
         _data: data,
         context: context.clone(),
@@ -267,6 +287,7 @@ impl Running {
         self.context.stop();
         self.edge.stop(GRACE);
         self.recorder.stop();
+        self.rings.close();
         // An API that is gone already needs no word.
         let _ = self.stop_api.send(());
         self.runtime.shutdown_timeout(GRACE);
@@ -320,17 +341,7 @@ fn open_clicks(
     data: &DataDir,
     clock: &Arc<dyn Clock>,
 ) -> Result<(clicklog::Writer, clicklog::Reader), StartError> {
-    let backup = config
-        .clicks
-        .backup
-        .clone()
-        .map(|dir| Arc::new(NewestBackup(dir)) as Arc<dyn clicklog::BackupSource>);
-    let options = clicklog::Options {
-        node: NODE,
-        backup,
-        ..clicklog::Options::at(data.path().join("clicklog"))
-    };
-    clicklog::start(options, Arc::clone(clock)).map_err(|error| not_opened(data, &error))
+    clicklog::start(click_options(config, data), Arc::clone(clock)).map_err(|error| not_opened(data, &error))
 }
 
 fn not_opened(data: &DataDir, error: &clicklog::OpenError) -> StartError {
@@ -378,6 +389,40 @@ fn restore_later(context: &Context, clicks: &clicklog::Reader) {
     }
 }
 
+fn click_options(config: &Config, data: &DataDir) -> clicklog::Options {
+    let backup = config.clicks.backup.clone();
+    clicklog::Options {
+        node: NODE,
+        backup: backup.map(|dir| Arc::new(NewestBackup(dir)) as Arc<dyn clicklog::BackupSource>),
+        ..clicklog::Options::at(data.path().join("clicklog"))
+    }
+}
+
+/// Writes what a killed process left in its rings; the desk that did it goes on as the recorder's.
+fn recover_clicks(
+    config: &Config,
+    data: &DataDir,
+    rings: &mut RingDir,
+    writer: clicklog::Writer,
+    options: record_clicks::Options,
+    clock: &Arc<dyn Clock>,
+) -> Result<record_clicks::Desk, StartError> {
+    let (left, since) = rings.left();
+    let marks = clicklog::marks(&click_options(config, data), &left, since).map_err(broken)?;
+    let lanes = rings.take_left(|ring| marks.get(&ring).copied());
+    let count = lanes.len();
+    let desk = record_clicks::Desk::open(writer, lanes, options, Arc::clone(clock));
+    if count > 0 {
+        let clicks = desk.stats().recovered.load(Ordering::Relaxed);
+        tracing::info!(
+            rings = count,
+            clicks,
+            "clicks that the last run left in its rings are in the log"
+        );
+    }
+    Ok(desk)
+}
+
 #[expect(clippy::too_many_arguments, reason = "a list of who is handed what, used once")]
 fn start_edge(
     config: &Config,
@@ -386,7 +431,7 @@ fn start_edge(
     lanes: Vec<Lane>,
     counters: &Arc<[Arc<Counters>]>,
     recorder: &Recorder,
-    (webhooks, inbound): (Webhooks, InboundCarts),
+    services: Services,
     world: &World,
 ) -> Result<Edge, StartError> {
     let limits = net::Limits {
@@ -423,7 +468,7 @@ fn start_edge(
             Arc::clone(&counters[index]),
             fresh_key(&*entropy),
         );
-        PublicHandler::new(worker, webhooks.clone(), inbound.clone())
+        PublicHandler::new(worker, services.clone())
     };
     Edge::start(options, make).map_err(|error| not_bound(&error))
 }

@@ -76,6 +76,10 @@ fn collect(folder: &str, texts: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(Path::new(ROOT).join(folder)).expect("a folder that can be listed") {
         let entry = entry.expect("an entry that can be read");
         let path = format!("{folder}/{}", entry.file_name().to_str().expect("a name in UTF-8"));
+        // Other people's, which npm may be putting there at this moment.
+        if path.ends_with("/node_modules") {
+            continue;
+        }
         if entry.file_type().expect("an entry with a type").is_dir() {
             collect(&path, texts);
         } else if path.ends_with(".rs") {

@@ -86,6 +86,8 @@ impl Books {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+        // An address that was erased is overwritten, not only unlisted; deletes are rare here.
+        connection.pragma_update(None, "secure_delete", true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         let readers = (0..options.readers.clamp(1, READERS_MAX))
             .map(|_| open_reader(&options.path))

@@ -4,7 +4,7 @@
 //! share an external id. Numbers are never used twice. Lists are in [`super::link_list`], re-exported here.
 
 pub use super::link_list::{
-    LinkFilter, LinkSort, count, count_by_domain, creators_of_links, in_slices, list, numbers_of,
+    LinkFilter, LinkOwner, LinkSort, count, count_by_domain, in_slices, list, numbers_of, owners,
 };
 
 use super::columns::{self, Columns, Json};

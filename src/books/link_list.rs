@@ -7,7 +7,7 @@ use super::filter::Filter;
 use super::link::{COLUMNS, read};
 use super::page::{Listing, Page};
 use super::view::View;
-use crate::domain::id::{CreatorNo, DomainNo, LinkNo, WorkspaceNo};
+use crate::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::domain::slug;
 
@@ -118,13 +118,31 @@ pub fn numbers_of(view: &View<'_>, workspace: WorkspaceNo, filter: &LinkFilter) 
     view.all(&sql, params_from_iter(conditions.values()), |row| row.get(0))
 }
 
-/// Every link of the workspace, archived ones too, with who owns it: eight bytes each, for reports by creator.
+/// What reports need to know of a link: whose it is, and whose carts it fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkOwner {
+    pub no: LinkNo,
+    pub creator: Option<CreatorNo>,
+    pub store: Option<StoreNo>,
+}
+
+/// Every link of the workspace, archived ones too, by number: a few bytes each. Stores are looked up only when asked
+/// for: each costs the reading of a cart.
 ///
 /// # Errors
 /// [`Error::Failed`].
-pub fn creators_of_links(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<(LinkNo, Option<CreatorNo>)>, Error> {
-    let sql = "SELECT no, creator FROM links WHERE workspace = ? ORDER BY no";
-    view.all(sql, [workspace], |row| Ok((row.get(0)?, row.get(1)?)))
+pub fn owners(view: &View<'_>, workspace: WorkspaceNo, with_stores: bool) -> Result<Vec<LinkOwner>, Error> {
+    let sql = match with_stores {
+        true => "SELECT no, creator, json_extract(cart, '$.store') FROM links WHERE workspace = ? ORDER BY no",
+        false => "SELECT no, creator, NULL FROM links WHERE workspace = ? ORDER BY no",
+    };
+    view.all(sql, [workspace], |row| {
+        Ok(LinkOwner {
+            no: row.get(0)?,
+            creator: row.get(1)?,
+            store: row.get(2)?,
+        })
+    })
 }
 
 /// At most `limit` links of the whole server with numbers above `after`, by number: how the link table is loaded.
@@ -251,9 +269,9 @@ mod tests {
                 .map(|row| row.1)
                 .collect();
             assert_eq!(by_domain, [3, 1]);
-            let owners: Vec<bool> = creators_of_links(tx, workspace)?
+            let owners: Vec<bool> = owners(tx, workspace, true)?
                 .iter()
-                .map(|row| row.1.is_some())
+                .map(|owner| owner.creator.is_some())
                 .collect();
             assert_eq!(owners, [true, true, false, false, false]);
             Ok(())

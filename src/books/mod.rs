@@ -30,6 +30,7 @@ pub mod sales;
 pub mod secret;
 pub mod store;
 pub mod ucp_profile;
+pub mod waitlist;
 pub mod workspace;
 
 #[cfg(test)]

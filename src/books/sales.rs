@@ -5,44 +5,22 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::types::FromSql;
-
 use super::columns::Columns;
 use super::customer::HAS_EARLIER_ORDER;
 use super::error::Error;
 use super::view::View;
-use crate::domain::id::{CreatorNo, LinkNo, WorkspaceNo};
+use crate::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::order::refunded;
 use crate::domain::performance::Sales;
 use crate::domain::time::Timestamp;
 
-/// Sales by credited creator, `None` = nobody, of orders placed from `start` to before `end` in `currency` (ISO 4217,
-/// any letter case); creators without an order are left out.
-///
-/// # Errors
-/// [`Error::TooLarge`] when a sum does not fit.
-pub fn by_creator(
-    view: &View<'_>,
-    workspace: WorkspaceNo,
-    start: Timestamp,
-    end: Timestamp,
-    currency: &str,
-) -> Result<Vec<(Option<CreatorNo>, Sales)>, Error> {
-    summed(view, "o.creator", workspace, start, end, currency)
-}
-
-/// As [`by_creator`], by credited link.
-///
-/// # Errors
-/// As [`by_creator`].
-pub fn by_link(
-    view: &View<'_>,
-    workspace: WorkspaceNo,
-    start: Timestamp,
-    end: Timestamp,
-    currency: &str,
-) -> Result<Vec<(Option<LinkNo>, Sales)>, Error> {
-    summed(view, "o.link", workspace, start, end, currency)
+/// Who and what is credited with an order, and where it was placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// `None` = nobody.
+    pub creator: Option<CreatorNo>,
+    pub link: Option<LinkNo>,
+    pub store: StoreNo,
 }
 
 /// The currencies of the workspace's counted orders, ISO 4217 in capitals, in the order of the alphabet.
@@ -65,36 +43,45 @@ pub fn currencies(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<String>
     )
 }
 
-/// Sales by `column` of `orders o`, which is nullable.
-fn summed<Group: FromSql + Ord>(
+/// Sales by source, of orders placed from `start` to before `end` in `currency` (ISO 4217, any letter case); sources
+/// without an order are left out.
+///
+/// # Errors
+/// [`Error::TooLarge`] when a sum does not fit.
+pub fn by_source(
     view: &View<'_>,
-    column: &str,
     workspace: WorkspaceNo,
     start: Timestamp,
     end: Timestamp,
     currency: &str,
-) -> Result<Vec<(Option<Group>, Sales)>, Error> {
+) -> Result<Vec<(Source, Sales)>, Error> {
     let sql = format!(
-        "SELECT {column}, o.revenue, o.cancelled_at IS NOT NULL,
+        "SELECT o.creator, o.link, o.store, o.revenue, o.discounts, o.cancelled_at IS NOT NULL,
              (SELECT sum(r.amount) FROM refunds r WHERE r.store = o.store AND r.order_external_id = o.external_id),
-             o.customer IS NOT NULL AND NOT {HAS_EARLIER_ORDER}
+             o.customer IS NOT NULL, {HAS_EARLIER_ORDER}
          FROM orders o
          WHERE o.workspace = ? AND o.counts = 1 AND o.currency = ? AND o.ordered_at >= ? AND o.ordered_at < ?"
     );
-    let mut sums: BTreeMap<Option<Group>, Sales> = BTreeMap::new();
+    let mut sums: BTreeMap<Source, Sales> = BTreeMap::new();
     view.each(&sql, (workspace, currency, start, end), |row| {
         let mut columns = Columns::of(row);
-        let group = columns.next()?;
-        let (revenue, is_cancelled) = (columns.next()?, columns.next()?);
+        let source = Source {
+            creator: columns.next()?,
+            link: columns.next()?,
+            store: columns.next()?,
+        };
+        let (revenue, discounts, is_cancelled) = (columns.next()?, columns.next()?, columns.next()?);
         let refunds: Option<i64> = columns.next()?;
-        let is_new: bool = columns.next()?;
+        let (is_known, has_earlier): (bool, bool) = (columns.next()?, columns.next()?);
         let order = Sales {
             orders: 1,
-            new_customers: u64::from(is_new),
+            new_customers: u64::from(is_known && !has_earlier),
+            returning_customers: u64::from(is_known && has_earlier),
+            discounts,
             gross_revenue: revenue,
             refunds: refunded(revenue, refunds.unwrap_or(0), is_cancelled),
         };
-        let sum = sums.entry(group).or_default();
+        let sum = sums.entry(source).or_default();
         *sum = sum.plus(&order).ok_or(Error::TooLarge { what: "sales" })?;
         Ok(())
     })?;
@@ -145,12 +132,12 @@ mod tests {
         orders: &BTreeMap<u8, Order>,
         refunds: &BTreeMap<u8, (u8, i64)>,
         span: (i64, i64),
-    ) -> Vec<(Option<CreatorNo>, Sales)> {
+    ) -> Vec<(Source, Sales)> {
         let counted: Vec<(&u8, &Order)> = orders
             .iter()
             .filter(|(_, order)| order.snapshot.is_paid && !order.snapshot.is_test && order.quarantine.is_none())
             .collect();
-        let mut rows: BTreeMap<Option<CreatorNo>, Sales> = BTreeMap::new();
+        let mut rows: BTreeMap<Source, Sales> = BTreeMap::new();
         for (id, order) in &counted {
             let at = order.snapshot.ordered_at.0;
             if at < span.0 || at >= span.1 {
@@ -166,9 +153,16 @@ mod tests {
                 .filter(|(_, other)| other.snapshot.customer == order.snapshot.customer)
                 .min_by_key(|(_, other)| (other.snapshot.ordered_at, other.snapshot.external_id.clone()))
                 .map(|(id, _)| *id);
-            let row = rows.entry(order.creator).or_default();
+            let source = Source {
+                creator: order.creator,
+                link: order.link,
+                store: order.store,
+            };
+            let row = rows.entry(source).or_default();
             row.orders += 1;
+            row.discounts += order.snapshot.discounts;
             row.new_customers += u64::from(order.snapshot.customer.is_some() && first == Some(*id));
+            row.returning_customers += u64::from(order.snapshot.customer.is_some() && first != Some(*id));
             row.gross_revenue += order.snapshot.revenue;
             row.refunds += match order.snapshot.cancelled_at {
                 Some(_) => order.snapshot.revenue,
@@ -219,7 +213,7 @@ mod tests {
                 }
             }
             for span in [(0, 40), (10, 30), (5, 5)] {
-                let found = by_creator(tx, workspace, Timestamp(span.0), Timestamp(span.1), "eur")?;
+                let found = by_source(tx, workspace, Timestamp(span.0), Timestamp(span.1), "eur")?;
                 assert_eq!(found, naive(&orders, &refunds, span), "{span:?}");
             }
             Ok(())
@@ -255,7 +249,14 @@ mod tests {
                 told.snapshot.is_test = is_test;
                 order::put(tx, &told, &Evidence::default(), Timestamp(0))?;
             }
-            let all = |currency| by_link(tx, ours, Timestamp(0), Timestamp(1000), currency);
+            let all = |currency| {
+                let rows = by_source(tx, ours, Timestamp(0), Timestamp(1000), currency)?;
+                Ok::<_, Error>(
+                    rows.into_iter()
+                        .map(|(source, sales)| (source.link, sales))
+                        .collect::<Vec<_>>(),
+                )
+            };
             let row = |orders, gross_revenue| Sales {
                 orders,
                 gross_revenue,
@@ -282,7 +283,7 @@ mod tests {
                 order::put(tx, &told, &Evidence::default(), Timestamp(0))?;
             }
             assert_eq!(
-                by_creator(tx, workspace, Timestamp(0), Timestamp(1000), "EUR"),
+                by_source(tx, workspace, Timestamp(0), Timestamp(1000), "EUR"),
                 Err(Error::TooLarge { what: "sales" })
             );
             Ok(())

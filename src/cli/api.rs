@@ -154,8 +154,32 @@ impl Api {
     /// # Errors
     /// Each kind as it is.
     pub async fn send(&self, method: Method, path: &str, body: Option<(&str, Bytes)>) -> Result<Reply, CallError> {
+        let body = self.exchange(method, path, "application/json", body).await?;
+        match serde_json::from_slice(&body) {
+            Ok(value) => Ok(Reply { body, value }),
+            Err(_) => Err(CallError::NotJson(head_of(&body))),
+        }
+    }
+
+    /// Gets `path` (with its query) as a file of this kind.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn download(&self, path: &str, kind: &str) -> Result<Bytes, Failure> {
+        self.exchange(Method::GET, path, kind, None)
+            .await
+            .map_err(|error| self.explain(&Method::GET, path, error))
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        wanted: &str,
+        body: Option<(&str, Bytes)>,
+    ) -> Result<Bytes, CallError> {
         let bearer = self.key.as_ref().map(|key| format!("Bearer {}", key.reveal()));
-        let mut headers = vec![("accept", "application/json")];
+        let mut headers = vec![("accept", wanted)];
         headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
         let sent = body.map_or_else(Bytes::new, |(kind, bytes)| {
             headers.push(("content-type", kind));
@@ -174,13 +198,7 @@ impl Api {
                 body: answer.body,
             });
         }
-        match serde_json::from_slice(&answer.body) {
-            Ok(value) => Ok(Reply {
-                body: answer.body,
-                value,
-            }),
-            Err(_) => Err(CallError::NotJson(head_of(&answer.body))),
-        }
+        Ok(answer.body)
     }
 
     /// The failure that people read.

@@ -79,6 +79,9 @@ struct Create {
     /// Discount code that the cart applies, several times
     #[arg(long, requires = "store", conflicts_with = "url")]
     code: Vec<String>,
+    /// What followers see first: the shop with the cart filled, or a page that shows the cart
+    #[arg(long, value_name = "direct|page", requires = "store", conflicts_with = "url", value_parser = ["direct", "page"])]
+    landing: Option<String>,
     /// Number of uses after which the link is gone
     #[arg(long, value_name = "N")]
     max_clicks: Option<u64>,
@@ -162,6 +165,9 @@ impl Create {
             let mut cart = json!({"storeId": store, "items": items});
             if !self.code.is_empty() {
                 cart["discountCodes"] = json!(self.code);
+            }
+            if let Some(landing) = &self.landing {
+                cart["landing"] = json!(landing);
             }
             body.insert("cart".to_owned(), cart);
         }
@@ -336,13 +342,16 @@ mod tests {
                 "--code",
                 "MIA10",
                 "--max-clicks",
-                "9"
+                "9",
+                "--landing",
+                "page"
             ]),
             json!({
                 "cart": {
                     "storeId": "store_1",
                     "items": [{"sku": "HERB", "quantity": 2}, {"sku": "POT", "quantity": 1}],
                     "discountCodes": ["MIA10"],
+                    "landing": "page",
                 },
                 "maxClicks": 9,
             })

@@ -19,6 +19,7 @@ mod progress;
 mod restore;
 mod serve;
 mod terminal;
+mod waitlist;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Link(arguments) => link::run(&arguments),
         Command::Products(arguments) => product::run(&arguments),
+        Command::Waitlist(arguments) => waitlist::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Clicks(arguments) => clicks::run(&arguments),
         Command::Backup(arguments) => backup::run(&arguments),

@@ -5,7 +5,7 @@
 //! everything after the watermark it finds.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,7 +82,6 @@ fn open(shared: &Shared, encoder: &mut Encoder) {
         }
         Err(error) => {
             tracing::error!(%error, "the click store does not open; clicks wait in the journal");
-            shared.counters.checkpoint_failed();
             shared.set_opening(Opening::Failed(fatal(error, &shared.options.dir)));
         }
     }
@@ -106,12 +105,9 @@ fn report(recovery: &Recovery) {
 fn checkpoint(shared: &Shared, encoder: &mut Encoder) -> Result<(), StoreError> {
     heal(shared);
     let result = attempt(shared, encoder);
-    match &result {
-        Ok(()) => {
-            shared.counters.checkpointed(shared.clock.now());
-            shared.set_opening(Opening::Done);
-        }
-        Err(_) => shared.counters.checkpoint_failed(),
+    if result.is_ok() {
+        shared.counters.checkpointed(shared.clock.now());
+        shared.set_opening(Opening::Done);
     }
     result
 }
@@ -134,6 +130,7 @@ fn attempt(shared: &Shared, encoder: &mut Encoder) -> Result<(), StoreError> {
             if error.is_corruption() {
                 shared.corruptions.fetch_add(1, Ordering::Relaxed);
             }
+            shared.counters.checkpoint_failed(error);
             shared.set_store(None);
         }
     }
@@ -161,6 +158,7 @@ fn reopen(shared: &Shared) -> Result<Arc<Store>, StoreError> {
     let options = &shared.options;
     let dir = options.store_dir();
     let now = shared.clock.now();
+    prove_room(&options.dir)?;
     let mut aside = None;
     if shared.corruptions.load(Ordering::Relaxed) >= CORRUPTIONS_MAX && dir.exists() {
         aside = Some(set_aside(&dir, now).map_err(retold)?);
@@ -179,6 +177,21 @@ fn reopen(shared: &Shared) -> Result<Arc<Store>, StoreError> {
     }
     bring_back(shared, &opened.store)?;
     Ok(opened.store)
+}
+
+/// Room that sled needs at once: a segment of its file, 512 KiB, and a snapshot.
+const ROOM: usize = 1 << 20;
+
+/// Fails when the disk takes no more: sled, opened on a full disk, could be taken for a corrupt one and set aside, and
+/// what is older than the journal would be missing until somebody looks.
+fn prove_room(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.join("room");
+    let proof = fs::File::create(&path).and_then(|mut file| {
+        file.write_all(&vec![0; ROOM])?;
+        file.sync_all()
+    });
+    fs::remove_file(&path).ok();
+    Ok(proof?)
 }
 
 /// Loads the newest backup into an empty store whose journal does not reach back to the first frame. A backup that

@@ -18,8 +18,9 @@
 //! | `db.replaced-<ms>/` | a sled that `hopcart clicks rebuild` replaced | |
 //!
 //! Each segment, frame, block of columns and value starts with a version. A newer one is refused, damage is told from
-//! it by checksums. A change of any layout raises the version that the table there names. Frames have version 2 since
-//! they tell what those before them held (see `trail`); version 1 is read for ever.
+//! it by checksums. A change of any layout raises the version that the table there names. Frames have version 3 since
+//! they tell what those before them held (see `trail`), 2 where they first said what was read from rings; 1 and 2 are
+//! read for ever. All that is in `db/` is of version 1.
 //!
 //! **Recovery.** The checkpoint thread opens sled, sets a corrupt one aside and applies the journal; meanwhile clicks go
 //! on into the journal, and questions are refused. What is gone is told by frame and by sequence ([`Gap`]).
@@ -39,15 +40,19 @@ mod checkpoint;
 mod columns;
 mod count;
 mod dictionary;
+mod disk;
 mod encoder;
 mod error;
 mod events;
 mod export;
+#[cfg(test)]
+pub(crate) mod faulty;
 mod floor;
 mod frame;
 mod gap;
 mod journal;
 mod key;
+mod marks;
 #[cfg(test)]
 mod model_tests;
 mod open;
@@ -73,9 +78,12 @@ mod verify;
 mod writer;
 
 pub use breakdown::Dimension;
+pub use disk::{Disk, DiskFile, SystemDisk};
 pub use error::{OpenError, QueryError, WriteError};
 pub use export::{BackupFiles, BackupSource, Export, JournalFile, load};
+pub use frame::Mark;
 pub use gap::{Cause, Gap};
+pub use marks::marks;
 pub use open::{Recovery, open, start};
 pub use options::Options;
 pub use query::Query;
@@ -84,4 +92,4 @@ pub use rebuild::{Rebuilt, rebuild};
 pub use stats::{FSYNC_BOUNDS_US, Stats};
 pub use value::Totals;
 pub use verify::{Verified, verify};
-pub use writer::{Appended, Batch, Writer};
+pub use writer::{Appended, Batch, DRAINED_CLICKS_MAX, DRAINED_LOST_MAX, Writer};

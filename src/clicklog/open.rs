@@ -107,8 +107,10 @@ pub fn start(options: Options, clock: Arc<dyn Clock>) -> Result<(Writer, Reader)
         reserved,
         is_closed: false,
     };
-    going_on.write(&options.dir).map_err(OpenError::io(&options.dir))?;
-    let journal = Journal::new(journal_dir, options.segment_bytes, last_number + 1);
+    // A disk that takes nothing now must not keep links from being followed; the next checkpoint writes it.
+    going_on.write(&options.dir).ok();
+    let (disk, segment_bytes) = (Arc::clone(&options.disk), options.segment_bytes);
+    let journal = Journal::new(disk, journal_dir, segment_bytes, last_number + 1);
     let pending = Pending::unopened(last_index);
     let dir = options.dir.clone();
     let store = opened.map(|opened| opened.store);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::disk::{Disk, SystemDisk};
 use super::export::BackupSource;
 
 /// Settings of the click log.
@@ -26,6 +27,8 @@ pub struct Options {
     pub backup: Option<Arc<dyn BackupSource>>,
     /// Bound of sled's page cache, in bytes.
     pub sled_cache_bytes: u64,
+    /// What the journal is written through.
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Options {
@@ -40,6 +43,7 @@ impl Options {
             keep_segments: Duration::from_secs(7 * 24 * 60 * 60),
             backup: None,
             sled_cache_bytes: 64 << 20,
+            disk: Arc::new(SystemDisk),
         }
     }
 

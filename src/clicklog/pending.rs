@@ -72,28 +72,19 @@ impl Frame {
             });
             delta.add(at, class, is_use, count);
         };
-        let clicks = match content {
-            Content::Clicks(clicks) => {
-                for c in &clicks {
-                    count(
-                        c.workspace,
-                        c.link,
-                        c.at,
-                        c.flags.class(),
-                        c.flags.has(ClickFlags::USE),
-                        1,
-                    );
-                }
-                clicks
-            }
-            Content::Lost(lost) => {
-                for l in lost {
-                    count(l.workspace, l.link, l.at, l.class, l.is_use, u64::from(l.count));
-                }
-                Vec::new()
-            }
-            Content::Reserved(_) => Vec::new(),
+        let (clicks, lost) = match content {
+            Content::Clicks(clicks) => (clicks, Vec::new()),
+            Content::Lost(lost) => (Vec::new(), lost),
+            Content::Drained { clicks, lost, .. } => (clicks, lost),
+            Content::Reserved(_) => (Vec::new(), Vec::new()),
         };
+        for c in &clicks {
+            let (class, is_use) = (c.flags.class(), c.flags.has(ClickFlags::USE));
+            count(c.workspace, c.link, c.at, class, is_use, 1);
+        }
+        for l in lost {
+            count(l.workspace, l.link, l.at, l.class, l.is_use, u64::from(l.count));
+        }
         Self {
             index,
             clicks,

@@ -195,7 +195,7 @@ fn passed(raw: &RawFrame<'_>, content: &Content) -> Passed {
 /// First sequence number above all that `content` says were handed out.
 pub(super) fn used(content: &Content) -> u64 {
     match content {
-        Content::Clicks(clicks) => clicks
+        Content::Clicks(clicks) | Content::Drained { clicks, .. } => clicks
             .iter()
             .map(|click| click.sequence.saturating_add(1))
             .max()

@@ -1,6 +1,6 @@
 //! Which clicks the frames before a frame held: what makes a damaged frame's loss known to the sequence.
 //!
-//! Each frame (from version 2 on) carries a [`Past`]: running sums over the whole journal, and the sequences of the
+//! Each frame (from version 3 on) carries a [`Past`]: running sums over the whole journal, and the sequences of the
 //! frames just before it as runs. Numbers:
 //!
 //! | what | how |
@@ -78,7 +78,9 @@ pub(super) fn read_runs(source: &mut Source<'_>, max: usize) -> Result<Vec<Run>,
 /// The sequences of `content` as runs.
 pub(super) fn runs_of(content: &Content) -> Vec<Run> {
     match content {
-        Content::Clicks(clicks) => united(clicks.iter().map(|click| (click.sequence, click.sequence)).collect()),
+        Content::Clicks(clicks) | Content::Drained { clicks, .. } => {
+            united(clicks.iter().map(|click| (click.sequence, click.sequence)).collect())
+        }
         _ => Vec::new(),
     }
 }
@@ -88,6 +90,9 @@ pub(super) fn counts_of(content: &Content) -> (u64, u64) {
     match content {
         Content::Clicks(clicks) => (clicks.len() as u64, 0),
         Content::Lost(lost) => (0, lost.iter().map(|lost| u64::from(lost.count)).sum()),
+        Content::Drained { clicks, lost, .. } => {
+            (clicks.len() as u64, lost.iter().map(|lost| u64::from(lost.count)).sum())
+        }
         Content::Reserved(_) => (0, 0),
     }
 }

@@ -17,12 +17,19 @@ use super::checkpoint::{self, Order};
 use super::columns::CLICKS_MAX;
 use super::encoder::Encoder;
 use super::error::WriteError;
-use super::frame::{Content, LOST_MAX, put_clicks, put_lost, put_reserved};
+use super::frame::{Content, LOST_DRAINED_MAX, LOST_MAX, Mark, put_clicks, put_drained, put_lost, put_reserved};
 use super::journal::Journal;
 use super::pending::Frame;
 use super::segment::Header;
 use super::shared::Shared;
 use super::trail::Trail;
+
+/// Most clicks in one [`Writer::append_drained`].
+pub const DRAINED_CLICKS_MAX: usize = CLICKS_MAX;
+/// Most lost details in one.
+pub const DRAINED_LOST_MAX: usize = LOST_DRAINED_MAX;
+/// How long after a failure the next checkpoint is tried.
+const RETRY_CHECKPOINT: Duration = Duration::from_secs(1);
 
 /// What is written together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -154,6 +161,40 @@ impl Writer {
         })
     }
 
+    /// Writes and syncs what was read from rings, as one frame: after a crash all of it is there, and `marks` with it,
+    /// or nothing. With neither clicks nor lost details the marks alone are written.
+    ///
+    /// At most [`DRAINED_CLICKS_MAX`] clicks and [`DRAINED_LOST_MAX`] lost details. Texts longer than the domain allows
+    /// are cut.
+    ///
+    /// # Errors
+    /// The journal failed: the batch comes back and nothing of it counts. The next try goes to a new segment.
+    pub fn append_drained(&mut self, mut batch: Batch, marks: &[Mark]) -> Result<Appended, (Batch, WriteError)> {
+        debug_assert!(batch.clicks.len() <= DRAINED_CLICKS_MAX && batch.lost.len() <= DRAINED_LOST_MAX);
+        batch.clicks.iter_mut().for_each(keep_within_bounds);
+        let mut frames = Vec::new();
+        let (index, read) = (self.last_index + 1, (&batch.clicks[..], &batch.lost[..]));
+        // A frame that fails leaves no trail.
+        let mut trail = self.trail.clone();
+        put_drained(&mut frames, index, read, marks, &mut self.encoder, &mut trail);
+        let fsync = match self.write(&frames) {
+            Ok(fsync) => fsync,
+            Err(error) => return Err((batch, error)),
+        };
+        self.trail = trail;
+        let used = batch.clicks.iter().map(|click| click.sequence.saturating_add(1)).max();
+        self.shared.reserved.fetch_max(used.unwrap_or(0), Ordering::AcqRel);
+        self.count(&batch);
+        let Batch { clicks, lost } = batch;
+        let marks = marks.to_vec();
+        self.show(vec![Content::Drained { clicks, lost, marks }], frames.len());
+        Ok(Appended {
+            last_index: self.last_index,
+            bytes: frames.len() as u64,
+            fsync,
+        })
+    }
+
     fn write(&mut self, frames: &[u8]) -> Result<Duration, WriteError> {
         let header = Header {
             node: self.shared.options.node,
@@ -161,6 +202,7 @@ impl Writer {
             reserved: self.next_sequence(),
             made_at: self.shared.clock.now(),
         };
+        self.shared.counters.append_started();
         let result = self.journal.append(frames, header);
         let newest = self.journal.newest();
         if result.is_ok() && self.told != newest {
@@ -170,7 +212,7 @@ impl Writer {
         }
         match &result {
             Ok(took) => self.shared.counters.synced(*took),
-            Err(_) => self.shared.counters.append_failed(),
+            Err(error) => self.shared.counters.append_failed(error),
         }
         result
     }
@@ -208,7 +250,18 @@ impl Writer {
         let needs_one = is_behind || is_suspect || self.shared.store().is_none();
         // A clock that was set back must not put checkpoints off.
         let since = u128::from(now.since(self.last_order).unsigned_abs());
-        let is_due = since >= self.shared.options.checkpoint_every.as_millis();
+        let counters = &self.shared.counters;
+        // A disk that refuses the journal would refuse sled as well, and one refusal poisons it.
+        if counters.is_journal_failed() {
+            return;
+        }
+        let every = self.shared.options.checkpoint_every;
+        let pause = if counters.is_checkpoint_failed() {
+            every.min(RETRY_CHECKPOINT)
+        } else {
+            every
+        };
+        let is_due = since >= pause.as_millis();
         let is_full = clicks >= self.shared.options.pending_clicks_max && self.shared.store().is_some();
         if needs_one && (is_due || is_full) && !self.is_busy.load(Ordering::Acquire) {
             self.order(now);

@@ -19,6 +19,10 @@ pub struct Sales {
     pub orders: u64,
     /// Orders that were their customer's first in that store.
     pub new_customers: u64,
+    /// Orders of customers who had bought in that store before; of the rest nobody knows the customer.
+    pub returning_customers: u64,
+    /// Taken off by codes and other discounts.
+    pub discounts: i64,
     /// Before refunds.
     pub gross_revenue: i64,
     pub refunds: i64,
@@ -35,6 +39,8 @@ impl Sales {
         Some(Sales {
             orders: self.orders.checked_add(other.orders)?,
             new_customers: self.new_customers.checked_add(other.new_customers)?,
+            returning_customers: self.returning_customers.checked_add(other.returning_customers)?,
+            discounts: self.discounts.checked_add(other.discounts)?,
             gross_revenue: self.gross_revenue.checked_add(other.gross_revenue)?,
             refunds: self.refunds.checked_add(other.refunds)?,
         })
@@ -52,6 +58,7 @@ mod tests {
             new_customers: 1,
             gross_revenue: 1000,
             refunds: 300,
+            ..Sales::default()
         };
         assert_eq!(sales.net_revenue(), 700);
         assert_eq!(sales.plus(&sales).map(|both| both.net_revenue()), Some(1400));

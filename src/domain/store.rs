@@ -228,6 +228,11 @@ impl Shelf {
         self.by_sku.get(self.sku_of_variant.get(variant_id)?)
     }
 
+    /// The SKU of the item with the platform's `variant_id`.
+    pub fn sku_of(&self, variant_id: &str) -> Option<&str> {
+        self.sku_of_variant.get(variant_id).map(|sku| &**sku)
+    }
+
     /// Number of products.
     pub fn len(&self) -> usize {
         self.by_sku.len()

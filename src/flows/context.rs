@@ -7,6 +7,7 @@ use tokio::sync::{Notify, Semaphore};
 use url::Url;
 
 use super::error::Error;
+use super::join_waitlist::{Lists, Tally};
 use super::locks::Locks;
 use super::refresh_profiles::LOOKS_AT_ONCE_MAX;
 use crate::books::Books;
@@ -38,6 +39,7 @@ pub(super) struct Inner {
     pub profile_due: Notify,
     /// One permit a look at a profile.
     pub looks: Semaphore,
+    pub lists: Lists,
 }
 
 /// How followers reach the default domain.
@@ -88,7 +90,7 @@ impl Context {
         destinations: Policy,
         public_guess: PublicName,
     ) -> Self {
-        let (public, locks) = (OnceLock::new(), Locks::new());
+        let (public, locks, lists) = (OnceLock::new(), Locks::new(), Lists::default());
         let inner = Inner {
             books,
             table,
@@ -102,6 +104,7 @@ impl Context {
             is_stopping: AtomicBool::new(false),
             profile_due: Notify::new(),
             looks: Semaphore::new(LOOKS_AT_ONCE_MAX),
+            lists,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -145,6 +148,11 @@ impl Context {
     /// Waits until a store's profile is to be looked at before its time; at once when that was so since the last wait.
     pub async fn profile_due(&self) {
         self.inner.profile_due.notified().await;
+    }
+
+    /// What became of what was posted to waiting lists.
+    pub fn waitlist_tally(&self) -> &Arc<Tally> {
+        &self.inner.lists.tally
     }
 
     pub(super) fn new_id(&self, prefix: &str) -> String {

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::error::Error;
 use crate::books;
 use crate::domain::creator::{Creator, CreatorTerms, NAME_MAX};
+use crate::domain::email;
 use crate::domain::id::{CreatorNo, WorkspaceNo};
 
 /// Longest free text about a creator, in characters.
@@ -55,7 +56,7 @@ fn check(terms: &CreatorTerms) -> Result<(), Error> {
             return Err(Error::invalid(field, "must have 1 to 190 characters"));
         }
     }
-    if terms.email.as_ref().is_some_and(|email| !is_address(email)) {
+    if terms.email.as_ref().is_some_and(|email| !email::is_address(email)) {
         return Err(Error::invalid("email", "must be an e-mail address"));
     }
     if terms
@@ -73,12 +74,4 @@ fn check(terms: &CreatorTerms) -> Result<(), Error> {
         return Err(Error::invalid("cost", "must not be negative"));
     }
     Ok(())
-}
-
-/// The least that every address has; whether it exists, only a letter can tell.
-fn is_address(email: &str) -> bool {
-    let shaped = email
-        .split_once('@')
-        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
-    shaped && !email.chars().any(|c| c.is_whitespace() || c.is_control())
 }

@@ -11,6 +11,7 @@ pub mod enlist_creator;
 mod error;
 pub mod issue_code;
 pub mod issue_key;
+pub mod join_waitlist;
 pub mod load_table;
 mod locks;
 pub mod open_inbound;

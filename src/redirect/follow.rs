@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::counters::bump;
 use super::land::{Landed, Page, Shown, page_for};
-use super::lane::{NewClick, Ticket};
+use super::lane::{Full, NewClick, Ticket};
 use super::locate::locate;
 use super::person::{Person, bare_referrer, first_language, utm_of};
 use super::record::{DomainRecord, LinkRecord};
@@ -249,11 +249,10 @@ impl Worker {
             tapped,
         };
         let is_durable = self.shared.options.is_durable;
-        let mut lane = self.lane.borrow_mut();
-        let ticket = lane.push(&click, is_durable);
-        if lane.has_lost() {
+        let queued = self.lane.borrow_mut().push(&click, is_durable);
+        queued.unwrap_or_else(|Full| {
             bump(&self.counters.details_lost, 1);
-        }
-        ticket
+            None
+        })
     }
 }

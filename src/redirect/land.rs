@@ -11,6 +11,7 @@ use super::worker::{Keys, Shared};
 use crate::domain::cart::{self, Choice, Landing, OnOut};
 use crate::domain::click::Outcome;
 use crate::domain::click_id::ClickId;
+use crate::domain::form_token::FormToken;
 use crate::domain::id::DomainNo;
 use crate::domain::page_token::PageToken;
 use crate::domain::store::Shelf;
@@ -111,6 +112,26 @@ pub(super) struct Shown<'a> {
 impl Landed {
     /// The page of `link`, with the token of what it shows.
     pub fn page(self, link: Arc<LinkRecord>, shown: &Shown<'_>, shared: &Shared, keys: &Keys) -> Page {
+        let token = match self.kind {
+            PageKind::Waitlist => form_token(&link, shown).sign(&keys.click_id),
+            PageKind::Cart | PageKind::SoldOut => self.page_token(&link, shown).sign(&keys.click_id),
+        };
+        Page {
+            kind: self.kind,
+            notice: shown.notice,
+            creator: link.creator.and_then(|creator| shared.table.creator(creator)),
+            link,
+            store: self.store,
+            shelf: self.shelf,
+            token,
+            now: shown.now,
+            cookie: None,
+            ticket: None,
+        }
+    }
+
+    /// What a cart's page shows, for its button.
+    fn page_token(&self, link: &LinkRecord, shown: &Shown<'_>) -> PageToken {
         let (fingerprint, codes) = match &link.cart {
             Some(cart) => {
                 let picked = cart::pick(&cart.cart, &cart.policy, &self.shelf);
@@ -121,7 +142,7 @@ impl Landed {
             }
             None => (0, Vec::new()),
         };
-        let token = PageToken {
+        PageToken {
             click: shown.click,
             may_send_id: shown.may_send_id,
             variant: 0,
@@ -130,18 +151,18 @@ impl Landed {
             cart: fingerprint,
             shown: codes,
             slug: shown.slug.to_owned(),
-        };
-        Page {
-            kind: self.kind,
-            notice: shown.notice,
-            creator: link.creator.and_then(|creator| shared.table.creator(creator)),
-            link,
-            store: self.store,
-            shelf: self.shelf,
-            token: token.sign(&keys.click_id),
-            now: shown.now,
-            cookie: None,
-            ticket: None,
         }
+    }
+}
+
+/// Whose page a waiting list's is, for its form.
+fn form_token(link: &LinkRecord, shown: &Shown<'_>) -> FormToken {
+    FormToken {
+        workspace: link.workspace,
+        store: link.cart.as_ref().map(|record| record.cart.store).unwrap_or_default(),
+        link: link.no,
+        domain: shown.domain,
+        slug: shown.slug.to_owned(),
+        issued_at: shown.now,
     }
 }

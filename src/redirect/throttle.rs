@@ -1,7 +1,7 @@
-//! Throttling of misses per address: bounded memory, no lock, no clean-up.
+//! Throttling of misses (and of forms) per address: bounded memory, no lock, no clean-up.
 //!
 //! Addresses share 65,536 slots by a keyed hash; a slot counts misses within one window. Two addresses may share a
-//! slot, which is harmless: a 429 only ever replaces a 404, never a valid slug.
+//! slot, which is harmless: a 429 only ever replaces a 404 or puts a form off for a minute, never a valid slug.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,16 +1,20 @@
-//! The performance report: clicks from the log and sales from the books, brought together by creator or niche.
+//! The performance report: clicks from the log and sales from the books, brought together by who or what brought them.
 //!
 //! Read by the API and by the console, so that both show the same numbers.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::books::link::LinkOwner;
+use crate::books::sales::Source;
 use crate::books::{self, View};
 use crate::clicklog::{self, Query};
 use crate::domain::click::{ClassSet, ClickClass};
-use crate::domain::creator::Creator;
-use crate::domain::id::{CreatorNo, LinkNo, WorkspaceNo};
+use crate::domain::creator::{Creator, Tier};
+use crate::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::performance::{Performance, Sales};
+use crate::domain::store::Store;
 use crate::domain::time::Timestamp;
 use crate::flows::{Context, Error};
 
@@ -19,17 +23,21 @@ use crate::flows::{Context, Error};
 pub enum GroupBy {
     Creator,
     Niche,
+    Tier,
+    Platform,
+    Link,
+    Store,
 }
 
-/// The key of rows that no creator or niche is behind.
+/// The key of rows that nobody is behind, or of whom nothing is known.
 pub const NOBODY: &str = "(none)";
 
 /// One row: a group and its sums.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Row {
-    /// The creator's id, or the niche.
+    /// The public id of a creator, link or store; else the word.
     pub key: String,
-    /// The creator's name, or the niche.
+    /// What people call it.
     pub name: String,
     pub sums: Performance,
 }
@@ -55,10 +63,27 @@ pub struct Report {
 }
 
 struct Loaded {
-    creators: Vec<Creator>,
-    links: Vec<(LinkNo, Option<CreatorNo>)>,
-    sales: Vec<(Option<CreatorNo>, Sales)>,
+    creators: HashMap<CreatorNo, Creator>,
+    links: HashMap<LinkNo, LinkOwner>,
+    stores: HashMap<StoreNo, Store>,
+    sales: Vec<(Source, Sales)>,
     currency: String,
+}
+
+/// A group before it has a name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Group {
+    Nobody,
+    Creator(CreatorNo),
+    Link(LinkNo),
+    Store(StoreNo),
+    Word(String),
+}
+
+#[derive(Default)]
+struct Sums {
+    sums: Performance,
+    links: HashSet<LinkNo>,
 }
 
 /// Reads the report.
@@ -66,18 +91,84 @@ pub async fn performance(context: &Context, clicks: &clicklog::Reader, request: 
     let wanted = request.clone();
     let loaded = context.books().read(move |view| load(view, &wanted)).await?;
     let clicks = clicks.clone();
-    let report = tokio::task::spawn_blocking(move || put_together(&clicks, &request, loaded)).await;
-    report.map_err(|_| Error::Internal("a report panicked".to_owned()))?
+    let put =
+        tokio::task::spawn_blocking(move || put_together(&clicks, &request, &loaded).map(|found| (found, loaded)));
+    let ((groups, total), loaded) = put
+        .await
+        .map_err(|_| Error::Internal("a report panicked".to_owned()))??;
+    let linked: Vec<LinkNo> = groups
+        .iter()
+        .filter_map(|(group, _)| {
+            if let Group::Link(link) = group {
+                Some(*link)
+            } else {
+                None
+            }
+        })
+        .collect();
+    let names = context.books().read(move |view| link_names(view, &linked)).await?;
+    let mut rows: Vec<Row> = groups
+        .into_iter()
+        .map(|(group, sums)| {
+            let (key, name) = named(&group, &loaded, &names);
+            Row { key, name, sums }
+        })
+        .collect();
+    rows.sort_by(|a, b| {
+        let rank = |row: &Row| (Reverse(row.sums.sales.net_revenue()), Reverse(row.sums.clicks));
+        rank(a).cmp(&rank(b)).then_with(|| a.key.cmp(&b.key))
+    });
+    Ok(Report {
+        rows,
+        currency: loaded.currency,
+        total,
+    })
 }
 
 fn load(view: &View<'_>, request: &Request) -> Result<Loaded, Error> {
     let currency = currency_of(view, request)?;
+    let links = books::link::owners(view, request.workspace, request.group_by == GroupBy::Store)?;
     Ok(Loaded {
-        creators: books::creator::all(view, request.workspace)?,
-        links: books::link::creators_of_links(view, request.workspace)?,
-        sales: books::sales::by_creator(view, request.workspace, request.start, request.end, &currency)?,
+        creators: books::creator::all(view, request.workspace)?
+            .into_iter()
+            .map(|creator| (creator.no, creator))
+            .collect(),
+        links: links.into_iter().map(|link| (link.no, link)).collect(),
+        stores: books::store::list(view, request.workspace)?
+            .into_iter()
+            .map(|store| (store.no, store))
+            .collect(),
+        sales: books::sales::by_source(view, request.workspace, request.start, request.end, &currency)?,
         currency,
     })
+}
+
+/// Public ids and slugs of links; those that were deleted are missing.
+fn link_names(view: &View<'_>, links: &[LinkNo]) -> Result<HashMap<LinkNo, (String, String)>, Error> {
+    let found = links.iter().map(|no| books::link::by_no(view, *no));
+    let found = found.collect::<Result<Vec<_>, _>>()?;
+    Ok(found
+        .into_iter()
+        .flatten()
+        .map(|link| (link.no, (link.id, link.slug)))
+        .collect())
+}
+
+fn named(group: &Group, loaded: &Loaded, links: &HashMap<LinkNo, (String, String)>) -> (String, String) {
+    let found = match group {
+        Group::Nobody => None,
+        Group::Creator(no) => loaded
+            .creators
+            .get(no)
+            .map(|creator| (creator.id.clone(), creator.terms.name.clone())),
+        Group::Link(no) => links.get(no).cloned(),
+        Group::Store(no) => loaded
+            .stores
+            .get(no)
+            .map(|store| (store.id.clone(), store.name.clone())),
+        Group::Word(word) => Some((word.clone(), word.clone())),
+    };
+    found.unwrap_or_else(|| (NOBODY.to_owned(), NOBODY.to_owned()))
 }
 
 /// The currency asked for, else the only one there is: amounts of two currencies are not one amount.
@@ -104,32 +195,45 @@ fn currency_of(view: &View<'_>, request: &Request) -> Result<String, Error> {
     }
 }
 
-fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: Loaded) -> Result<Report, Error> {
-    let creators: HashMap<CreatorNo, &Creator> = loaded.creators.iter().map(|creator| (creator.no, creator)).collect();
-    let group_of = |creator: Option<CreatorNo>| -> (String, String) {
-        let creator = creator.and_then(|no| creators.get(&no));
-        match (creator, request.group_by) {
-            (None, _) => (NOBODY.to_owned(), NOBODY.to_owned()),
-            (Some(creator), GroupBy::Creator) => (creator.id.clone(), creator.terms.name.clone()),
-            (Some(creator), GroupBy::Niche) => {
-                let niche = creator.terms.niche.clone().unwrap_or_else(|| NOBODY.to_owned());
-                (niche.clone(), niche)
-            }
+impl Loaded {
+    /// The group of what a creator, link or store did. A link that was deleted is nobody's any more.
+    fn group(&self, by: GroupBy, creator: Option<CreatorNo>, link: Option<LinkNo>, store: Option<StoreNo>) -> Group {
+        let known = creator.and_then(|no| self.creators.get(&no));
+        let word = |word: Option<&str>| word.map_or(Group::Nobody, |word| Group::Word(word.to_owned()));
+        match by {
+            GroupBy::Creator => known.map_or(Group::Nobody, |creator| Group::Creator(creator.no)),
+            GroupBy::Niche => word(known.and_then(|creator| creator.terms.niche.as_deref())),
+            GroupBy::Platform => word(known.and_then(|creator| creator.terms.platform.as_deref())),
+            GroupBy::Tier => word(
+                known
+                    .and_then(|creator| creator.terms.followers)
+                    .map(|followers| Tier::of(followers).as_str()),
+            ),
+            GroupBy::Link => link
+                .filter(|link| self.links.contains_key(link))
+                .map_or(Group::Nobody, Group::Link),
+            GroupBy::Store => store
+                .filter(|store| self.stores.contains_key(store))
+                .map_or(Group::Nobody, Group::Store),
         }
-    };
-    let mut groups: BTreeMap<(String, String), (Performance, HashSet<LinkNo>)> = BTreeMap::new();
+    }
+
+    fn group_of_link(&self, by: GroupBy, link: LinkNo) -> Group {
+        let owner = self.links.get(&link);
+        self.group(
+            by,
+            owner.and_then(|owner| owner.creator),
+            Some(link),
+            owner.and_then(|owner| owner.store),
+        )
+    }
+}
+
+type Groups = Vec<(Group, Performance)>;
+
+fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: &Loaded) -> Result<(Groups, Performance), Error> {
+    let by = request.group_by;
     let overflow = || Error::Internal("a report's sums do not fit".to_owned());
-    for creator in &loaded.creators {
-        let (sums, _) = groups.entry(group_of(Some(creator.no))).or_default();
-        sums.spend = sums.spend.checked_add(creator.terms.cost).ok_or_else(overflow)?;
-    }
-    for (link, creator) in &loaded.links {
-        groups.entry(group_of(*creator)).or_default().1.insert(*link);
-    }
-    for (creator, sales) in &loaded.sales {
-        let (sums, _) = groups.entry(group_of(*creator)).or_default();
-        sums.sales = sums.sales.plus(sales).ok_or_else(overflow)?;
-    }
     let query = Query {
         workspace: request.workspace,
         links: None,
@@ -142,15 +246,31 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: Loaded) ->
         classes: ClassSet::only(ClickClass::Tap),
         ..query.clone()
     })?;
+    let mut groups: BTreeMap<Group, Sums> = BTreeMap::new();
+    // What was paid for a creator was paid for none of the links or stores alone.
+    let has_spend = !matches!(by, GroupBy::Link | GroupBy::Store);
+    for creator in loaded.creators.values().filter(|_| has_spend) {
+        let group = groups
+            .entry(loaded.group(by, Some(creator.no), None, None))
+            .or_default();
+        group.sums.spend = group.sums.spend.checked_add(creator.terms.cost).ok_or_else(overflow)?;
+    }
     // Links that were deleted still had their clicks.
-    let known: HashSet<LinkNo> = loaded.links.iter().map(|(link, _)| *link).collect();
-    let gone: HashSet<LinkNo> = by_link.keys().filter(|link| !known.contains(link)).copied().collect();
-    if !gone.is_empty() {
-        groups.entry(group_of(None)).or_default().1.extend(gone);
+    for link in by_link.keys().chain(taps.keys()) {
+        groups
+            .entry(loaded.group_of_link(by, *link))
+            .or_default()
+            .links
+            .insert(*link);
+    }
+    for (source, sales) in &loaded.sales {
+        let group = loaded.group(by, source.creator, source.link, Some(source.store));
+        let sums = &mut groups.entry(group).or_default().sums;
+        sums.sales = sums.sales.plus(sales).ok_or_else(overflow)?;
     }
     let sets: Vec<Arc<HashSet<LinkNo>>> = groups
         .values_mut()
-        .map(|(_, links)| Arc::new(std::mem::take(links)))
+        .map(|group| Arc::new(std::mem::take(&mut group.links)))
         .collect();
     let unique = clicks.unique_visitors_by(request.workspace, &sets, request.start, request.end)?;
     let mut total = Performance {
@@ -158,7 +278,7 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: Loaded) ->
         ..Performance::default()
     };
     let mut rows = Vec::with_capacity(groups.len());
-    for (((key, name), (mut sums, _)), (links, unique)) in groups.into_iter().zip(sets.iter().zip(unique)) {
+    for ((group, Sums { mut sums, .. }), (links, unique)) in groups.into_iter().zip(sets.iter().zip(unique)) {
         sums.clicks = links.iter().filter_map(|link| by_link.get(link)).sum();
         sums.checkout_taps = links.iter().filter_map(|link| taps.get(link)).sum();
         sums.unique_visitors = unique;
@@ -167,22 +287,9 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: Loaded) ->
         total.sales = total.sales.plus(&sums.sales).ok_or_else(overflow)?;
         total.spend = total.spend.checked_add(sums.spend).ok_or_else(overflow)?;
         // What creators without a niche cost is a row as well, or the rows would not add up to the total.
-        if key != NOBODY || sums.clicks > 0 || sums.sales.orders > 0 || sums.spend > 0 {
-            rows.push(Row { key, name, sums });
+        if group != Group::Nobody || sums.clicks > 0 || sums.sales.orders > 0 || sums.spend > 0 {
+            rows.push((group, sums));
         }
     }
-    rows.sort_by(|a, b| {
-        let rank = |row: &Row| {
-            (
-                std::cmp::Reverse(row.sums.sales.net_revenue()),
-                std::cmp::Reverse(row.sums.clicks),
-            )
-        };
-        rank(a).cmp(&rank(b)).then_with(|| a.key.cmp(&b.key))
-    });
-    Ok(Report {
-        rows,
-        currency: loaded.currency,
-        total,
-    })
+    Ok((rows, total))
 }

@@ -108,10 +108,22 @@ fn a_tap_over_tls_becomes_revenue_of_its_niche_and_a_partial_refund_lowers_it() 
     let row = eventually("the click and the order under the niche", || {
         brand.api().report("niche", "ceramics").filter(|row| row["clicks"] == 1)
     });
-    let expected = json!({ "key": "ceramics", "name": "ceramics", "clicks": 1, "uniqueVisitors": 1, "orders": 1,
-        "newCustomers": 1, "grossRevenue": REVENUE, "refunds": 0, "netRevenue": REVENUE, "conversionRate": 1.0,
-        "epc": 5382.0, "spend": 2000, "cac": 2000.0, "roi": 1.691, "currency": "EUR" });
+    let expected = json!({ "key": "ceramics", "name": "ceramics", "clicks": 1, "uniqueVisitors": 1, "checkoutTaps": 0, "orders": 1,
+        "newCustomers": 1, "returningCustomers": 0, "grossRevenue": REVENUE, "discounts": row["discounts"], "refunds": 0,
+        "netRevenue": REVENUE, "conversionRate": 1.0, "conversionRateLow": row["conversionRateLow"],
+        "conversionRateHigh": 1.0, "averageOrder": 5382.0, "epc": 5382.0, "spend": 2000, "cac": 2000.0, "roi": 1.691,
+        "roas": 2.691, "currency": "EUR" });
     assert_eq!(row, expected);
+    assert!(
+        row["conversionRateLow"]
+            .as_f64()
+            .is_some_and(|low| low > 0.2 && low < 0.21),
+        "one of one: {row}"
+    );
+    assert!(
+        row["discounts"].as_i64().is_some_and(|discounts| discounts > 0),
+        "{row}"
+    );
     assert_eq!(
         brand.api().report("creator", &brand.mia).expect("Mia")["netRevenue"],
         REVENUE

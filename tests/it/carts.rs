@@ -114,6 +114,17 @@ fn every_link_has_a_picture_to_scan_and_scans_are_told_apart() {
         "{}",
         svg.text()
     );
+    let long = get(&format!("/qr?url={}", "x".repeat(513)));
+    assert_eq!(long.status, 200);
+    assert!(
+        long.header("hopcart-warning")
+            .is_some_and(|warning| warning.contains("512"))
+    );
+    assert_eq!(png.header("hopcart-warning"), None);
+    assert_eq!(link["warnings"], json!([]));
+    let key = "ü".repeat(100);
+    let warned = api.link(&json!({ "key": key, "url": "https://shop.example/" }));
+    assert_eq!(warned["warnings"][0]["field"], json!("qrCode"), "{warned}");
     for bad in [
         "/qr",
         "/qr?url=x&size=9",

@@ -196,7 +196,7 @@ impl<S: Read + Write> Client<S> {
         self.read_answer(request.method == "HEAD")
     }
 
-    /// Reads one answer, whose body has a Content-Length.
+    /// Reads one answer, whose body has a Content-Length or comes in chunks.
     pub fn read_answer(&mut self, is_head: bool) -> Answer {
         let mut head = Vec::new();
         let mut byte = [0];
@@ -223,11 +223,36 @@ impl<S: Read + Write> Client<S> {
         let length = answer
             .header("content-length")
             .map(|length| length.parse().expect("a length"));
-        if !is_head && answer.status != 204 {
+        if answer.header("transfer-encoding") == Some("chunked") {
+            answer.body = self.read_chunks();
+        } else if !is_head && answer.status != 204 {
             answer.body = vec![0; length.unwrap_or_else(|| panic!("no Content-Length: {head}"))];
             self.stream.read_exact(&mut answer.body).expect("a body");
         }
         answer
+    }
+
+    /// A body in chunks (RFC 9112 section 7.1), without trailers.
+    fn read_chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let mut line = Vec::new();
+            while !line.ends_with(b"\r\n") {
+                let mut byte = [0];
+                self.stream.read_exact(&mut byte).expect("a chunk's length");
+                line.push(byte[0]);
+            }
+            let line = String::from_utf8(line).expect("ASCII");
+            let length = usize::from_str_radix(line.trim(), 16).unwrap_or_else(|_| panic!("{line}"));
+            let start = body.len();
+            body.resize(start + length + 2, 0);
+            self.stream.read_exact(&mut body[start..]).expect("a chunk");
+            assert!(body.ends_with(b"\r\n"), "a chunk ends");
+            body.truncate(start + length);
+            if length == 0 {
+                return body;
+            }
+        }
     }
 }
 

@@ -172,6 +172,62 @@ fn carts_count_as_clicks_and_credit_whom_they_name() {
     assert_eq!(keys.len(), 2, "one for the domain, one for Mia: {links}");
 }
 
+/// Whatever strangers write, the follower ends at the shop: never an error of ours, never another host.
+#[test]
+fn hostile_carts_end_at_the_shop() {
+    const NASTY: [&str; 16] = [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "%2F%2Fevil.example",
+        "%0d%0aLocation:%20https://evil.example",
+        "%00",
+        "%FF%FE",
+        "@evil.example",
+        "javascript:alert(1)",
+        "~",
+        "~Ly9ldmlsLmV4YW1wbGU",
+        "..%2F..%2F",
+        "44017:1,,",
+        "44017:99999999999999999999",
+        "%E2%80%AE",
+        "a%20b",
+    ];
+    let server = TestServer::start();
+    for (number, (provider, base_url, host)) in [
+        ("shopify", "https://moss.example", "moss.example"),
+        ("woocommerce", "https://woo.example/", "woo.example"),
+        ("ecwid", "https://site.example/shop", "site.example"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let api = server.api();
+        let body = json!({ "name": "Moss", "provider": provider, "baseUrl": base_url, "currency": "EUR" });
+        let store = id_of(&api.post("/stores", &body));
+        let domain = format!("shop{number}.example");
+        api.post("/domains", &json!({ "slug": domain, "storeId": store }));
+        let mut client = server.client();
+        for nasty in NASTY {
+            for target in [
+                format!("/buy/{}", nasty.replace(['\\', ' '], "")),
+                format!("/buy/44017:1?continue_to={nasty}"),
+                format!("/buy/44017:1?discounts/codes/0={nasty}&attribution/x={nasty}"),
+                format!("/buy/44017:1?{nasty}={nasty}&utm_source={nasty}"),
+                format!("/checkout?products={nasty}&coupon={nasty}"),
+                format!("/checkout?products=44017:1&coupon={nasty}&fbclid={nasty}"),
+            ] {
+                let request = Request::get(&target.replace(['\\', ' '], "%5C")).header("Host", &domain);
+                let answer = client.send(&request);
+                assert_eq!(answer.status, 303, "{provider} {target}");
+                let location = url::Url::parse(answer.location()).expect("an address");
+                assert_eq!(location.host_str(), Some(host), "{provider} {target}: {location}");
+                assert_eq!(answer.header("server"), None, "one answer, not two");
+            }
+        }
+    }
+}
+
 #[test]
 fn only_bound_domains_take_carts() {
     let server = TestServer::start();

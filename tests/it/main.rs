@@ -15,6 +15,8 @@ mod inbound;
 mod landing;
 mod operation;
 mod redirect;
+mod report;
 mod rough;
 mod stock;
 mod stores;
+mod waitlist;

@@ -98,6 +98,7 @@ impl TestServer {
             ..Config::default()
         };
         config.destinations.allow_private = true;
+        config.clicks.ring_dir = Some(home.path().join("rings"));
         change(&mut config);
         let clock = Arc::new(FixedClock::at(Timestamp::parse(NOW).expect("an instant")));
         let mut server = Self {
@@ -135,6 +136,11 @@ impl TestServer {
     /// The server itself.
     pub fn running(&self) -> &Running {
         self.running.as_ref().expect("a running server")
+    }
+
+    /// The server's data directory.
+    pub fn data(&self) -> &std::path::Path {
+        &self.config.data
     }
 
     /// One request of a follower on a connection of its own.

@@ -1,6 +1,7 @@
 //! Stock decides what a cart holds: fallbacks, policies, snapshots that nobody sees half of, and the template provider.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -239,6 +240,72 @@ fn one_call_is_one_snapshot_that_no_follower_sees_half_of() {
         let mixed: Vec<&String> = seen.iter().filter(|cart| *cart != full && *cart != empty).collect();
         assert!(mixed.is_empty(), "{mixed:?}");
     }
+}
+
+/// A thousand taps on both workers around one change of stock: until it is sent everybody gets the mug, from the moment
+/// its answer is here nobody does, and no cart is half of each.
+#[test]
+fn a_thousand_taps_around_a_change_are_before_it_or_after_it() {
+    const TAPS: usize = 1_000;
+    const CLIENTS: usize = 4;
+    struct Tap {
+        began: Instant,
+        ended: Instant,
+        cart: String,
+    }
+    let server = TestServer::start();
+    mugs(&server);
+    let api = server.api();
+    let store = api.get("/stores")[0]["id"].as_str().expect("an id").to_owned();
+    let sent = AtomicUsize::new(0);
+    let (taps, asked, answered) = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut client = server.client();
+                    let request = Request::get("/m").header("User-Agent", IPHONE);
+                    let tap = || {
+                        sent.fetch_add(1, Ordering::Relaxed);
+                        let began = Instant::now();
+                        let cart = path_of(client.send(&request).location());
+                        let ended = Instant::now();
+                        Tap { began, ended, cart }
+                    };
+                    std::iter::repeat_with(tap).take(TAPS / CLIENTS).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        while sent.load(Ordering::Relaxed) < TAPS / 3 {
+            std::hint::spin_loop();
+        }
+        let asked = Instant::now();
+        set_stock(&api, &store, &json!([{ "sku": "SAND", "stock": 0 }]));
+        let answered = Instant::now();
+        let taps: Vec<Tap> = clients
+            .into_iter()
+            .flat_map(|client| client.join().expect("no panic"))
+            .collect();
+        (taps, asked, answered)
+    });
+    assert_eq!(taps.len(), TAPS);
+    let (before, after) = ("1:2,4:1", "2:2,4:1");
+    for tap in &taps {
+        assert!(tap.cart == before || tap.cart == after, "{}", tap.cart);
+        assert!(tap.ended >= asked || tap.cart == before, "changed before it was said");
+        assert!(
+            tap.began <= answered || tap.cart == after,
+            "an answered change was not followed"
+        );
+    }
+    let last_old = taps.iter().filter(|tap| tap.cart == before).map(|tap| tap.began).max();
+    let late = last_old.map_or(Duration::ZERO, |last| last.saturating_duration_since(answered));
+    println!(
+        "{} taps before, {} after; the call took {:?}, the last old cart began {late:?} after its answer",
+        taps.iter().filter(|tap| tap.cart == before).count(),
+        taps.iter().filter(|tap| tap.cart == after).count(),
+        answered - asked,
+    );
+    assert_eq!(cart(&server, "m"), after);
 }
 
 #[test]

@@ -49,6 +49,11 @@ pub struct Step {
     pub kind: Kind,
 }
 
+/// Whether the link of the creator at this place of the cast shows its landing page first: every fourth does.
+pub fn lands_on_page(creator: usize) -> bool {
+    creator % 4 == 1
+}
+
 /// What a follow must be counted as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

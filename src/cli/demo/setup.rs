@@ -4,6 +4,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::brand::{Cast, Creator};
+use super::plan::lands_on_page;
 use crate::cli::api::Api;
 use crate::cli::failure::Failure;
 
@@ -40,7 +41,8 @@ pub async fn set_up(api: &Api, cast: &Cast) -> Result<Stage, Failure> {
         .creators
         .iter()
         .zip(&partners)
-        .map(|(creator, partner)| link_body(creator, partner, &store))
+        .enumerate()
+        .map(|(place, (creator, partner))| link_body(creator, partner, &store, lands_on_page(place)))
         .collect();
     let mut links = Vec::with_capacity(bodies.len());
     for bodies in bodies.chunks(BULK) {
@@ -98,6 +100,7 @@ fn store_body(cast: &Cast) -> Value {
         "baseUrl": cast.brand.shop,
         "currency": cast.brand.currency,
         "webhookSecrets": [cast.brand.webhook_secret],
+        "accentColor": "#1f6f54",
     })
 }
 
@@ -129,7 +132,7 @@ fn partner_body(creator: &Creator) -> Value {
     })
 }
 
-fn link_body(creator: &Creator, partner: &str, store: &str) -> Value {
+fn link_body(creator: &Creator, partner: &str, store: &str, is_page: bool) -> Value {
     let items: Vec<Value> = creator
         .items()
         .map(
@@ -139,7 +142,8 @@ fn link_body(creator: &Creator, partner: &str, store: &str) -> Value {
     json!({
         "key": creator.handle,
         "partnerId": partner,
-        "cart": {"storeId": store, "items": items, "discountCodes": [creator.code], "landing": "direct"},
+        "cart": {"storeId": store, "items": items, "discountCodes": [creator.code],
+            "landing": if is_page { "page" } else { "direct" }},
         "stockPolicy": {"onOut": "fallback"},
     })
 }
@@ -159,7 +163,7 @@ mod tests {
             .iter()
             .find(|creator| creator.handle == "priya-plants")
             .expect("Priya");
-        let link = link_body(priya, "pn_1", "store_1");
+        let link = link_body(priya, "pn_1", "store_1", false);
         assert_eq!(
             link["cart"]["items"],
             json!([{"sku": "SELF-POT", "quantity": 1, "fallbacks": ["SELF-POT-2"]}])

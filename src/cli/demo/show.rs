@@ -42,7 +42,8 @@ pub async fn play(running: &Running, arguments: &Arguments) -> Result<(), Failur
         cast.creators.len()
     ));
     let stage = setup::set_up(&api, &cast).await?;
-    let first_link = format!("{public}{}", stage.paths.first().map_or("/", String::as_str));
+    let link_of = |place: usize| format!("{public}{}", stage.paths.get(place).map_or("/", String::as_str));
+    let (first_link, page_link) = (link_of(0), link_of(1));
     let plan = plan::draw(&cast, arguments.seed, arguments.clicks);
     note(&format!("{} follows and the orders that come of them", plan.follows));
     let least = if arguments.fast { Duration::ZERO } else { LEAST };
@@ -62,7 +63,7 @@ pub async fn play(running: &Running, arguments: &Arguments) -> Result<(), Failur
             _ => Err(Failure::Failed("the server's numbers are not what was sent".to_owned())),
         };
     }
-    invite(&admin, key, &first_link)
+    invite(&admin, key, &first_link, &page_link)
 }
 
 /// What the server shows, as soon as it is what was sent, at the latest when patience ends.
@@ -78,11 +79,12 @@ async fn settled(api: &Api, sent: &Tally) -> Result<Tally, Failure> {
 }
 
 /// What to open and what to try.
-fn invite(admin: &str, key: &str, first_link: &str) -> Result<(), Failure> {
+fn invite(admin: &str, key: &str, first_link: &str, page_link: &str) -> Result<(), Failure> {
     let bearer = format!("-H 'Authorization: Bearer {key}'");
     say(&format!(
         "\nThe report:      {admin}/\nSign in with:    {key}\n\n\
          Follow a link:   curl -i {first_link}\n\
+         Landing page:    {page_link}\n\
          Mint a link:     curl -s {admin}/links {bearer} -H 'Content-Type: application/json' \
          -d '{{\"url\":\"https://example.com/spring\",\"key\":\"spring\"}}'\n\
          See the report:  curl -s '{admin}/reports/performance?groupBy=niche&interval=all' {bearer}\n"

@@ -6,7 +6,7 @@ use hyper::Method;
 use serde_json::Value;
 
 use super::brand::Cast;
-use super::plan::{Delivery, Kind, Plan};
+use super::plan::{Delivery, Kind, Plan, lands_on_page};
 use crate::cli::api::Api;
 use crate::cli::failure::Failure;
 use crate::cli::terminal::{align_right, table};
@@ -27,6 +27,8 @@ pub struct Tally {
     pub taps: i64,
     /// As in [`CLASSES`].
     pub others: [i64; 4],
+    /// Taps on landing pages' buttons.
+    pub checkouts: i64,
     pub new_customers: i64,
     pub niches: BTreeMap<String, Niche>,
 }
@@ -60,6 +62,8 @@ impl Tally {
             tally.niches.entry(creator.niche.clone()).or_default();
         }
         for step in plan.journeys.iter().flat_map(|journey| &journey.steps) {
+            let is_checkout = matches!(step.kind, Kind::Tap | Kind::Repeat) && lands_on_page(step.creator);
+            tally.checkouts += i64::from(is_checkout);
             match step.kind {
                 Kind::Tap => {
                     tally.taps += 1;
@@ -107,6 +111,7 @@ impl Tally {
         Ok(Self {
             taps,
             others,
+            checkouts: rows.iter().map(|row| number(row, "checkoutTaps")).sum(),
             new_customers: rows.iter().map(|row| number(row, "newCustomers")).sum(),
             niches: niches_of(rows),
         })
@@ -168,6 +173,11 @@ fn rows(sent: &Tally, seen: &Tally, currency: Currency) -> Vec<Row> {
             seen.others[place].to_string(),
         );
     }
+    add(
+        "checkout taps".to_owned(),
+        sent.checkouts.to_string(),
+        seen.checkouts.to_string(),
+    );
     let (all_sent, all_seen) = (sent.total(), seen.total());
     let money = |amount| decimal(amount, currency);
     add(

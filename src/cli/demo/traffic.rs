@@ -15,7 +15,7 @@ use url::Url;
 
 use super::brand::Cast;
 use super::people::Person;
-use super::plan::{Delivery, Journey, Kind, Plan, Purchase, Step};
+use super::plan::{Delivery, Journey, Kind, Plan, Purchase, Step, lands_on_page};
 use super::progress::Progress;
 use super::setup::Stage;
 use super::webhook::sign;
@@ -108,7 +108,14 @@ impl Crowd {
             if journey.person.keeps_cookies {
                 keep_cookies(&answer, &mut cookies);
             }
-            click_id = self.check_location(step, &answer)?;
+            let answer = match answer.status {
+                200 => self.check_out(&journey.person, step, &cookies, &answer).await?,
+                _ => Some(answer),
+            };
+            click_id = match answer {
+                Some(answer) => self.check_location(step, &answer)?,
+                None => None,
+            };
             self.progress.sent_one(self.orders.load(Ordering::Relaxed));
         }
         for purchase in &journey.purchases {
@@ -138,10 +145,49 @@ impl Crowd {
         let headers: Vec<(&str, &str)> = all.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let answer = self.client.send(method.clone(), &url, &headers, Bytes::new()).await;
         let answer = answer.map_err(|error| Failure::Unavailable(format!("{method} {url}: {error}")))?;
-        if (300..400).contains(&answer.status) {
+        let expected = if lands_on_page(step.creator) { 200 } else { 303 };
+        if answer.status == expected {
             return Ok(answer);
         }
         Err(surprise(&method, &url, &answer))
+    }
+
+    /// Taps a landing page's button, as people do; programs and prefetches only look.
+    async fn check_out(
+        &self,
+        person: &Person,
+        step: &Step,
+        cookies: &[String],
+        page: &Answer,
+    ) -> Result<Option<Answer>, Failure> {
+        if !matches!(step.kind, Kind::Tap | Kind::Repeat) {
+            return Ok(None);
+        }
+        let url = format!("{}/_/go", self.base);
+        let page = String::from_utf8_lossy(&page.body);
+        let token = page
+            .split("name=\"token\" value=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
+        let token = token.ok_or_else(|| Failure::Failed("a landing page has no token in its form".to_owned()))?;
+        let items = page.matches("name=\"q").count();
+        let quantities: String = (0..items).map(|place| format!("&q{place}=1")).collect();
+        let (address, cookie) = (person.address.to_string(), cookies.join("; "));
+        let all = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("x-forwarded-for", address.as_str()),
+            ("user-agent", person.agent),
+            ("cookie", cookie.as_str()),
+            ("sec-gpc", if person.is_opted_out { "1" } else { "" }),
+        ];
+        let headers: Vec<(&str, &str)> = all.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let form = Bytes::from(format!("token={token}{quantities}"));
+        let answer = self.client.send(Method::POST, &url, &headers, form).await;
+        let answer = answer.map_err(|error| Failure::Unavailable(format!("POST {url}: {error}")))?;
+        match answer.status {
+            303 => Ok(Some(answer)),
+            _ => Err(surprise(&Method::POST, &url, &answer)),
+        }
     }
 
     /// The click id in the answer's `Location`, which must be a cart of things that can be bought.

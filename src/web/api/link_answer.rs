@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
 use super::link_query::domain_name;
+use super::qr::QR_TEXT_GOOD;
 use super::{Api, Caller};
 use crate::books::{self, View};
 use crate::clicklog::Totals;
@@ -82,6 +83,8 @@ pub(super) struct LinkView {
     max_clicks: Option<u64>,
     cart: Option<Value>,
     stock_policy: Option<Value>,
+    /// What works and should still be looked at.
+    warnings: Vec<Value>,
 }
 
 /// Names that answers need and links hold as numbers.
@@ -176,7 +179,9 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
         .as_ref()
         .and_then(|cart| names.stores.get(&cart.store))
         .map_or("", String::as_str);
-    let qr_target: String = url::form_urlencoded::byte_serialize(format!("{short_link}?qr=1").as_bytes()).collect();
+    let qr_text = format!("{short_link}?qr=1");
+    let warnings = qr_warning(&qr_text).into_iter().collect();
+    let qr_target: String = url::form_urlencoded::byte_serialize(qr_text.as_bytes()).collect();
     let [utm_source, utm_medium, utm_campaign, utm_term, utm_content] = terms.utm;
     LinkView {
         id: link.id.clone(),
@@ -235,8 +240,19 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
             .is_some()
             .then(|| json!({ "onOut": terms.stock_policy.on_out, "redirectUrl": terms.stock_policy.redirect_url })),
         cart: terms.cart.as_ref().map(|cart| cart_view(cart, store_id)),
+        warnings,
         domain,
     }
+}
+
+/// Said when a picture of `text` would be hard to scan.
+fn qr_warning(text: &str) -> Option<Value> {
+    let count = text.chars().count();
+    let message = format!(
+        "would hold {count} characters; codes of more than {QR_TEXT_GOOD} are hard to scan from a phone or a poster: \
+         choose a shorter key"
+    );
+    (count > QR_TEXT_GOOD).then(|| json!({ "field": "qrCode", "message": message }))
 }
 
 /// A link's address: each character of the slug that a path cannot hold is percent-encoded.
@@ -301,6 +317,13 @@ fn cart_view(cart: &Cart, store_id: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_codes_are_warned_of() {
+        assert_eq!(qr_warning(&"x".repeat(QR_TEXT_GOOD)), None);
+        let warning = qr_warning(&"x".repeat(QR_TEXT_GOOD + 1)).expect("a warning");
+        assert_eq!(warning["field"], "qrCode");
+    }
 
     #[test]
     fn short_links_can_be_pasted() {

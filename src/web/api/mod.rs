@@ -23,6 +23,7 @@ mod product_upsert;
 mod qr;
 mod report;
 mod store;
+mod waitlist;
 
 use std::sync::Arc;
 
@@ -88,6 +89,10 @@ pub fn router(api: Api) -> Router {
         .route("/products/stock", put(product::set_stock))
         .route("/partners", get(partner::list).post(partner::enlist))
         .route("/discount-codes", get(discount_code::list).post(discount_code::issue))
+        .route("/waitlist", get(waitlist::list).delete(waitlist::erase))
+        .route("/waitlist/count", get(waitlist::count))
+        .route("/waitlist/export", get(waitlist::export))
+        .route("/waitlist/{id}", delete(waitlist::erase_one))
         .route("/qr", get(qr::draw))
         .route("/analytics", get(analytics::read))
         .route("/events", get(event::list))

@@ -1,7 +1,7 @@
 //! `/qr`: a text as a QR picture, with the dialect's parameters. Open to all, for pages embed it as an image.
 
 use axum::extract::RawQuery;
-use axum::http::header;
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
@@ -10,6 +10,10 @@ use crate::web::pages::qr::{self, Level, Look, MARGIN_MAX, QrError, Rgb, SIZE_MA
 
 /// Longest text, in characters, as for destinations.
 const TEXT_MAX: usize = 2048;
+/// Characters that a phone still scans well; a longer text is drawn with a warning.
+pub(super) const QR_TEXT_GOOD: usize = 512;
+
+const WARNING: HeaderName = HeaderName::from_static("hopcart-warning");
 
 pub(super) async fn draw(RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let mut params = Params::of(query.as_deref())?;
@@ -39,7 +43,12 @@ pub(super) async fn draw(RawQuery(query): RawQuery) -> Result<Response, ApiError
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
     ];
-    Ok((headers, picture).into_response())
+    let mut response = (headers, picture).into_response();
+    if text.chars().count() > QR_TEXT_GOOD {
+        let warning = HeaderValue::from_static("the text has more than 512 characters: hard to scan, use a short link");
+        response.headers_mut().insert(WARNING, warning);
+    }
+    Ok(response)
 }
 
 fn look(params: &mut Params) -> Result<Look, ApiError> {

@@ -35,6 +35,7 @@ impl Collector for Snapshot {
         self.requests(&mut out)?;
         self.clicks(&mut out)?;
         self.stores(&mut out)?;
+        self.waitlist(&mut out)?;
         self.connections(&mut out)
     }
 }
@@ -94,7 +95,7 @@ impl Snapshot {
         )?;
         out.gauge(
             "clicks_held",
-            "Clicks held in memory because the disk fails",
+            "Clicks read from a lane that the disk refuses",
             read(&recorder.held) as f64,
         )?;
         out.counter("clicks_written", "Clicks written in detail", read(&recorder.written))?;
@@ -112,6 +113,16 @@ impl Snapshot {
             "click_append_failures",
             "Appends to the click log that failed and were tried again",
             read(&recorder.failures),
+        )?;
+        out.counter(
+            "clicks_recovered",
+            "Clicks that a killed process left in its lanes, written at this start",
+            read(&recorder.recovered),
+        )?;
+        out.gauge(
+            "click_log_ok",
+            "0 while the click log cannot be written or its disk does not answer",
+            f64::from(u8::from(!log.is_failed)),
         )?;
         out.gauge(
             "click_log_failed",
@@ -135,7 +146,10 @@ impl Snapshot {
         )?;
         out.counter("click_log_checkpoints", "Checkpoints written", log.checkpoints)?;
         let failures = [
-            ("journal", log.journal_failures),
+            ("disk_full", log.journal_failures.full),
+            ("read_only", log.journal_failures.read_only),
+            ("io", log.journal_failures.io),
+            ("stall", log.stalls),
             ("checkpoint", log.checkpoint_failures),
             ("reopen", log.reopen_failures),
             ("bad_frame", log.bad_frames),
@@ -143,8 +157,8 @@ impl Snapshot {
         ];
         out.counters(
             "click_log_failures",
-            "Failures of the click log by kind",
-            "kind",
+            "Failures of the click log by cause",
+            "cause",
             &failures,
         )?;
         out.gauge(
@@ -205,6 +219,25 @@ impl Snapshot {
             "books_failed",
             "1 while the books cannot be written",
             f64::from(u8::from(books.is_failed)),
+        )
+    }
+
+    fn waitlist(&self, out: &mut Lines<'_>) -> fmt::Result {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let tally = &self.0.waitlist;
+        let outcomes = [
+            ("added", read(&tally.added)),
+            ("known", read(&tally.known)),
+            ("full", read(&tally.full)),
+            ("refused", read(&tally.refused)),
+            ("throttled", read(&tally.throttled)),
+            ("unavailable", read(&tally.unavailable)),
+        ];
+        out.counters(
+            "waitlist_submissions",
+            "Submissions to waiting lists by outcome",
+            "outcome",
+            &outcomes,
         )
     }
 

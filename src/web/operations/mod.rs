@@ -14,6 +14,7 @@ use axum::routing::get;
 
 use crate::books::Books;
 use crate::clicklog;
+use crate::flows::join_waitlist;
 use crate::flows::record_clicks::RecorderStats;
 use crate::net::Tally;
 use crate::redirect::{Counters, TableReader};
@@ -27,6 +28,7 @@ pub struct Operations {
     pub clicks: clicklog::Reader,
     pub books: Books,
     pub connections: Tally,
+    pub waitlist: Arc<join_waitlist::Tally>,
 }
 
 /// `/healthz`, `/readyz`, `/metrics`.
@@ -38,17 +40,23 @@ pub fn router(operations: Operations) -> Router {
         .with_state(operations)
 }
 
-/// 200 once the table is loaded: links can be followed, even while the click log recovers.
-async fn ready(State(operations): State<Operations>) -> (StatusCode, &'static str) {
-    if operations.table.is_loaded() && operations.clicks.stats().is_recovering {
-        (
-            StatusCode::OK,
-            "ready; clicks are being recovered, reports answer 503 until then\n",
-        )
-    } else if operations.table.is_loaded() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "links are still being loaded\n")
+/// 200 once the table is loaded: links can be followed, even while the click log recovers, which is told. A click log that fails is told, with 200: followers are
+/// redirected all the same, and a server that is taken out for it would lose them.
+async fn ready(State(operations): State<Operations>) -> (StatusCode, String) {
+    if !operations.table.is_loaded() {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "links are still being loaded\n".to_owned(),
+        );
+    }
+    let stats = operations.clicks.stats();
+    if stats.is_recovering && stats.problem.is_none() {
+        let told = "ready; clicks are being recovered, reports answer 503 until then\n";
+        return (StatusCode::OK, told.to_owned());
+    }
+    match stats.problem {
+        Some(problem) => (StatusCode::OK, format!("ready, but clicks wait: {problem}\n")),
+        None => (StatusCode::OK, "ready\n".to_owned()),
     }
 }
 

@@ -59,10 +59,10 @@ fn accent_style(accent: Accent) -> String {
 /// kept with the store.
 ///
 /// `image_hosts` are the hosts that the store lists (`cdn.shop.com`, or with a scheme); what is no host is left out.
-/// `checkout_origin` is the shop's origin. Browsers built on Chromium hold `form-action` against every redirect that
-/// follows a form, also against the shop's own ones to its checkout and wallet hosts, which nobody can list: any
-/// `https:` host is allowed, and the shop's origin where it speaks plain HTTP.
-pub fn landing_csp(accent: Option<Accent>, image_hosts: &[String], checkout_origin: &str) -> String {
+/// `checkout_url` is an address of the shop, of which only the origin counts. Browsers built on Chromium hold
+/// `form-action` against every redirect that follows a form, also against the shop's own ones to its checkout and wallet
+/// hosts, which nobody can list: any `https:` host is allowed, and the shop's origin where it speaks plain HTTP.
+pub fn landing_csp(accent: Option<Accent>, image_hosts: &[String], checkout_url: &str) -> String {
     let mut csp = format!("default-src 'none'; style-src {}", SHEET.source);
     if let Some(accent) = accent {
         csp.push(' ');
@@ -75,9 +75,10 @@ pub fn landing_csp(accent: Option<Accent>, image_hosts: &[String], checkout_orig
         let _ = write!(csp, " {scheme}{host}");
     }
     csp.push_str("; form-action 'self' https:");
-    if checkout_origin.starts_with("http://") && is_host_source(checkout_origin) {
-        csp.push(' ');
-        csp.push_str(checkout_origin);
+    let plain = checkout_url.strip_prefix("http://");
+    let plain = plain.and_then(|rest| rest.split(['/', '?', '#']).next());
+    if let Some(host) = plain.filter(|host| is_host_source(host)) {
+        let _ = write!(csp, " http://{host}");
     }
     csp.push_str("; base-uri 'none'; frame-ancestors 'none'");
     csp
@@ -212,11 +213,12 @@ mod tests {
             SHEET.source
         );
         assert_eq!(csp, expected);
-        let local = landing_csp(Accent::parse("#ff0000"), &[], "http://127.0.0.1:9000");
-        assert!(
-            local.contains("form-action 'self' https: http://127.0.0.1:9000;"),
-            "{local}"
-        );
+        for address in ["", "/", "/shop?x='self'", "?x", "#x"].map(|rest| format!("http://127.0.0.1:9000{rest}")) {
+            let local = landing_csp(None, &[], &address);
+            let expected = "form-action 'self' https: http://127.0.0.1:9000;";
+            assert!(local.contains(expected), "{local}");
+        }
+        let local = landing_csp(Accent::parse("#ff0000"), &[], "");
         assert_eq!(local.matches("'sha256-").count(), 2);
     }
 

@@ -1,22 +1,21 @@
 //! Landing pages as HTTP: what `redirect` decided, drawn in the follower's language; and the form that comes back.
 //!
-//! Shows nothing that is not known for sure: no price that is not fresh, no picture from a host that the store does not
-//! list. Decides nothing.
+//! Shows nothing that is not known for sure: no price that is not fresh. Decides nothing.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderValue};
+use hyper::header;
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::{packed, reply, text_of};
+use super::shopfront::{self, Reader, shown_picture, storefront};
+use super::{reply, text_of};
 use crate::domain::cart::{ItemName, Picked};
 use crate::domain::store::ShelfItem;
 use crate::domain::{cart, money, query};
-use crate::redirect::{self, FORM_MAX, Page, PageKind, PageNotice, StoreRecord};
+use crate::redirect::{self, FORM_MAX, Page, PageKind, PageNotice};
 use crate::web::pages::{
-    Accent, ItemState, LandingItem, LandingPage, Language, Notice, Storefront, WaitlistPage, landing_csp, landing_page,
-    sold_out_page, waitlist_page,
+    ItemState, LandingItem, LandingPage, Language, Notice, WaitlistPage, landing_page, sold_out_page, waitlist_page,
 };
 
 /// Where a landing page's form goes.
@@ -27,40 +26,17 @@ pub(super) const WAITLIST: &str = "/_/waitlist";
 const MS_PER_HOUR: i64 = 60 * 60 * 1000;
 
 /// The answer that shows `page`; 422 when it comes back because of what was sent.
-pub(super) fn respond(page: &Page, request: &redirect::Request<'_>) -> Response<Full<Bytes>> {
-    let language = Language::of_accept_language(request.accept_language);
-    let html = draw(page, request, language);
+pub fn respond(page: &Page, request: &redirect::Request<'_>) -> Response<Full<Bytes>> {
+    let reader = Reader::of(request.accept_language, request.accept_encoding);
     let status = match page.notice {
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
         None => StatusCode::OK,
     };
-    let packed = packed::takes_gzip(request.accept_encoding)
-        .then(|| packed::gzip(&html, language))
-        .flatten();
-    let is_packed = packed.is_some();
-    let mut response = reply::html(status, packed.unwrap_or_else(|| html.into()));
-    let headers = response.headers_mut();
-    headers.insert(
-        header::VARY,
-        HeaderValue::from_static("accept-encoding, accept-language"),
-    );
-    if is_packed {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    let look = &page.store.look;
-    let accent = look.accent.as_deref().and_then(Accent::parse);
-    let base = &page.store.base;
-    let checkout = cart::origin(base.endpoint.as_deref().unwrap_or(&base.url));
-    let csp = landing_csp(accent, &look.image_hosts, checkout);
-    if let Ok(csp) = HeaderValue::from_maybe_shared(Bytes::from(csp)) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, csp);
-    }
-    headers.insert(header::REFERRER_POLICY, reply::REFERRER_POLICY);
-    response
+    shopfront::page(&page.store, reader, status, draw(page, request, reader.language))
 }
 
 fn draw(page: &Page, request: &redirect::Request<'_>, language: Language) -> String {
-    let shop = storefront(page, language);
+    let shop = storefront(&page.store, page.creator.as_deref(), language);
     if page.kind == PageKind::SoldOut {
         return sold_out_page(&shop, &page.store.front);
     }
@@ -75,10 +51,10 @@ fn draw(page: &Page, request: &redirect::Request<'_>, language: Language) -> Str
         .map(|(index, ((picked, most), item))| LandingItem {
             index,
             title: title(picked.found(), picked.variant_id(), &item.name),
-            image_url: picked
-                .found()
-                .and_then(|found| found.image_url.as_deref())
-                .filter(|url| is_listed(url, &page.store)),
+            image_url: shown_picture(
+                &page.store.look,
+                picked.found().and_then(|found| found.image_url.as_deref()),
+            ),
             quantity: item.quantity,
             quantity_max: *most,
             price: picked.found().and_then(|found| fresh_price(found, page)),
@@ -114,30 +90,6 @@ fn draw(page: &Page, request: &redirect::Request<'_>, language: Language) -> Str
             PageNotice::Expired => Notice::PageExpired,
             PageNotice::NothingChosen => Notice::NothingChosen,
         }),
-    })
-}
-
-fn storefront(page: &Page, language: Language) -> Storefront<'_> {
-    let (store, creator) = (&*page.store, page.creator.as_deref());
-    let listed = |url: &&str| is_listed(url, store);
-    Storefront {
-        language,
-        store_name: &store.name,
-        logo_url: store.look.logo_url.as_deref().filter(listed),
-        accent: store.look.accent.as_deref().and_then(Accent::parse),
-        creator_name: creator.map(|creator| &*creator.name),
-        creator_image: creator.and_then(|creator| creator.image_url.as_deref()).filter(listed),
-    }
-}
-
-/// Whether `url` is a picture on a host that the store lists; nothing else is shown, and the policy would block it.
-fn is_listed(url: &str, store: &StoreRecord) -> bool {
-    let authority = url
-        .strip_prefix("https://")
-        .and_then(|rest| rest.split(['/', '?', '#']).next());
-    authority.is_some_and(|authority| {
-        let mut hosts = store.look.image_hosts.iter();
-        hosts.any(|host| host.eq_ignore_ascii_case(authority))
     })
 }
 

@@ -6,6 +6,8 @@ mod inbound;
 mod landing;
 mod packed;
 mod reply;
+mod shopfront;
+mod waitlist;
 mod webhook;
 
 use std::net::IpAddr;
@@ -19,6 +21,8 @@ use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
 pub use inbound::InboundCarts;
+pub use landing::respond as draw_page;
+pub use waitlist::Waitlist;
 pub use webhook::Webhooks;
 
 use crate::net::{Handler, Peer};
@@ -37,15 +41,22 @@ const PURPOSE_HEADERS: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-mo
 /// One worker's handler.
 pub struct PublicHandler {
     worker: Rc<Worker>,
-    webhooks: Webhooks,
-    inbound: InboundCarts,
+    services: Services,
+}
+
+/// What requests that are no follows are handed to; made once, cloned for each worker.
+#[derive(Clone)]
+pub struct Services {
+    pub webhooks: Webhooks,
+    pub waitlist: Waitlist,
+    pub inbound: InboundCarts,
 }
 
 impl PublicHandler {
-    /// Answers with `worker`'s part of the hot path; webhooks go to `webhooks`.
+    /// Answers follows with `worker`'s part of the hot path, everything else with `services`.
     ///
     /// Must be called on the worker's own thread and runtime: counts that found no room are passed on from there.
-    pub fn new(worker: Worker, webhooks: Webhooks, inbound: InboundCarts) -> Self {
+    pub fn new(worker: Worker, services: Services) -> Self {
         let worker = Rc::new(worker);
         let ticking = Rc::downgrade(&worker);
         tokio::task::spawn_local(async move {
@@ -57,11 +68,7 @@ impl PublicHandler {
                 }
             }
         });
-        Self {
-            worker,
-            webhooks,
-            inbound,
-        }
+        Self { worker, services }
     }
 
     async fn follow(&self, peer: Peer, request: &Request<Incoming>) -> Response<Full<Bytes>> {
@@ -69,7 +76,7 @@ impl PublicHandler {
         let cookies = joined_cookies(request.headers());
         let facts = facts(&peer, request.method(), request.uri(), request.headers(), &cookies);
         let inbound = match inbound::may_be(facts.path) {
-            true => self.inbound.read(&facts).await,
+            true => self.services.inbound.read(&facts).await,
             false => None,
         };
         let reply = match inbound {
@@ -87,7 +94,7 @@ impl PublicHandler {
     /// What machines read to find out where a domain takes carts.
     fn profile(&self, peer: &Peer, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let facts = facts(peer, request.method(), request.uri(), request.headers(), "");
-        let found = self.inbound.profile(&facts);
+        let found = self.services.inbound.profile(&facts);
         found.unwrap_or_else(|| reply::page(FollowerPage::NotFound))
     }
 
@@ -137,10 +144,13 @@ impl Handler for PublicHandler {
         let path = request.uri().path();
         if let Some(store_id) = path.strip_prefix("/_/hooks/") {
             let store_id = store_id.to_owned();
-            return self.webhooks.take(store_id, request).await;
+            return self.services.webhooks.take(store_id, request).await;
         }
         if path == landing::GO {
             return self.go(peer, request).await;
+        }
+        if path == landing::WAITLIST {
+            return self.services.waitlist.take(canonical(peer.address), request).await;
         }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return reply::method_not_allowed();
