@@ -28,6 +28,11 @@ use super::value::{Meta, seal, unseal};
 const LOADED_AT_ONCE: usize = 1 << 20;
 /// Longest key of a part: three times what this version writes.
 const KEY_MAX: u64 = 64;
+/// First and last key.
+type KeyRange = (Vec<u8>, Vec<u8>);
+/// Key and value.
+type Entry = (Vec<u8>, Vec<u8>);
+
 /// Name of the part that holds what the store says of itself.
 const META_PART: &str = "meta";
 
@@ -162,7 +167,7 @@ fn write_parts(
 ) -> Result<(), StoreError> {
     let mut entry = Vec::new();
     // Parts of one kind lie in one range: it is read once for all of them.
-    let mut ranges: BTreeMap<(Vec<u8>, Vec<u8>), BTreeMap<&str, Box<dyn Write>>> = BTreeMap::new();
+    let mut ranges: BTreeMap<KeyRange, BTreeMap<&str, Box<dyn Write>>> = BTreeMap::new();
     for name in names {
         let mut file = to(name)?;
         if name == META_PART {
@@ -243,7 +248,7 @@ pub(super) fn load_parts(store: &Store, files: &[PathBuf]) -> Result<Meta, Store
     Ok(meta)
 }
 
-fn read_entry(source: &mut impl Read) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+fn read_entry(source: &mut impl Read) -> Result<Option<Entry>, StoreError> {
     let Some(length) = read_number(source)? else {
         return Ok(None);
     };

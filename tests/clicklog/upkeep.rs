@@ -213,7 +213,7 @@ fn what_no_backup_has_is_told_and_not_silent() {
         panic!("{:?}", log.reader.recovery())
     };
     assert_eq!((gap.first_frame, gap.cause), (1, Cause::Before));
-    assert_eq!(log.reader.gaps().expect("answered"), [gap.clone()]);
+    assert_eq!(log.reader.gaps().expect("answered"), std::slice::from_ref(gap));
     drop(log);
     // A restart does not forget it.
     let log = Log::open(options(dir.path()), START.plus_ms(9 * DAY));
