@@ -41,6 +41,8 @@ mod events;
 #[cfg(test)]
 pub(crate) mod faulty;
 mod frame;
+#[cfg(test)]
+mod histories;
 mod journal;
 mod key;
 mod marks;
