@@ -50,6 +50,8 @@ pub(crate) mod faulty;
 mod floor;
 mod frame;
 mod gap;
+#[cfg(test)]
+mod histories;
 mod journal;
 mod key;
 mod marks;

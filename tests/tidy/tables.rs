@@ -223,6 +223,10 @@ pub const SLEEPS: &[(&str, &str)] = &[
         "paces followers and keeps a disk full for seconds: the time is the test, what is awaited has a deadline",
     ),
     (
+        "tests/power_loss.rs",
+        "cuts the power at drawn moments and leaves the server without its disk for a while: nothing is awaited",
+    ),
+    (
         "tests/wire/mod.rs",
         "the pause between two looks of `eventually`, which has a deadline",
     ),
