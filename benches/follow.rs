@@ -113,6 +113,7 @@ fn empty(mut reader: LaneReader, is_over: &AtomicBool) {
         while reader.next(|record| {
             black_box(record);
         }) {}
+        reader.acknowledge(reader.position());
         thread::park_timeout(Duration::from_millis(1));
     }
 }

@@ -4,10 +4,11 @@
 
 mod data_dir;
 mod outside;
+mod ring_dir;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::config::{ClickAck, Config};
 use crate::domain::destination::Policy;
 use crate::domain::id::DomainNo;
 use crate::domain::outside::{Clock, Countries, Entropy, Fetch, NoCountries};
+use crate::flows::backup::{Backups, NewestBackup};
 use crate::flows::record_clicks::{self, Recorder};
 use crate::flows::{Context, PublicName, issue_key, load_table, refresh_profiles, rotate_secrets};
 use crate::integrations::maxmind::CountryFile;
@@ -35,11 +37,16 @@ use crate::web::{api, console, operations};
 
 use data_dir::DataDir;
 use outside::{OsEntropy, SystemClock};
+use ring_dir::RingDir;
 
 /// How long what was accepted may take to finish once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often certificate files are looked at.
 const TLS_RELOAD: Duration = Duration::from_secs(2);
+/// Longest wait for the click log before the server says that it is up; links are followed all the while.
+const CLICKS_PATIENCE: Duration = Duration::from_secs(5);
+/// How often a click log that takes longer is looked at.
+const CLICKS_LOOK: Duration = Duration::from_millis(500);
 /// How often secrets are looked at; they rotate by the day and the month.
 const SECRETS_LOOK: Duration = Duration::from_secs(60);
 /// How often it is looked whether a shop's UCP profile is due; what cannot wait is told at once.
@@ -86,8 +93,10 @@ pub struct Running {
     stop_api: oneshot::Sender<()>,
     runtime: Runtime,
     books: Books,
+    rings: RingDir,
     _tls_watch: Option<TlsWatch>,
     _data: DataDir,
+    context: Context,
 }
 
 /// What a test may put in place of the world.
@@ -117,12 +126,15 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let countries = open_countries(&config)?;
     let tls = open_tls(&config)?;
     let books = open_books(&data)?;
-    let (writer, clicks, recovery) = open_clicks(&config, &data, &world.clock)?;
-    tracing::info!(
-        replayed = recovery.replayed_clicks,
-        took_ms = recovery.took.as_millis() as u64,
-        "click log open"
-    );
+    let (writer, clicks) = open_clicks(&config, &data, &world.clock)?;
+    let eraser = writer.eraser();
+    let recording = record_clicks::Options {
+        dedupe_window_ms: i64::from(config.clicks.dedupe_window_seconds) * 1000,
+        is_durable: config.click_ack == ClickAck::Durable,
+    };
+    let mut rings = RingDir::open(data.path(), config.clicks.ring_dir.as_deref(), &*world.entropy)?;
+    // Before uses are counted: clicks that were left in rings are in the log by then.
+    let desk = recover_clicks(&config, &data, &mut rings, writer, recording, &world.clock)?;
     let default = books
         .read_blocking(|view| books::link_domain::by_no(view, DomainNo::DEFAULT))
         .map_err(broken)?
@@ -151,7 +163,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     );
     let first = issue_key::first_start(&context, config.admin_key.as_ref().map(|key| key.reveal())).map_err(broken)?;
     let keys = Arc::new(ArcSwap::from_pointee(rotate_secrets::rotate(&context).map_err(broken)?));
-    let links = load_table::load(&context, &clicks).map_err(broken)?;
+    let links = load_table::load(&context).map_err(broken)?;
     tracing::info!(links, "links loaded");
 
     let shared = Arc::new(Shared {
@@ -165,15 +177,13 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         countries,
         clock: Arc::clone(&world.clock),
         throttle: Throttle::new(MISSES_MAX, fresh_key(&*world.entropy)),
-        sequence: AtomicU64::new(writer.next_sequence()),
+        sequence: AtomicU64::new(desk.next_sequence()),
     });
     let workers = config.workers.max(1);
-    let (lanes, lane_readers): (Vec<Lane>, Vec<_>) = (0..workers).map(|_| Lane::new(config.clicks.queue_bytes)).unzip();
+    let made_at = world.clock.now();
+    let lane = |_| rings.lane(NODE, config.clicks.queue_bytes, made_at, &*world.entropy);
+    let (lanes, lane_readers): (Vec<Lane>, Vec<_>) = (0..workers).map(lane).unzip();
     let counters: Arc<[Arc<Counters>]> = (0..workers).map(|_| Arc::default()).collect();
-    let recording = record_clicks::Options {
-        dedupe_window_ms: i64::from(config.clicks.dedupe_window_seconds) * 1000,
-        is_durable: config.click_ack == ClickAck::Durable,
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
         .thread_name("hopcart-api")
@@ -185,8 +195,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         .local_addr()
         .map_err(|error| StartError::Unavailable(error.to_string()))?;
 
-    let eraser = writer.eraser();
-    let recorder = Recorder::start(lane_readers, writer, Arc::clone(&shared), recording)
+    let recorder = Recorder::start(desk, lane_readers, Arc::clone(&shared))
         .map_err(|error| StartError::Unavailable(format!("the click recorder does not start: {error}")))?;
     let webhooks = Webhooks::new(
         context.clone(),
@@ -245,11 +254,11 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     );
     serve_api(&runtime, admin_listener, router, &config, stopped)?;
     look_after_profiles(&runtime, context.clone(), profiles);
-    look_after_secrets(&runtime, context, keys);
+    look_after_secrets(&runtime, context.clone(), keys);
     let tls_watch = tls.map(|tls| tls.watch(TLS_RELOAD)).transpose();
     let tls_watch =
         tls_watch.map_err(|error| StartError::Unavailable(format!("certificates cannot be watched: {error}")))?;
-    Ok(Running {
+    let running = Running {
         public: edge.public_address(),
         tls: edge.tls_address(),
         admin,
@@ -260,16 +269,26 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         stop_api,
         runtime,
         books,
+        rings,
         _tls_watch: tls_watch,
         _data: data,
-    })
+        context: context.clone(),
+    };
+    if let Err(error) = await_clicks(&running.runtime, context, clicks) {
+        let refused = not_opened(&running._data, &error);
+        running.stop();
+        return Err(refused);
+    }
+    Ok(running)
 }
 
 impl Running {
     /// Stops: drains the accept queues, finishes what was accepted (at most 5 s), writes every click. Blocks.
     pub fn stop(self) {
+        self.context.stop();
         self.edge.stop(GRACE);
         self.recorder.stop();
+        self.rings.close();
         // An API that is gone already needs no word.
         let _ = self.stop_api.send(());
         self.runtime.shutdown_timeout(GRACE);
@@ -322,19 +341,89 @@ fn open_clicks(
     config: &Config,
     data: &DataDir,
     clock: &Arc<dyn Clock>,
-) -> Result<(clicklog::Writer, clicklog::Reader, clicklog::Recovery), StartError> {
+) -> Result<(clicklog::Writer, clicklog::Reader), StartError> {
+    clicklog::start(click_options(config, data), Arc::clone(clock)).map_err(|error| not_opened(data, &error))
+}
+
+fn not_opened(data: &DataDir, error: &clicklog::OpenError) -> StartError {
+    StartError::Unavailable(format!(
+        "the click log in {} cannot be opened: {error}",
+        data.path().display()
+    ))
+}
+
+/// Waits a little for the click log; links are followed meanwhile. What takes longer goes on in the background.
+fn await_clicks(runtime: &Runtime, context: Context, clicks: clicklog::Reader) -> Result<(), clicklog::OpenError> {
+    match clicks.wait_opened(CLICKS_PATIENCE) {
+        Ok(true) => {
+            let recovery = clicks.recovery();
+            tracing::info!(
+                replayed = recovery.replayed_clicks,
+                took_ms = recovery.took.as_millis() as u64,
+                "click log open"
+            );
+            if load_table::restore_uses(&context, &clicks).is_ok() {
+                return Ok(());
+            }
+        }
+        Ok(false) => tracing::warn!("the click log is still being opened; links work, reports wait for it"),
+        Err(error @ clicklog::OpenError::NewerFormat { .. }) => return Err(error),
+        Err(error) => {
+            tracing::error!(%error, "the click log does not open yet; links work, clicks wait in the journal")
+        }
+    }
+    runtime.spawn_blocking(move || restore_later(&context, &clicks));
+    Ok(())
+}
+
+/// Ends with the server: a closed log's context is gone.
+fn restore_later(context: &Context, clicks: &clicklog::Reader) {
+    while !context.is_stopping() {
+        let is_open = clicks.wait_opened(CLICKS_LOOK).unwrap_or(false);
+        if is_open && load_table::restore_uses(context, clicks).is_ok() {
+            tracing::info!("click log open; links with a click limit can be followed");
+            return;
+        }
+        if is_open {
+            std::thread::sleep(CLICKS_LOOK);
+        }
+    }
+}
+
+fn click_options(config: &Config, data: &DataDir) -> clicklog::Options {
+    let backup = config.clicks.backup.clone();
     let days = config.clicks.retention_days;
-    let options = clicklog::Options {
+    clicklog::Options {
         node: NODE,
         keep_clicks: (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 60 * 60)),
+        backup: backup.map(|dir| Arc::new(NewestBackup(dir)) as Arc<dyn clicklog::BackupSource>),
         ..clicklog::Options::at(data.path().join("clicklog"))
-    };
-    clicklog::open(options, Arc::clone(clock)).map_err(|error| {
-        StartError::Unavailable(format!(
-            "the click log in {} cannot be opened: {error}",
-            data.path().display()
-        ))
-    })
+    }
+}
+
+/// Writes what a killed process left in its rings; the desk that did it goes on as the recorder's.
+fn recover_clicks(
+    config: &Config,
+    data: &DataDir,
+    rings: &mut RingDir,
+    writer: clicklog::Writer,
+    options: record_clicks::Options,
+    clock: &Arc<dyn Clock>,
+) -> Result<record_clicks::Desk, StartError> {
+    let (left, since) = rings.left();
+    let marks = clicklog::marks(&click_options(config, data), &left, since).map_err(broken)?;
+    let lanes = rings.take_left(|ring| marks.get(&ring).copied());
+    let count = lanes.len();
+    let desk = record_clicks::Desk::open(writer, lanes, options, Arc::clone(clock));
+    if count > 0 {
+        let clicks = desk.stats().recovered.load(Ordering::Relaxed);
+        tracing::info!(
+            rings = count,
+            clicks,
+            "clicks that the last run left in its rings are in the log"
+        );
+    }
+    Ok(desk)
 }
 
 #[expect(clippy::too_many_arguments, reason = "a list of who is handed what, used once")]
@@ -408,6 +497,7 @@ fn router(
         consent: config.consent.default,
         session_key: session_key(keys),
         profiles,
+        backups: Backups::new(&config.data),
         body_max: config.limits.api_bytes_max,
         catalog_max: config.limits.catalog_bytes_max,
     };

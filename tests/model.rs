@@ -203,7 +203,7 @@ impl Stage {
 
     fn open(&mut self) {
         let any_port = "127.0.0.1:0".parse().expect("an address");
-        let config = Config {
+        let mut config = Config {
             data: self.home.path().join("data"),
             listen: any_port,
             admin_listen: any_port,
@@ -212,6 +212,7 @@ impl Stage {
             admin_key: Some(Masked::new(KEY)),
             ..Config::default()
         };
+        config.clicks.ring_dir = Some(self.home.path().join("rings"));
         let running = start_in(config, self.world.clone()).expect("it starts");
         let public = Connection::open(running.public).expect("followers come in");
         let api = Api::new(running.admin, KEY);

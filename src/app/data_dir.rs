@@ -3,7 +3,7 @@
 //! Holds `books.sqlite`, `clicklog/`, `LOCK` and `FORMAT`.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -64,6 +64,8 @@ fn check_format(path: &Path) -> Result<(), StartError> {
     let file = path.join("FORMAT");
     let cannot = |error: io::Error| StartError::Unavailable(format!("{} cannot be used: {error}", file.display()));
     match fs::read_to_string(&file) {
+        // Once it was put in place unsynced, and a power loss emptied it. There was only one format then.
+        Ok(text) if text.is_empty() => write_format(path).map_err(cannot),
         Ok(text) => match text.trim().parse::<u32>() {
             Ok(found) if found <= FORMAT => Ok(()),
             Ok(found) => Err(StartError::Unavailable(format!(
@@ -75,15 +77,19 @@ fn check_format(path: &Path) -> Result<(), StartError> {
                 file.display()
             ))),
         },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Written whole and put in place at once: a crash leaves no half of it.
-            let fresh = path.join("FORMAT.new");
-            fs::write(&fresh, format!("{FORMAT}\n"))
-                .and_then(|()| fs::rename(&fresh, &file))
-                .map_err(cannot)
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write_format(path).map_err(cannot),
         Err(error) => Err(cannot(error)),
     }
+}
+
+/// Written whole, synced, and put in place at once: neither a crash nor a power loss leaves half of it.
+fn write_format(path: &Path) -> io::Result<()> {
+    let fresh = path.join("FORMAT.new");
+    let mut file = File::create(&fresh)?;
+    file.write_all(format!("{FORMAT}\n").as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&fresh, path.join("FORMAT"))?;
+    File::open(path)?.sync_all()
 }
 
 #[cfg(test)]
@@ -109,6 +115,11 @@ mod tests {
         assert!(refusal(&path).contains("format 2, this hopcart knows 1"));
         fs::write(path.join("FORMAT"), "x").expect("written");
         assert!(refusal(&path).contains("damaged"));
+        for gone in ["", "1\n"] {
+            fs::write(path.join("FORMAT"), gone).expect("written");
+            assert!(DataDir::open(&path).is_ok(), "{gone:?}");
+            assert_eq!(fs::read_to_string(path.join("FORMAT")).expect("there"), "1\n");
+        }
         fs::remove_file(path.join("FORMAT")).expect("removed");
         assert!(DataDir::open(&path).is_ok());
     }

@@ -156,6 +156,22 @@ impl Books {
         self.0.readers.read(work)
     }
 
+    /// Writes the books as of now to a new file at `to`, synced. Changes go on meanwhile; the write-ahead log grows
+    /// until this is done, for it reads one snapshot.
+    ///
+    /// # Errors
+    /// [`Error::Failed`]; `to` may then hold a part.
+    pub fn back_up(&self, to: &Path) -> Result<(), Error> {
+        let failed = |error: String| Error::Failed(format!("backing up to {}: {error}", to.display()));
+        make_private(to).map_err(|error| failed(error.to_string()))?;
+        let connection = open_reader(&self.0.path).map_err(|error| failed(error.to_string()))?;
+        connection.pragma_update(None, "query_only", false)?;
+        let target = to.to_str().ok_or_else(|| failed("its name is not UTF-8".to_owned()))?;
+        connection.execute("VACUUM INTO ?1", [target])?;
+        let synced = std::fs::File::open(to).and_then(|file| file.sync_all());
+        synced.map_err(|error| failed(error.to_string()))
+    }
+
     /// Takes no further work, finishes what is queued and ends the writer. Waits for it on this thread.
     pub fn close(&self) {
         self.0.writer.close();

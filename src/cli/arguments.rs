@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{completions, demo, doctor, keys, link, product, serve, waitlist};
+use super::{backup, clicks, completions, demo, doctor, keys, link, product, restore, serve, waitlist};
 
 /// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
 #[derive(Debug, Parser)]
@@ -31,6 +31,12 @@ pub enum Command {
     Waitlist(waitlist::Arguments),
     /// Make, list and revoke API keys
     Keys(keys::Arguments),
+    /// Have a running server write a backup
+    Backup(backup::Arguments),
+    /// Make a data directory from a backup
+    Restore(restore::Arguments),
+    /// Verify and rebuild a stopped server's click log
+    Clicks(clicks::Arguments),
     /// Check a running server and say what to do
     Doctor(doctor::Arguments),
     /// Print a shell's completion script
@@ -58,6 +64,9 @@ mod tests {
             "products",
             "waitlist",
             "keys",
+            "backup",
+            "restore",
+            "clicks",
             "doctor",
             "completions",
         ] {

@@ -1,11 +1,13 @@
 //! The command line: one file a subcommand.
 //!
 //! Results go to standard output, messages and progress to standard error. Exit codes: 0 done, 1 failed, 2 used or
-//! configured wrongly, 69 unavailable. Commands other than `serve` and `demo` talk to a running server over its API
-//! and never open its stores.
+//! configured wrongly, 69 unavailable. Commands other than `serve`, `demo`, `restore` and `clicks` talk to a
+//! running server over its API and never open its stores.
 
 mod api;
 mod arguments;
+mod backup;
+mod clicks;
 mod completions;
 mod demo;
 mod doctor;
@@ -13,6 +15,8 @@ mod failure;
 mod keys;
 mod link;
 mod product;
+mod progress;
+mod restore;
 mod serve;
 mod terminal;
 mod waitlist;
@@ -38,6 +42,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Products(arguments) => product::run(&arguments),
         Command::Waitlist(arguments) => waitlist::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Clicks(arguments) => clicks::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };

@@ -3,6 +3,7 @@
 //! Roll-ups, totals, sketches and facets are read, added to and written as absolute values: with the watermark in the same
 //! batch, applying after any crash counts each frame once.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
@@ -13,23 +14,32 @@ use crate::domain::id::{LinkNo, WorkspaceNo};
 use super::block;
 use super::encoder::Encoder;
 use super::error::StoreError;
+use super::gap::{Cause, Gap};
 use super::key;
-use super::pending::Frame;
+use super::pending::{Delta, Frame};
 use super::sketch::{self, Sketch};
 use super::store::Store;
 use super::tabulate::Table;
 use super::value::{Counts, Meta, Rollup, Totals, add, seal};
 
-/// Writes `frames`, all of them after the watermark of `meta`, which is moved to the last of them.
+/// Writes `frames` and `gaps`, all of them after the watermark of `meta`, which is moved to the last of them.
 pub(super) fn apply(
     store: &Store,
     frames: &[Arc<Frame>],
+    gaps: &[Gap],
     meta: &mut Meta,
     encoder: &mut Encoder,
 ) -> Result<(), StoreError> {
-    let Some(through) = frames.last().map(|frame| frame.index) else {
+    // Frames of a gap at the journal's end may still come: they are not passed by.
+    let passed = gaps
+        .iter()
+        .filter(|gap| gap.cause != Cause::End)
+        .map(|gap| gap.last_frame);
+    let indexes = frames.iter().map(|frame| frame.index);
+    let through = indexes.chain(passed).fold(meta.watermark, u64::max);
+    if frames.is_empty() && gaps.is_empty() {
         return Ok(());
-    };
+    }
     let mut batch = sled::Batch::default();
     let mut clicks: Vec<&Click> = frames.iter().flat_map(|frame| &frame.clicks).collect();
     let mut table = Table::default();
@@ -40,9 +50,13 @@ pub(super) fn apply(
     put_rollups(store, frames, through, &mut batch)?;
     put_totals(store, frames, through, &mut batch)?;
     put_sketches(store, &clicks, &mut batch)?;
-    table.put(store, through, &mut batch)?;
+    table.put(store, frames, through, &mut batch)?;
     let history = store.history()?.with_facets(through);
     batch.insert(&key::HISTORY, seal(&key::HISTORY, &history.body()));
+    for gap in gaps {
+        let key = key::gap(gap.first_frame);
+        batch.insert(&key, seal(&key, &gap.body()));
+    }
     let newest_at = frames.iter().filter_map(|frame| frame.newest_at).max();
     let next = Meta {
         watermark: through,
@@ -55,44 +69,72 @@ pub(super) fn apply(
 }
 
 fn put_rollups(store: &Store, frames: &[Arc<Frame>], through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
+    let first_index = frames.first().map_or(u64::MAX, |frame| frame.index);
     let mut sums: HashMap<Vec<u8>, Counts> = HashMap::new();
     for delta in frames.iter().flat_map(|frame| &frame.deltas) {
-        let link = key::link_rollup(delta.workspace, delta.link, delta.bucket);
-        let workspace = key::workspace_rollup(delta.workspace, delta.bucket);
-        add(sums.entry(link.to_vec()).or_default(), &delta.counts);
-        add(sums.entry(workspace.to_vec()).or_default(), &delta.counts);
+        for key in rollups_of(delta) {
+            add(sums.entry(key).or_default(), &delta.counts);
+        }
     }
-    for (key, counts) in sums {
+    for (key, mut counts) in sums {
         let mut rollup = match store.get(&key)? {
             Some(body) => Rollup::read(&body)?,
             None => Rollup::default(),
         };
+        if rollup.through >= first_index {
+            counts = counts_after(frames, rollup.through, &key);
+        }
         add(&mut rollup.counts, &counts);
-        rollup.through = through;
+        rollup.through = rollup.through.max(through);
         let value = seal(&key, &rollup.body());
         batch.insert(key, value);
     }
     Ok(())
 }
 
-fn put_totals(store: &Store, frames: &[Arc<Frame>], through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
-    let mut sums: HashMap<LinkNo, Totals> = HashMap::new();
-    for delta in frames.iter().flat_map(|frame| &frame.deltas) {
-        let totals = match sums.entry(delta.link) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                let stored = store.get(&key::total(delta.link))?;
-                entry.insert(match stored {
-                    Some(body) => Totals::read(&body)?.0,
-                    None => Totals::default(),
-                })
-            }
-        };
-        delta.add_to(totals);
+fn rollups_of(delta: &Delta) -> [Vec<u8>; 2] {
+    [
+        key::link_rollup(delta.workspace, delta.link, delta.bucket).to_vec(),
+        key::workspace_rollup(delta.workspace, delta.bucket).to_vec(),
+    ]
+}
+
+/// What frames after `through` add to the roll-up under `key`: one that a backup brought may be ahead of the watermark.
+fn counts_after(frames: &[Arc<Frame>], through: u64, key: &[u8]) -> Counts {
+    let mut counts = Counts::default();
+    for frame in frames.iter().filter(|frame| frame.index > through) {
+        let of_it = frame
+            .deltas
+            .iter()
+            .filter(|delta| rollups_of(delta).iter().any(|known| known == key));
+        of_it.for_each(|delta| add(&mut counts, &delta.counts));
     }
-    for (link, totals) in sums {
+    counts
+}
+
+fn put_totals(store: &Store, frames: &[Arc<Frame>], through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
+    let mut sums: HashMap<LinkNo, (Totals, u64)> = HashMap::new();
+    for frame in frames {
+        for delta in &frame.deltas {
+            let (totals, known) = match sums.entry(delta.link) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let stored = store.get(&key::total(delta.link))?;
+                    entry.insert(match stored {
+                        Some(body) => Totals::read(&body)?,
+                        None => Default::default(),
+                    })
+                }
+            };
+            // One that a backup brought may be ahead of the watermark.
+            if frame.index > *known {
+                delta.add_to(totals);
+            }
+        }
+    }
+    for (link, (totals, known)) in sums {
         let key = key::total(link);
-        batch.insert(&key, seal(&key, &totals.body(through)));
+        batch.insert(&key, seal(&key, &totals.body(known.max(through))));
     }
     Ok(())
 }

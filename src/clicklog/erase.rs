@@ -25,7 +25,7 @@ use super::encoder::Encoder;
 use super::erasure::{Erased, Erasure, Subject};
 use super::error::{StoreError, WriteError};
 use super::facets::Facets;
-use super::frame::{Content, RawFrame, find_next, put_clicks};
+use super::frame::{Content, RawFrame, find_next};
 use super::key::{self, BlockKey};
 use super::options::sync_dir;
 use super::segment;
@@ -253,25 +253,26 @@ fn bare_segment(bytes: &[u8], request: &Request, encoder: &mut Encoder) -> Resul
         let frame = &bytes[offset..offset + length];
         offset += length;
         let mut clicks = match raw.content() {
-            Ok(Content::Clicks(clicks)) => clicks,
+            Ok(Content::Clicks(clicks) | Content::Drained { clicks, .. }) => clicks,
             _ => Vec::new(),
         };
         if bare_all(&mut clicks, request).is_empty() {
             out.extend_from_slice(frame);
         } else {
-            put_clicks(&mut out, raw.index, &clicks, encoder);
+            raw.put_with(&mut out, &clicks, encoder)?;
             is_changed = true;
         }
     }
     Ok(is_changed.then_some(out))
 }
 
-/// Stores that were set aside as corrupt below `dir`.
+/// Stores below `dir` that were set aside as corrupt, or replaced by a rebuilt one.
 fn set_aside(dir: &Path) -> Result<u64, StoreError> {
     let mut count = 0;
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
-        count += u64::from(name.to_string_lossy().contains(".quarantine-"));
+        let name = name.to_string_lossy();
+        count += u64::from(name.contains(".quarantine-") || name.contains(".replaced-"));
     }
     Ok(count)
 }

@@ -36,7 +36,7 @@ pub struct Erasure {
     pub blocks: u64,
     /// Segments of the journal that were written anew.
     pub segments: u64,
-    /// Stores that were set aside as corrupt: they still hold what they held, and people must delete them.
+    /// Stores that were set aside as corrupt, or replaced by a rebuilt one: they still hold what they held, and people must delete them.
     pub set_aside: u64,
 }
 

@@ -42,6 +42,8 @@ impl History {
     /// The history once facets of everything up to `through` are written.
     #[must_use]
     pub(super) fn with_facets(self, through: u64) -> Self {
+        // One that a backup brought may be ahead of the watermark.
+        let through = self.through.max(through);
         Self { through, ..self }
     }
 

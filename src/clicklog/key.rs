@@ -8,10 +8,12 @@
 //! | 3 | workspace 4, bucket 4 | roll-up of the workspace |
 //! | 4 | link 4 | total of the link |
 //! | 5 | workspace 4, link 4, UTC day 4 | sketch of the visitors |
-//! | 6 | workspace 4, link 4, UTC day 4 | facets of the link |
-//! | 7 | workspace 4, UTC hour 4 | facets of the workspace |
-//! | 8 | - | history: what facets and clicks can still tell; missing in stores of before it |
-//! | 9 | workspace 4, ms since 1970 8 | erasure |
+//! | 6 | index of the first missing frame 8 | gap (see `gap`) |
+//! | 7 | workspace 4, link 4, UTC day 4 | facets of the link |
+//! | 8 | workspace 4, UTC hour 4 | facets of the workspace |
+//! | 9 | - | history: what facets and clicks can still tell; missing in stores of before it |
+//! | 10 | workspace 4, ms since 1970 8 | erasure |
+//! | 255 | - | nothing; a backup is being loaded |
 //!
 //! A bucket is a quarter of an hour since 1970; instants before that are in bucket 0. The frame index of a block is
 //! that of the last journal frame in its checkpoint; the ordinal tells blocks of one checkpoint apart.
@@ -27,10 +29,14 @@ const LINK_ROLLUP: u8 = 2;
 const WORKSPACE_ROLLUP: u8 = 3;
 const TOTAL: u8 = 4;
 const SKETCH: u8 = 5;
-const LINK_FACETS: u8 = 6;
-const WORKSPACE_FACETS: u8 = 7;
-pub(super) const HISTORY: [u8; 1] = [8];
-const ERASURE: u8 = 9;
+const LINK_FACETS: u8 = 7;
+const WORKSPACE_FACETS: u8 = 8;
+pub(super) const HISTORY: [u8; 1] = [9];
+const ERASURE: u8 = 10;
+const GAP: u8 = 6;
+const LOADING: u8 = 255;
+/// Stands in a store while a backup is being loaded into it: one that was cut short is never mistaken for a whole one.
+pub(super) const IS_LOADING: [u8; 1] = [LOADING];
 
 /// Where a block lies. Its latest click leads, so that reading newest first meets blocks in the order of their ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +131,59 @@ pub(super) fn erasure(workspace: WorkspaceNo, ms: u64) -> [u8; 13] {
     key(ERASURE, &[workspace.0, (ms >> 32) as u32, ms as u32])
 }
 
+pub(super) fn gap(first_frame: u64) -> [u8; 9] {
+    let mut key = [GAP; 9];
+    key[1..].copy_from_slice(&first_frame.to_be_bytes());
+    key
+}
+
+/// Which part of a backup the value under `key` belongs to: what changes together lies together, so that old parts stay
+/// as they are. Blocks by UTC day, roll-ups and sketches by 30 days.
+pub(super) fn part(key: &[u8]) -> String {
+    const BUCKETS_A_DAY: u32 = 96;
+    const HOURS_A_DAY: u32 = 24;
+    const DAYS: u32 = 30;
+    match key.first().copied().unwrap_or_default() {
+        BLOCK => format!("blocks-{:06}", number(key, 0) / BUCKETS_A_DAY),
+        LINK_ROLLUP => format!("links-{:04}", number(key, 2) / BUCKETS_A_DAY / DAYS),
+        WORKSPACE_ROLLUP => format!("workspaces-{:04}", number(key, 1) / BUCKETS_A_DAY / DAYS),
+        TOTAL => "totals".to_owned(),
+        SKETCH => format!("visitors-{:04}", number(key, 2) / DAYS),
+        GAP => "gaps".to_owned(),
+        LINK_FACETS => format!("facets-{:04}", number(key, 2) / DAYS),
+        WORKSPACE_FACETS => format!("hours-{:04}", number(key, 1) / HOURS_A_DAY / DAYS),
+        kind if kind == HISTORY[0] => "history".to_owned(),
+        ERASURE => "erasures".to_owned(),
+        kind => format!("kind-{kind:03}"),
+    }
+}
+
+/// First and last key that can belong to the part `name`.
+pub(super) fn range_of_part(name: &str) -> (Vec<u8>, Vec<u8>) {
+    if let Some(day) = name.strip_prefix("blocks-").and_then(|day| day.parse::<u32>().ok()) {
+        let first = (u64::from(day) * 96).min(u64::from(u32::MAX)) as u32;
+        let last = first.saturating_add(95);
+        let key = |bucket: u32, fill: u8| [&[BLOCK][..], &bucket.to_be_bytes(), &[fill; 16]].concat();
+        return (key(first, 0), key(last, u8::MAX));
+    }
+    let kind = match name.split('-').next().unwrap_or(name) {
+        "links" => LINK_ROLLUP,
+        "workspaces" => WORKSPACE_ROLLUP,
+        "totals" => TOTAL,
+        "visitors" => SKETCH,
+        "gaps" => GAP,
+        "facets" => LINK_FACETS,
+        "hours" => WORKSPACE_FACETS,
+        "history" => HISTORY[0],
+        "erasures" => ERASURE,
+        _ => name
+            .strip_prefix("kind-")
+            .and_then(|kind| kind.parse().ok())
+            .unwrap_or(u8::MAX),
+    };
+    (vec![kind], [&[kind][..], &[u8::MAX; 24]].concat())
+}
+
 /// Number `place` (from 0) of the 4-byte numbers after the kind byte of `key`; 0 when there is none.
 pub(super) fn number(key: &[u8], place: usize) -> u32 {
     key.get(1 + 4 * place..5 + 4 * place)
@@ -150,6 +209,33 @@ mod tests {
         for key in keys {
             assert_eq!(BlockKey::read(&key.bytes()), Ok(key));
             assert!(BlockKey::lowest(key.last_at) < key.bytes() && key.bytes() < BlockKey::highest(key.last_at));
+        }
+    }
+
+    #[test]
+    fn every_key_lies_in_the_range_of_its_part() {
+        let block = BlockKey {
+            last_at: Timestamp(1_795_254_780_123),
+            through: 5,
+            ordinal: 6,
+        };
+        let (workspace, link) = (WorkspaceNo(7), LinkNo(u32::MAX));
+        for (key, name) in [
+            (block.bytes().to_vec(), "blocks-020778"),
+            (link_rollup(workspace, link, 1_994_000).to_vec(), "links-0692"),
+            (workspace_rollup(workspace, 1_994_000).to_vec(), "workspaces-0692"),
+            (total(link).to_vec(), "totals"),
+            (sketch(workspace, link, 20_778).to_vec(), "visitors-0692"),
+            (gap(u64::MAX).to_vec(), "gaps"),
+            (link_facets(workspace, link, 20_778).to_vec(), "facets-0692"),
+            (workspace_facets(workspace, 498_672).to_vec(), "hours-0692"),
+            (HISTORY.to_vec(), "history"),
+            (erasure(workspace, u64::MAX).to_vec(), "erasures"),
+            (vec![99, 1, 2], "kind-099"),
+        ] {
+            assert_eq!(part(&key), name);
+            let (first, last) = range_of_part(name);
+            assert!(first <= key && key <= last, "{name}");
         }
     }
 

@@ -11,12 +11,19 @@
 //! | what | where | laid out in |
 //! |---|---|---|
 //! | `lock` | held while open | |
+//! | `floor` | what the journal must at least reach | `floor` |
 //! | `journal/<number>.log` | segments: header, frames | `segment`, `frame`, `columns` |
 //! | `db/` | sled; one tree | `key`, `value`, `block`, `sketch`, `facets`, `history`, `erasure` |
 //! | `db.quarantine-<ms>/` | a sled that did not open, for people to look at | |
+//! | `db.replaced-<ms>/` | a sled that `hopcart clicks rebuild` replaced | |
 //!
 //! Each segment, frame, block of columns and value starts with a version. A newer one is refused, damage is told from
-//! it by checksums. Format 1 is the first; a change of any layout raises the version that the table there names.
+//! it by checksums. A change of any layout raises the version that the table there names. Frames have version 3 since
+//! they tell what those before them held (see `trail`), 2 where they first said what was read from rings; 1 and 2 are
+//! read for ever. All that is in `db/` is of version 1.
+//!
+//! **Recovery.** The checkpoint thread opens sled, sets a corrupt one aside and applies the journal; meanwhile clicks go
+//! on into the journal, and questions are refused. What is gone is told by frame and by sequence ([`Gap`]).
 //!
 //! **What is counted where.** A click is in one class. Counts by quarter hour come from roll-ups; counts by one
 //! dimension (country, device, …) from facets by UTC hour and day; parts of those, questions that combine dimensions,
@@ -39,18 +46,27 @@ mod columns;
 mod count;
 mod dictionary;
 mod dimension;
+mod disk;
 mod encoder;
 mod erase;
 mod erasure;
 mod error;
 mod events;
+mod export;
 mod facet_count;
 mod facets;
+#[cfg(test)]
+pub(crate) mod faulty;
 mod filter;
+mod floor;
 mod frame;
+mod gap;
+#[cfg(test)]
+mod histories;
 mod history;
 mod journal;
 mod key;
+mod marks;
 #[cfg(test)]
 mod model_tests;
 mod open;
@@ -60,6 +76,7 @@ mod query;
 #[cfg(test)]
 mod question_tests;
 mod reader;
+mod rebuild;
 mod replay;
 mod retention;
 #[cfg(test)]
@@ -70,20 +87,30 @@ mod shared;
 mod sketch;
 mod stats;
 mod store;
+mod survey;
 mod tabulate;
+mod trail;
 mod uniques;
 mod value;
+mod verify;
 mod writer;
 
 pub use dimension::Dimension;
+pub use disk::{Disk, DiskFile, SystemDisk};
 pub use erase::Eraser;
 pub use erasure::{Erased, Erasure, Subject};
 pub use error::{OpenError, QueryError, WriteError};
+pub use export::{BackupFiles, BackupSource, Export, JournalFile, load};
 pub use filter::{Condition, Filter};
-pub use open::{Recovery, open};
+pub use frame::Mark;
+pub use gap::{Cause, Gap};
+pub use marks::marks;
+pub use open::{Recovery, open, start};
 pub use options::Options;
 pub use query::{Lacks, Query};
 pub use reader::Reader;
+pub use rebuild::{Rebuilt, rebuild};
 pub use stats::{FSYNC_BOUNDS_US, Stats};
 pub use value::Totals;
-pub use writer::{Appended, Batch, Writer};
+pub use verify::{Verified, verify};
+pub use writer::{Appended, Batch, DRAINED_CLICKS_MAX, DRAINED_LOST_MAX, Writer};

@@ -12,7 +12,7 @@ use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::outside::FixedClock;
 use crate::domain::time::{BUCKET_MS, DAY_MS, Timestamp};
 
-use super::journal::Fault;
+use super::faulty::{EIO, Fault, FaultyDisk};
 use super::samples::{NOON, click};
 use super::{Batch, Dimension, OpenError, Options, Query, QueryError, Reader, Recovery, Totals, Writer, open, segment};
 
@@ -20,6 +20,7 @@ use super::{Batch, Dimension, OpenError, Options, Query, QueryError, Reader, Rec
 struct Model {
     dir: tempfile::TempDir,
     clock: Arc<FixedClock>,
+    disk: FaultyDisk,
     pending_clicks_max: usize,
     clicks: Vec<Click>,
     lost: Vec<LostDetail>,
@@ -31,6 +32,7 @@ impl Model {
         let mut model = Self {
             dir: tempfile::tempdir().expect("a directory"),
             clock: Arc::new(FixedClock::at(NOON)),
+            disk: FaultyDisk::default(),
             pending_clicks_max,
             clicks: Vec::new(),
             lost: Vec::new(),
@@ -45,6 +47,7 @@ impl Model {
             segment_bytes: 2000,
             pending_clicks_max: self.pending_clicks_max,
             sled_cache_bytes: 1 << 20,
+            disk: Arc::new(self.disk.clone()),
             ..Options::at(self.dir.path())
         };
         open(options, self.clock.clone())
@@ -328,7 +331,7 @@ proptest! {
                     let mut clicks = number(clicks);
                     let late = clicks.pop();
                     if !clicks.is_empty() {
-                        model.writer().journal.fault = Some(Fault::Sync);
+                        model.disk.once(Fault::Sync(EIO));
                         let batch = Batch { clicks, lost: Vec::new() };
                         let (mut back, _) = model.writer().append(batch.clone()).expect_err("the sync fails");
                         prop_assert_eq!(&back, &batch);
@@ -376,7 +379,8 @@ fn sequences_are_never_handed_out_twice() {
     model.log = None;
     std::fs::remove_dir_all(model.dir.path().join("journal")).expect("removed");
     model.reopen();
-    assert_eq!(model.writer().next_sequence(), (1 << 25) + 1, "sled knows as well");
+    // What the journal's end had reserved nobody knows: a wide step leads past it.
+    assert_eq!(model.writer().next_sequence(), (1 << 25) + 1 + (1 << 26));
 }
 
 #[test]

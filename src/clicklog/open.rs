@@ -1,24 +1,30 @@
-//! Opens the click log: take the lock, open sled or set a corrupt one aside, apply the journal after the watermark.
+//! Opens the click log: take the lock, look at the journal's end, start writing; the store follows on its own thread.
 
 use std::fs::{self, File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::domain::outside::Clock;
 
-use super::checkpoint::catch_up;
-use super::encoder::Encoder;
-use super::error::{OpenError, StoreError};
+use super::error::OpenError;
+use super::floor::Floor;
+use super::gap::{Cause, Gap};
 use super::journal::Journal;
 use super::options::{Options, sync_dir};
 use super::pending::Pending;
 use super::reader::Reader;
-use super::replay::Replayed;
 use super::shared::Shared;
-use super::store::{Store, fatal, guarded, open_or_set_aside};
+use super::store::{Opened, fatal, open_or_set_aside};
+use super::survey::{Survey, survey};
 use super::value::Meta;
 use super::writer::Writer;
+
+/// Sequences passed over when the journal's newest segment is gone: it may have reserved more than is known. Four times
+/// what the recorder reserves at once.
+pub(super) const SEQUENCES_SKIPPED: u64 = 1 << 26;
+/// Longest wait of [`open`]: twice the store's own deadline, which may pass two times.
+const OPEN_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// What opening found and repaired.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,72 +35,139 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Journal frames after the watermark that are damaged or missing: acknowledged clicks that are lost.
     pub bad_frames: u64,
-    /// Where a corrupt sled was put; what is older than the journal is only there and in backups.
+    /// Which they are, and which clicks were in them; at most [`GAPS_TOLD_MAX`].
+    pub gaps: Vec<Gap>,
+    /// Where a corrupt sled was put.
     pub quarantined: Option<PathBuf>,
+    /// The backup that gave back what the journal no longer reaches.
+    pub restored_from: Option<PathBuf>,
     /// How long opening took.
     pub took: Duration,
 }
 
-/// Opens the click log in `options.dir`, making it when there is none.
+/// Most gaps that a [`Recovery`] lists; the store keeps all.
+pub const GAPS_TOLD_MAX: usize = 1000;
+
+impl Recovery {
+    pub(super) fn tell(&mut self, gap: &Gap) {
+        if gap.cause != Cause::End {
+            self.bad_frames += gap.frames();
+        }
+        if self.gaps.len() < GAPS_TOLD_MAX {
+            self.gaps.push(gap.clone());
+        }
+    }
+}
+
+/// Opens the click log in `options.dir`, making it when there is none, and waits until its store has caught up.
 ///
 /// # Errors
 /// See [`OpenError`]; a damaged log opens with what is left of it, as [`Recovery`] tells.
 pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<(Writer, Reader, Recovery), OpenError> {
-    let started = Instant::now();
-    let journal_dir = options.journal_dir();
-    fs::create_dir_all(&journal_dir).map_err(OpenError::io(&journal_dir))?;
-    sync_dir(&options.dir).map_err(OpenError::io(&options.dir))?;
-    let lock = lock(&options)?;
-    let opened = open_or_set_aside(&options.store_dir(), options.sled_cache_bytes, clock.now())?;
-    let applied = guarded(|| apply_journal(&options, &opened.store));
-    let (meta, replayed, clicks) = applied.map_err(|error| fatal(error, &options.dir))?;
-    replayed.cut_torn_end().map_err(OpenError::io(&journal_dir))?;
-    // A journal that was deleted by hand must not make indexes start again below the watermark.
-    let last_index = replayed.last_index.max(meta.watermark);
-    let journal = Journal::new(journal_dir, options.segment_bytes, replayed.last_number + 1);
-    let pending = Pending::opened(last_index, meta.newest_at);
-    let reserved = meta.reserved.max(replayed.reserved);
-    let dir = options.dir.clone();
-    let shared = Arc::new(Shared::new(options, clock, pending, reserved, opened.store));
-    let writer = Writer::start(Arc::clone(&shared), journal, last_index, lock).map_err(OpenError::io(&dir))?;
-    let recovery = Recovery {
-        replayed_clicks: clicks,
-        torn_bytes: replayed.torn.map_or(0, |(_, _, torn)| torn),
-        bad_frames: replayed.bad_frames,
-        quarantined: opened.quarantined,
-        took: started.elapsed(),
-    };
-    Ok((writer, Reader::new(shared), recovery))
-}
-
-fn lock(options: &Options) -> Result<File, OpenError> {
-    let path = options.lock_path();
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .map_err(OpenError::io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(options.dir.clone())),
-        Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
+    let (writer, reader) = start(options, clock)?;
+    match reader.wait_opened(OPEN_MAX)? {
+        true => {
+            let recovery = reader.recovery();
+            Ok((writer, reader, recovery))
+        }
+        false => Err(OpenError::Stalled),
     }
 }
 
-/// Applies what sled lacks; answers the new meta, what the journal said and how many clicks were applied.
-fn apply_journal(options: &Options, store: &Store) -> Result<(Meta, Replayed, u64), StoreError> {
-    let mut meta = Meta {
-        node: options.node,
-        ..store.meta()?
+/// As [`open`], without waiting for the store: clicks can be written at once, questions are refused until it is there.
+///
+/// # Errors
+/// The journal cannot be used; what is wrong with the store is told by [`Reader::wait_opened`].
+pub fn start(options: Options, clock: Arc<dyn Clock>) -> Result<(Writer, Reader), OpenError> {
+    let journal_dir = options.journal_dir();
+    fs::create_dir_all(&journal_dir).map_err(OpenError::io(&journal_dir))?;
+    sync_dir(&options.dir).map_err(OpenError::io(&options.dir))?;
+    let lock = lock(&options.lock_path(), &options.dir)?;
+    let survey = survey(&journal_dir).map_err(|error| fatal(error, &options.dir))?;
+    let (floor, opened) = floor(&options, &*clock)?;
+    let recovery = Recovery {
+        torn_bytes: survey.torn.as_ref().map_or(0, |torn| torn.bytes),
+        quarantined: opened.as_ref().and_then(|opened| opened.quarantined.clone()),
+        gaps: gap_at_end(&survey, &floor).into_iter().collect(),
+        ..Recovery::default()
     };
-    let journal = options.journal_dir();
-    let most = options.pending_clicks_max;
-    let mut clicks = 0;
-    let mut encoder = Encoder::new();
-    let replayed = catch_up(store, &journal, u64::MAX, most, &mut meta, &mut encoder, |applied| {
-        clicks += applied.clicks;
-    })?;
-    Ok((meta, replayed, clicks))
+    if let Some(torn) = &survey.torn {
+        torn.cut().map_err(OpenError::io(&journal_dir))?;
+    }
+    // A journal that lost its end must not make indexes start again below the watermark.
+    let last_index = survey.last_index.max(floor.watermark);
+    let last_number = survey.last_number.max(floor.segment);
+    let mut reserved = survey.reserved.max(floor.reserved);
+    if is_newest_missing(&survey, &floor) {
+        reserved = reserved.saturating_add(SEQUENCES_SKIPPED);
+    }
+    let going_on = Floor {
+        watermark: floor.watermark,
+        segment: last_number,
+        reserved,
+        is_closed: false,
+    };
+    // A disk that takes nothing now must not keep links from being followed; the next checkpoint writes it.
+    going_on.write(&options.dir).ok();
+    let (disk, segment_bytes) = (Arc::clone(&options.disk), options.segment_bytes);
+    let journal = Journal::new(disk, journal_dir, segment_bytes, last_number + 1);
+    let pending = Pending::unopened(last_index);
+    let dir = options.dir.clone();
+    let store = opened.map(|opened| opened.store);
+    let shared = Arc::new(Shared::new(
+        options, clock, pending, reserved, store, recovery, going_on,
+    ));
+    let writer = Writer::start(Arc::clone(&shared), journal, survey.trail, last_index, lock);
+    let writer = writer.map_err(OpenError::io(&dir))?;
+    Ok((writer, Reader::new(shared)))
+}
+
+/// What the journal must at least reach. Where no file says so the store is opened to ask it.
+fn floor(options: &Options, clock: &dyn Clock) -> Result<(Floor, Option<Opened>), OpenError> {
+    if let Some(floor) = Floor::read(&options.dir) {
+        return Ok((floor, None));
+    }
+    let store_dir = options.store_dir();
+    if !store_dir.exists() {
+        return Ok((Floor::default(), None));
+    }
+    let opened = open_or_set_aside(&store_dir, options.sled_cache_bytes, clock.now())?;
+    let meta: Meta = opened.store.meta().map_err(|error| fatal(error, &store_dir))?;
+    let floor = Floor {
+        watermark: meta.watermark,
+        reserved: meta.reserved,
+        ..Floor::default()
+    };
+    Ok((floor, Some(opened)))
+}
+
+/// Whether the journal had a newer segment than can be read, and may have written to it after the last checkpoint.
+fn is_newest_missing(survey: &Survey, floor: &Floor) -> bool {
+    (survey.last_number < floor.segment || survey.is_newest_unreadable) && !floor.is_closed
+}
+
+/// What may be missing at the journal's end. What the floor says is in the store needs no journal.
+fn gap_at_end(survey: &Survey, floor: &Floor) -> Option<Gap> {
+    let is_suspect = survey.torn.as_ref().is_some_and(|torn| torn.is_suspect) && survey.last_index >= floor.watermark;
+    let first = survey.last_index.max(floor.watermark) + 1;
+    (is_suspect || is_newest_missing(survey, floor)).then(|| Gap::unknown(first, first, Cause::End))
+}
+
+/// Takes the log's lock at `path` for as long as the file is kept.
+pub(super) fn lock(path: &Path, dir: &Path) -> Result<File, OpenError> {
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(OpenError::io(path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(OpenError::Io {
+            path: path.to_owned(),
+            source,
+        }),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! What the click log can be told: where it lies, how much it holds and for how long.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::disk::{Disk, SystemDisk};
+use super::export::BackupSource;
 
 /// Settings of the click log.
 #[derive(Debug, Clone)]
@@ -21,8 +25,12 @@ pub struct Options {
     pub keep_segments: Duration,
     /// How long single clicks are kept; counts of them stay for good. `None` = for ever.
     pub keep_clicks: Option<Duration>,
+    /// Backup that gives back what the journal no longer reaches, when the store has to be rebuilt.
+    pub backup: Option<Arc<dyn BackupSource>>,
     /// Bound of sled's page cache, in bytes.
     pub sled_cache_bytes: u64,
+    /// What the journal is written through.
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Options {
@@ -36,7 +44,9 @@ impl Options {
             pending_clicks_max: 65_536,
             keep_segments: Duration::from_secs(7 * 24 * 60 * 60),
             keep_clicks: None,
+            backup: None,
             sled_cache_bytes: 64 << 20,
+            disk: Arc::new(SystemDisk),
         }
     }
 

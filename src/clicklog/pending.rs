@@ -72,28 +72,19 @@ impl Frame {
             });
             delta.add(at, class, is_use, count);
         };
-        let clicks = match content {
-            Content::Clicks(clicks) => {
-                for c in &clicks {
-                    count(
-                        c.workspace,
-                        c.link,
-                        c.at,
-                        c.flags.class(),
-                        c.flags.has(ClickFlags::USE),
-                        1,
-                    );
-                }
-                clicks
-            }
-            Content::Lost(lost) => {
-                for l in lost {
-                    count(l.workspace, l.link, l.at, l.class, l.is_use, u64::from(l.count));
-                }
-                Vec::new()
-            }
-            Content::Reserved(_) => Vec::new(),
+        let (clicks, lost) = match content {
+            Content::Clicks(clicks) => (clicks, Vec::new()),
+            Content::Lost(lost) => (Vec::new(), lost),
+            Content::Drained { clicks, lost, .. } => (clicks, lost),
+            Content::Reserved(_) => (Vec::new(), Vec::new()),
         };
+        for c in &clicks {
+            let (class, is_use) = (c.flags.class(), c.flags.has(ClickFlags::USE));
+            count(c.workspace, c.link, c.at, class, is_use, 1);
+        }
+        for l in lost {
+            count(l.workspace, l.link, l.at, l.class, l.is_use, u64::from(l.count));
+        }
         Self {
             index,
             clicks,
@@ -126,12 +117,21 @@ pub(super) struct Snapshot {
 }
 
 impl Pending {
-    /// The log as opened: everything up to `last_index` is in sled.
+    /// A log of which everything up to `last_index` is in sled.
+    #[cfg(test)]
     pub(super) fn opened(last_index: u64, newest_at: Option<Timestamp>) -> Self {
         Self {
             watermark: last_index,
             last_index,
             newest_at,
+            ..Self::default()
+        }
+    }
+
+    /// The log while its store is not open yet: nobody knows what is in it.
+    pub(super) fn unopened(last_index: u64) -> Self {
+        Self {
+            last_index,
             ..Self::default()
         }
     }

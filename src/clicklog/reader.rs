@@ -4,7 +4,10 @@
 //! before the question exactly once; clicks appended meanwhile may be in it or not.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::domain::click::Click;
 use crate::domain::id::{LinkNo, WorkspaceNo};
@@ -14,9 +17,11 @@ use super::breakdown::Breakdown;
 use super::count;
 use super::dimension::Dimension;
 use super::erasure::{self, Erasure};
-use super::error::QueryError;
+use super::error::{OpenError, QueryError};
 use super::events;
 use super::facet_count;
+use super::gap::Gap;
+use super::open::Recovery;
 use super::pending::Snapshot;
 use super::query::{Budget, Query};
 use super::shared::Shared;
@@ -227,6 +232,27 @@ impl Reader {
         self.ask(|store, _| erasure::list(store, workspace))
     }
 
+    /// Waits until the log's store is open and has caught up, at most `longest`; whether it is.
+    ///
+    /// # Errors
+    /// The store does not open; it is tried again every few seconds, unless it has a newer format.
+    pub fn wait_opened(&self, longest: Duration) -> Result<bool, OpenError> {
+        self.shared.wait_opened(longest)
+    }
+
+    /// What opening found and repaired, so far.
+    pub fn recovery(&self) -> Recovery {
+        self.shared.recovery().clone()
+    }
+
+    /// Every gap that was ever found in the journal, in order.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn gaps(&self) -> Result<Vec<Gap>, QueryError> {
+        self.ask(|store, _| Ok(store.gaps()?))
+    }
+
     /// The log's figures.
     pub fn stats(&self) -> Stats {
         self.shared.stats()
@@ -279,8 +305,26 @@ impl Reader {
         Ok(result)
     }
 
+    pub(super) fn journal_dir(&self) -> PathBuf {
+        self.shared.options.journal_dir()
+    }
+
+    /// The store, for whoever reads all of it, when it has caught up.
+    pub(super) fn ask_store(&self) -> Result<Arc<Store>, QueryError> {
+        self.ask(|_, _| Ok(()))?;
+        self.shared.store().ok_or(QueryError::Unavailable)
+    }
+
+    /// Stored bytes are damaged: the checkpoint thread sees whether the journal can replace them.
+    pub(super) fn suspect(&self) {
+        self.shared.is_suspect.store(true, Ordering::Release);
+    }
+
     /// Answers from one snapshot.
-    fn ask<T>(&self, answer: impl FnOnce(&Store, &Snapshot) -> Result<T, QueryError>) -> Result<T, QueryError> {
+    pub(super) fn ask<T>(
+        &self,
+        answer: impl FnOnce(&Store, &Snapshot) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
         let store = self.shared.store().ok_or(QueryError::Unavailable)?;
         let snapshot = {
             let pending = self.shared.pending();
@@ -291,6 +335,10 @@ impl Reader {
             pending.snapshot()
         };
         let result = guarded(|| Ok(answer(&store, &snapshot)));
-        result.unwrap_or_else(|error| Err(error.into()))
+        let result = result.unwrap_or_else(|error| Err(error.into()));
+        if matches!(result, Err(QueryError::Damaged(_))) {
+            self.suspect();
+        }
+        result
     }
 }

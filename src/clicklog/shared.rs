@@ -1,15 +1,27 @@
 //! What writer, readers and the checkpoint thread share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::domain::outside::Clock;
 
 use super::erase::Requests;
+use super::error::OpenError;
+use super::floor::Floor;
+use super::open::Recovery;
 use super::options::Options;
 use super::pending::Pending;
 use super::stats::{Counters, Stats};
 use super::store::Store;
+
+/// How far the opening has come.
+pub(super) enum Opening {
+    Running,
+    Done,
+    /// It will be tried again, unless the log is closed for that.
+    Failed(OpenError),
+}
 
 pub(super) struct Shared {
     pub(super) options: Options,
@@ -17,12 +29,20 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     /// First sequence number that was not handed out.
     pub(super) reserved: AtomicU64,
+    /// A question met damaged bytes.
+    pub(super) is_suspect: AtomicBool,
+    /// Checkpoints in a row that failed because stored bytes are damaged.
+    pub(super) corruptions: AtomicU64,
     pending: Mutex<Pending>,
     requests: Mutex<Requests>,
     /// Number of the first journal segment that is still written to, or will be.
     sealed: AtomicU64,
-    /// `None` while it is reopened and after the log was closed.
+    /// `None` while it is opened and after the log was closed.
     store: RwLock<Option<Arc<Store>>>,
+    opening: Mutex<Opening>,
+    opened: Condvar,
+    recovery: Mutex<Recovery>,
+    floor: Mutex<Floor>,
 }
 
 impl Shared {
@@ -31,21 +51,69 @@ impl Shared {
         clock: Arc<dyn Clock>,
         pending: Pending,
         reserved: u64,
-        store: Arc<Store>,
+        store: Option<Arc<Store>>,
+        recovery: Recovery,
+        floor: Floor,
     ) -> Self {
         let counters = Counters::default();
-        counters.store_bytes.store(store.bytes(), Ordering::Relaxed);
         counters.opened(clock.now());
         Self {
             options,
             clock,
             counters,
             reserved: AtomicU64::new(reserved),
+            is_suspect: AtomicBool::new(false),
+            corruptions: AtomicU64::new(0),
             pending: Mutex::new(pending),
             requests: Mutex::default(),
             sealed: AtomicU64::new(0),
-            store: RwLock::new(Some(store)),
+            store: RwLock::new(store),
+            opening: Mutex::new(Opening::Running),
+            opened: Condvar::new(),
+            recovery: Mutex::new(recovery),
+            floor: Mutex::new(floor),
         }
+    }
+
+    /// What opening found and repaired so far, locked.
+    pub(super) fn recovery(&self) -> MutexGuard<'_, Recovery> {
+        self.recovery.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what the journal must at least reach, on disk as well.
+    pub(super) fn raise_floor(&self, change: impl FnOnce(&mut Floor)) -> std::io::Result<()> {
+        let mut floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut floor);
+        floor.write(&self.options.dir)
+    }
+
+    /// The opening has come to this.
+    pub(super) fn set_opening(&self, opening: Opening) {
+        *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = opening;
+        self.opened.notify_all();
+    }
+
+    /// Waits until the opening is done or has failed once, at most `longest`; whether it is done.
+    pub(super) fn wait_opened(&self, longest: Duration) -> Result<bool, OpenError> {
+        let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_running = |opening: &mut Opening| matches!(opening, Opening::Running);
+        let waited = self.opened.wait_timeout_while(opening, longest, is_running);
+        let (mut opening, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match &*opening {
+            Opening::Running => Ok(false),
+            Opening::Done => Ok(true),
+            Opening::Failed(_) => match std::mem::replace(&mut *opening, Opening::Running) {
+                Opening::Failed(error) => Err(error),
+                _ => Ok(false),
+            },
+        }
+    }
+
+    pub(super) fn is_opening(&self) -> bool {
+        !matches!(
+            *self.opening.lock().unwrap_or_else(PoisonError::into_inner),
+            Opening::Done
+        )
     }
 
     /// The pending clicks, locked: only for what takes microseconds.
@@ -86,6 +154,7 @@ impl Shared {
         Stats {
             clicks_pending: clicks as u64,
             frames_waiting: gap.end - gap.start,
+            is_recovering: self.is_opening() || self.store().is_none() || !gap.is_empty(),
             ..self.counters.read(self.clock.now())
         }
     }

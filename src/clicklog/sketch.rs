@@ -6,7 +6,7 @@
 
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 
-use crate::domain::click::{Click, ClickClass};
+use crate::domain::click::{Click, ClickClass, ClickFlags};
 
 use super::bytes::Damaged;
 
@@ -14,7 +14,12 @@ const REGISTERS_LOG2: u8 = 12;
 
 /// Whether `click` enters its day's sketch.
 pub(super) fn counts(click: &Click) -> bool {
-    click.visitor != 0 && click.flags.class() == ClickClass::Human
+    counts_as(click.flags, click.visitor)
+}
+
+/// Whether a click with these flags by `visitor` does.
+pub(super) fn counts_as(flags: ClickFlags, visitor: u64) -> bool {
+    visitor != 0 && flags.class() == ClickClass::Human
 }
 
 /// The visitors of one link and day.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use crate::domain::time::Timestamp;
 
 use super::error::{OpenError, StoreError};
+use super::gap::Gap;
 use super::history::History;
 use super::key;
 use super::options::sync_dir;
@@ -28,6 +29,9 @@ const LET_GO_LOOK: Duration = Duration::from_millis(5);
 /// Entries read before a scan lets go of the tree and checks whether it may go on.
 const SLICE: usize = 256;
 
+/// Most gaps that are read at once; who has more has other worries.
+const GAPS_READ_MAX: usize = 10_000;
+
 /// An open sled tree.
 pub(super) struct Store {
     db: sled::Db,
@@ -40,7 +44,7 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result
 }
 
 impl Store {
-    fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+    pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         remove_half_snapshots(dir)?;
         let config = sled::Config::new()
             .path(dir)
@@ -51,6 +55,9 @@ impl Store {
         let db = open_when_let_go(&config)?;
         let file = File::open(dir.join("db"))?;
         let store = Self { db, file };
+        if store.get(&key::IS_LOADING)?.is_some() {
+            return Err(StoreError::Damaged("a backup was loaded by half"));
+        }
         store.meta()?;
         Ok(store)
     }
@@ -105,6 +112,27 @@ impl Store {
         }
     }
 
+    /// Hands every key and its body to `each`; a body that its checksum contradicts as an error. For whoever looks for
+    /// damage: what sled itself cannot read ends it.
+    pub(super) fn each_value(
+        &self,
+        mut each: impl FnMut(&[u8], Result<&[u8], StoreError>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut from = Bound::Unbounded;
+        loop {
+            let mut met = None;
+            for entry in self.db.range::<Vec<u8>, _>((from, Bound::Unbounded)).take(SLICE) {
+                let (key, value) = entry?;
+                each(&key, unseal(&key, &value))?;
+                met = Some(key.to_vec());
+            }
+            match met {
+                Some(key) => from = Bound::Excluded(key),
+                None => return Ok(()),
+            }
+        }
+    }
+
     /// The first key from `first` to `last`.
     pub(super) fn first_key(&self, first: &[u8], last: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         if first > last {
@@ -137,6 +165,22 @@ impl Store {
         self.db.flush()?;
         self.file.sync_data()?;
         Ok(())
+    }
+
+    /// Writes `batch` alone; nothing of it is durable before the next [`Store::commit`].
+    pub(super) fn put(&self, batch: sled::Batch) -> Result<(), StoreError> {
+        Ok(self.db.apply_batch(batch)?)
+    }
+
+    /// The gaps that were ever found.
+    pub(super) fn gaps(&self) -> Result<Vec<Gap>, StoreError> {
+        let mut gaps = Vec::new();
+        self.scan::<StoreError>(&key::gap(0), &key::gap(u64::MAX), false, |key, body| {
+            let first = key.last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+            gaps.push(Gap::read(first, body)?);
+            Ok(gaps.len() < GAPS_READ_MAX)
+        })?;
+        Ok(gaps)
     }
 
     /// Size of sled's file in bytes.
@@ -182,8 +226,18 @@ pub(super) struct Opened {
     pub(super) quarantined: Option<PathBuf>,
 }
 
+/// Where a store lies that was rebuilt and is about to take the place of the one in `dir`.
+pub(super) fn rebuilt_beside(dir: &Path) -> PathBuf {
+    dir.with_extension("rebuilt")
+}
+
 /// Opens the store in `dir`; a corrupt one is moved aside and an empty one made in its place.
 pub(super) fn open_or_set_aside(dir: &Path, cache_bytes: u64, now: Timestamp) -> Result<Opened, OpenError> {
+    let rebuilt = rebuilt_beside(dir);
+    if !dir.exists() && rebuilt.exists() {
+        // A rebuild was cut short between its last two steps.
+        fs::rename(&rebuilt, dir).map_err(OpenError::io(&rebuilt))?;
+    }
     match open_in_time(dir, cache_bytes)? {
         Ok(store) => Ok(Opened {
             store: Arc::new(store),
@@ -214,7 +268,8 @@ fn open_in_time(dir: &Path, cache_bytes: u64) -> Result<Result<Store, StoreError
     wait.recv_timeout(OPEN_DEADLINE).map_err(|_| OpenError::Stalled)
 }
 
-fn set_aside(dir: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {
+/// Moves the store in `dir` out of the way; says where it is now.
+pub(super) fn set_aside(dir: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {
     let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or("db");
     let free = (0..).map(|n| dir.with_file_name(format!("{name}.quarantine-{}", now.0.saturating_add(n))));
     // The first name that is not taken: an endless range has one.

@@ -3,6 +3,8 @@
 //! Looks at each distinct value of a block once, with what its encoder found out: a click is then five counts by number.
 //! The eleven dimensions, the link's day and the workspace's hour are made of those afterwards.
 
+use std::sync::Arc;
+
 use foldhash::{HashMap, HashMapExt};
 
 use crate::domain::click::{CLASSES, Click, ClickFlags};
@@ -15,6 +17,7 @@ use super::dimension::{Dimension, FACETS, country_key, host, trigger_key};
 use super::error::StoreError;
 use super::facets::Facets;
 use super::key;
+use super::pending::Frame;
 use super::store::Store;
 use super::value::{Counts, seal};
 
@@ -173,8 +176,15 @@ impl<'c> Table<'c> {
         }
     }
 
-    /// Adds what was counted to the facets of the links' days and the workspaces' hours.
-    pub(super) fn put(&self, store: &Store, through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
+    /// Adds what was counted, the clicks of `frames`, to the facets of the links' days and the workspaces' hours.
+    pub(super) fn put(
+        &self,
+        store: &Store,
+        frames: &[Arc<Frame>],
+        through: u64,
+        batch: &mut sled::Batch,
+    ) -> Result<(), StoreError> {
+        let first_index = frames.first().map_or(u64::MAX, |frame| frame.index);
         let mut places: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
         for (group, (workspace, link, hour)) in self.groups.values.iter().enumerate() {
             let start = Timestamp(i64::from(*hour) * HOUR_MS);
@@ -189,8 +199,12 @@ impl<'c> Table<'c> {
                 Some(body) => Facets::read(body)?,
                 None => Facets::new(),
             };
-            groups.iter().for_each(|group| sum.add_all(&facets[*group]));
-            sum.through = through;
+            if sum.through < first_index {
+                groups.iter().for_each(|group| sum.add_all(&facets[*group]));
+            } else {
+                add_after(&mut sum, frames, &key);
+            }
+            sum.through = sum.through.max(through);
             batch.insert(&*key, seal(&key, &sum.body()));
         }
         Ok(())
@@ -208,6 +222,25 @@ impl<'c> Table<'c> {
             }
         }
         facets
+    }
+}
+
+/// Adds the clicks of frames that facets under `key` do not count yet: those that a backup brought may be ahead of the
+/// watermark.
+fn add_after<'c>(facets: &mut Facets<'c>, frames: &'c [Arc<Frame>], key: &[u8]) {
+    let through = facets.through;
+    let after = frames.iter().filter(|frame| frame.index > through);
+    for click in after.flat_map(|frame| &frame.clicks) {
+        if places(click.workspace, click.link, click.at)
+            .iter()
+            .any(|place| place == key)
+        {
+            let mut one = Counts::default();
+            one[click.flags.class() as usize] = 1;
+            for (facet, key) in keys(click).into_iter().enumerate() {
+                facets.add(facet, key, &one);
+            }
+        }
     }
 }
 

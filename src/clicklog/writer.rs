@@ -18,11 +18,19 @@ use super::columns::CLICKS_MAX;
 use super::encoder::Encoder;
 use super::erase::Eraser;
 use super::error::WriteError;
-use super::frame::{Content, LOST_MAX, put_clicks, put_lost, put_reserved};
+use super::frame::{Content, LOST_DRAINED_MAX, LOST_MAX, Mark, put_clicks, put_drained, put_lost, put_reserved};
 use super::journal::Journal;
 use super::pending::Frame;
 use super::segment::Header;
 use super::shared::Shared;
+use super::trail::Trail;
+
+/// Most clicks in one [`Writer::append_drained`].
+pub const DRAINED_CLICKS_MAX: usize = CLICKS_MAX;
+/// Most lost details in one.
+pub const DRAINED_LOST_MAX: usize = LOST_DRAINED_MAX;
+/// How long after a failure the next checkpoint is tried.
+const RETRY_CHECKPOINT: Duration = Duration::from_secs(1);
 
 /// How often the checkpoint thread looks for old clicks while none come in.
 const IDLE_LOOK: Duration = Duration::from_secs(60 * 60);
@@ -52,7 +60,11 @@ pub struct Writer {
     shared: Arc<Shared>,
     pub(super) journal: Journal,
     encoder: Encoder,
+    /// What the next frame says of those before it.
+    trail: Trail,
     last_index: u64,
+    /// Number of the segment that the floor tells.
+    told: u64,
     last_order: Timestamp,
     is_busy: Arc<AtomicBool>,
     orders: Option<SyncSender<Order>>,
@@ -63,7 +75,13 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the checkpoint thread. `last_index` is the index of the last frame in the journal.
-    pub(super) fn start(shared: Arc<Shared>, journal: Journal, last_index: u64, lock: File) -> std::io::Result<Self> {
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        journal: Journal,
+        trail: Trail,
+        last_index: u64,
+        lock: File,
+    ) -> std::io::Result<Self> {
         // One order waits at most: `is_busy` sees to it.
         let (orders, receiver) = sync_channel(1);
         let thread = std::thread::Builder::new().name("click-checkpoint".to_owned()).spawn({
@@ -75,7 +93,9 @@ impl Writer {
             shared,
             journal,
             encoder: Encoder::new(),
+            trail,
             last_index,
+            told: 0,
             is_busy: Arc::new(AtomicBool::new(false)),
             orders: Some(orders),
             thread: Some(thread),
@@ -97,8 +117,10 @@ impl Writer {
             return Ok(());
         }
         let mut frames = Vec::new();
-        put_reserved(&mut frames, self.last_index + 1, up_to);
+        let mut trail = self.trail.clone();
+        put_reserved(&mut frames, self.last_index + 1, up_to, &mut trail);
         self.write(&frames)?;
+        self.trail = trail;
         self.show(vec![Content::Reserved(up_to)], frames.len());
         self.shared.reserved.fetch_max(up_to, Ordering::AcqRel);
         Ok(())
@@ -114,13 +136,15 @@ impl Writer {
         batch.clicks.iter_mut().for_each(keep_within_bounds);
         let mut frames = Vec::new();
         let mut index = self.last_index;
+        // Frames that fail leave no trail.
+        let mut trail = self.trail.clone();
         for clicks in batch.clicks.chunks(CLICKS_MAX) {
             index += 1;
-            put_clicks(&mut frames, index, clicks, &mut self.encoder);
+            put_clicks(&mut frames, index, clicks, &mut self.encoder, &mut trail);
         }
         for lost in batch.lost.chunks(LOST_MAX) {
             index += 1;
-            put_lost(&mut frames, index, lost);
+            put_lost(&mut frames, index, lost, &mut trail);
         }
         let fsync = match frames.is_empty() {
             true => Duration::ZERO,
@@ -129,10 +153,45 @@ impl Writer {
                 Err(error) => return Err((batch, error)),
             },
         };
+        self.trail = trail;
         let used = batch.clicks.iter().map(|click| click.sequence.saturating_add(1)).max();
         self.shared.reserved.fetch_max(used.unwrap_or(0), Ordering::AcqRel);
         self.count(&batch);
         self.show(contents(batch), frames.len());
+        Ok(Appended {
+            last_index: self.last_index,
+            bytes: frames.len() as u64,
+            fsync,
+        })
+    }
+
+    /// Writes and syncs what was read from rings, as one frame: after a crash all of it is there, and `marks` with it,
+    /// or nothing. With neither clicks nor lost details the marks alone are written.
+    ///
+    /// At most [`DRAINED_CLICKS_MAX`] clicks and [`DRAINED_LOST_MAX`] lost details. Texts longer than the domain allows
+    /// are cut.
+    ///
+    /// # Errors
+    /// The journal failed: the batch comes back and nothing of it counts. The next try goes to a new segment.
+    pub fn append_drained(&mut self, mut batch: Batch, marks: &[Mark]) -> Result<Appended, (Batch, WriteError)> {
+        debug_assert!(batch.clicks.len() <= DRAINED_CLICKS_MAX && batch.lost.len() <= DRAINED_LOST_MAX);
+        batch.clicks.iter_mut().for_each(keep_within_bounds);
+        let mut frames = Vec::new();
+        let (index, read) = (self.last_index + 1, (&batch.clicks[..], &batch.lost[..]));
+        // A frame that fails leaves no trail.
+        let mut trail = self.trail.clone();
+        put_drained(&mut frames, index, read, marks, &mut self.encoder, &mut trail);
+        let fsync = match self.write(&frames) {
+            Ok(fsync) => fsync,
+            Err(error) => return Err((batch, error)),
+        };
+        self.trail = trail;
+        let used = batch.clicks.iter().map(|click| click.sequence.saturating_add(1)).max();
+        self.shared.reserved.fetch_max(used.unwrap_or(0), Ordering::AcqRel);
+        self.count(&batch);
+        let Batch { clicks, lost } = batch;
+        let marks = marks.to_vec();
+        self.show(vec![Content::Drained { clicks, lost, marks }], frames.len());
         Ok(Appended {
             last_index: self.last_index,
             bytes: frames.len() as u64,
@@ -147,10 +206,17 @@ impl Writer {
             reserved: self.next_sequence(),
             made_at: self.shared.clock.now(),
         };
+        self.shared.counters.append_started();
         let result = self.journal.append(frames, header);
+        let newest = self.journal.newest();
+        if result.is_ok() && self.told != newest {
+            self.told = newest;
+            // Only a help for the next opening, should this segment be gone by then.
+            self.shared.raise_floor(|floor| floor.segment = newest).ok();
+        }
         match &result {
             Ok(took) => self.shared.counters.synced(*took),
-            Err(_) => self.shared.counters.append_failed(),
+            Err(error) => self.shared.counters.append_failed(error),
         }
         result
     }
@@ -193,12 +259,24 @@ impl Writer {
             let pending = self.shared.pending();
             (pending.clicks(), pending.watermark < pending.last_index)
         };
+        let is_suspect = self.shared.is_suspect.load(Ordering::Acquire);
         // A clock that was set back must not put checkpoints off.
         let since = u128::from(now.since(self.last_order).unsigned_abs());
         // Clicks grow old also while none come in.
         let is_idle = since >= IDLE_LOOK.as_millis() && self.shared.options.keep_clicks.is_some();
-        let needs_one = is_behind || is_idle || self.shared.store().is_none();
-        let is_due = since >= self.shared.options.checkpoint_every.as_millis();
+        let needs_one = is_behind || is_suspect || is_idle || self.shared.store().is_none();
+        let counters = &self.shared.counters;
+        // A disk that refuses the journal would refuse sled as well, and one refusal poisons it.
+        if counters.is_journal_failed() {
+            return;
+        }
+        let every = self.shared.options.checkpoint_every;
+        let pause = if counters.is_checkpoint_failed() {
+            every.min(RETRY_CHECKPOINT)
+        } else {
+            every
+        };
+        let is_due = since >= pause.as_millis();
         let is_full = clicks >= self.shared.options.pending_clicks_max && self.shared.store().is_some();
         if needs_one && (is_due || is_full) && !self.is_busy.load(Ordering::Acquire) {
             self.order(now);

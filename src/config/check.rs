@@ -72,6 +72,9 @@ pub fn ranges(config: &Config, origin: &str) -> Result<(), ConfigError> {
     if config.data.as_os_str().is_empty() {
         return Err(bad(origin, "data", "must name a directory".to_owned()));
     }
+    if config.clicks.ring_dir.as_ref().is_some_and(|dir| !dir.is_absolute()) {
+        return Err(bad(origin, "clicks.ring_dir", "must be an absolute path".to_owned()));
+    }
     Ok(())
 }
 

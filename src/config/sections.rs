@@ -130,6 +130,13 @@ pub struct ClicksSection {
     /// How long single clicks are kept, in days, at most 36,500 (400); 0 = for ever. Counts of them
     /// stay for good.
     pub retention_days: u32,
+    /// Directory of a backup (`hopcart backup`) that gives back what the journal no longer reaches, should the click
+    /// store have to be rebuilt (none).
+    pub backup: Option<PathBuf>,
+    /// Where those clicks lie, so that a kill takes none of them: a directory in memory (tmpfs), that the next start
+    /// finds as well (none: `/dev/shm` where it has room, else the data directory; `HOPCART_CLICKS_RING_DIR`). On a
+    /// disk, a disk that stalls can hold up replies.
+    pub ring_dir: Option<PathBuf>,
 }
 
 impl Default for ClicksSection {
@@ -138,6 +145,8 @@ impl Default for ClicksSection {
             dedupe_window_seconds: 10,
             queue_bytes: 16 << 20,
             retention_days: 400,
+            backup: None,
+            ring_dir: None,
         }
     }
 }

@@ -33,7 +33,7 @@ const fn setting(key: &'static str, kind: Kind) -> Setting {
 }
 
 /// Every key, in the order of the fields.
-pub const SETTINGS: [Setting; 30] = [
+pub const SETTINGS: [Setting; 31] = [
     setting("data", Kind::Text),
     setting("listen", Kind::Text),
     setting("listen_tls", Kind::Text),
@@ -50,6 +50,7 @@ pub const SETTINGS: [Setting; 30] = [
     setting("clicks.dedupe_window_seconds", Kind::Number),
     setting("clicks.queue_bytes", Kind::Number),
     setting("clicks.retention_days", Kind::Number),
+    setting("clicks.ring_dir", Kind::Text),
     setting("cookie.max_age_days", Kind::Number),
     setting("consent.default", Kind::Text),
     setting("limits.connections_max", Kind::Number),

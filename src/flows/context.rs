@@ -1,5 +1,6 @@
 //! What every flow works with, made once by `app`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Notify, Semaphore};
@@ -33,6 +34,7 @@ pub(super) struct Inner {
     /// The public name before the listeners are bound.
     pub public_guess: PublicName,
     pub locks: Locks,
+    pub is_stopping: AtomicBool,
     /// Told when a store's profile is to be looked at before its time.
     pub profile_due: Notify,
     /// One permit a look at a profile.
@@ -99,11 +101,22 @@ impl Context {
             public,
             public_guess,
             locks,
+            is_stopping: AtomicBool::new(false),
             profile_due: Notify::new(),
             looks: Semaphore::new(LOOKS_AT_ONCE_MAX),
             lists,
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Says that the server stops: what waits in the background ends.
+    pub fn stop(&self) {
+        self.inner.is_stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether the server stops.
+    pub fn is_stopping(&self) -> bool {
+        self.inner.is_stopping.load(Ordering::Acquire)
     }
 
     /// The books, for reading.

@@ -1,4 +1,4 @@
-//! At start: the link table is filled from the books, click limits from the click log.
+//! At start: the link table is filled from the books; click limits follow once the click log is open.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::domain::store::{Shelf, Store};
 const SLICE: u32 = 5_000;
 
 /// Fills the table; returns the number of links. Afterwards the table says that it is loaded.
-pub fn load(context: &Context, clicks: &clicklog::Reader) -> Result<u64, Error> {
+pub fn load(context: &Context) -> Result<u64, Error> {
     let books = &context.inner.books;
     let table = &context.inner.table;
     table.put_domains(&books.read_blocking(|view| books::link_domain::all(view).map_err(Error::from))?);
@@ -31,12 +31,6 @@ pub fn load(context: &Context, clicks: &clicklog::Reader) -> Result<u64, Error> 
     for (store, shelf) in stores {
         table.put_store(&store, Arc::new(shelf));
     }
-    // Also of links without a limit now: one that gets its limit back has not got its uses back.
-    clicks.each_total(|link, totals| {
-        if totals.uses > 0 {
-            table.restore_uses(link, totals.uses);
-        }
-    })?;
     let mut after = LinkNo(0);
     let mut loaded = 0;
     loop {
@@ -50,4 +44,17 @@ pub fn load(context: &Context, clicks: &clicklog::Reader) -> Result<u64, Error> 
     }
     table.set_loaded();
     Ok(loaded)
+}
+
+/// Restores the uses so far of links with a click limit; until then they answer that they cannot be followed yet.
+pub fn restore_uses(context: &Context, clicks: &clicklog::Reader) -> Result<(), Error> {
+    let table = &context.inner.table;
+    // Also of links without a limit now: one that gets its limit back has not got its uses back.
+    clicks.each_total(|link, totals| {
+        if totals.uses > 0 {
+            table.restore_uses(link, totals.uses);
+        }
+    })?;
+    table.set_uses_known();
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! answered is durable. Flows know no HTTP.
 
 pub mod accept_order;
+pub mod backup;
 mod cart_draft;
 mod context;
 pub mod enlist_creator;

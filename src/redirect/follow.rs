@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::counters::bump;
 use super::land::{Landed, Page, Shown, page_for};
-use super::lane::{NewClick, Ticket};
+use super::lane::{Full, NewClick, Ticket};
 use super::locate::locate;
 use super::person::{Person, bare_referrer, first_language, utm_of};
 use super::record::{DomainRecord, LinkRecord};
@@ -126,6 +126,11 @@ impl Worker {
     /// Disabled, expired, used up: in this order. A follow that passes has taken its use.
     fn gate(&self, link: &LinkRecord, person: &mut Person, now: Timestamp) -> Option<Reply> {
         let is_over = link.expires_at.is_some_and(|end| end <= now);
+        let is_counted = link.limit.is_some() && !link.is_disabled && !is_over;
+        if is_counted && !self.shared.table.are_uses_known() {
+            bump(&self.counters.unavailable, 1);
+            return Some(Reply::Refused(Refusal::Unavailable));
+        }
         let is_used_up = !is_over
             && !link.is_disabled
             && link.limit.as_ref().is_some_and(|limit| {
@@ -244,11 +249,10 @@ impl Worker {
             tapped,
         };
         let is_durable = self.shared.options.is_durable;
-        let mut lane = self.lane.borrow_mut();
-        let ticket = lane.push(&click, is_durable);
-        if lane.has_lost() {
+        let queued = self.lane.borrow_mut().push(&click, is_durable);
+        queued.unwrap_or_else(|Full| {
             bump(&self.counters.details_lost, 1);
-        }
-        ticket
+            None
+        })
     }
 }

@@ -1,28 +1,33 @@
 //! The way of clicks out of the hot path: one bounded ring of bytes a worker, one reader.
 //!
 //! A full ring never delays a reply: the click's detail is dropped and its count kept, per link, until there is room.
-//! Records are bytes rather than values so that a ring can later lie in a mapping that outlives the process.
+//! Records lie in a [`Ring`], which may be a file that outlives the process: then neither a kill nor a panic takes a
+//! click away, for the next start reads what the journal lacks.
 //!
-//! Record: length (4 bytes), kind (1), then the fields in the order of [`NewClick::encode`], little endian, texts
-//! with a 2-byte length.
+//! Payload of a record: kind (1), then the fields in the order of `NewClick::encode`, little endian, texts with a
+//! 2-byte length. A change of it raises the version of the ring.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::Thread;
 
-use rtrb::{Consumer, Producer, RingBuffer};
 use tokio::sync::watch;
 
+use super::lost::{LostCounts, left_over};
+use super::ring::{RECORD_HEAD, Ring, RingReader, RingWriter};
 use crate::domain::click::{ClickClass, ClickFlags, LostDetail, Outcome, Tapped};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 use crate::domain::visitor::{TOUCHES_MAX, Touch};
 
-/// Different links whose counts are kept while the ring is full; past it counts go to link 0 of the workspace.
-const LOST_MAX: usize = 4096;
+/// Counts of lost details passed on with one click: a reply after an outage must not wait for thousands.
+const LOST_PER_PUSH: usize = 16;
 
 const KIND_CLICK: u8 = 1;
 const KIND_LOST: u8 = 2;
+
+/// Position of a ring of which nothing will ever be read again.
+pub const ENDED: u64 = u64::MAX;
 
 /// A click as the hot path saw it: nothing parsed that the writer can parse.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,32 +71,52 @@ pub enum LaneRecord<'a> {
 struct Shared {
     durable: watch::Sender<u64>,
     is_reader_asleep: AtomicBool,
+    /// Nothing will be pushed any more.
+    is_ended: AtomicBool,
     pushed: AtomicU64,
+}
+
+impl Shared {
+    fn new(is_ended: bool) -> Arc<Self> {
+        Arc::new(Self {
+            durable: watch::Sender::new(0),
+            is_reader_asleep: AtomicBool::new(false),
+            is_ended: AtomicBool::new(is_ended),
+            pushed: AtomicU64::new(0),
+        })
+    }
 }
 
 /// The worker's end.
 #[derive(Debug)]
 pub struct Lane {
-    ring: Producer<u8>,
+    ring: RingWriter,
     shared: Arc<Shared>,
     reader: Option<Thread>,
-    position: u64,
+    pushed: u64,
     scratch: Vec<u8>,
-    lost: Vec<LostDetail>,
+    lost: LostCounts,
 }
 
-/// The writer's end.
+/// The recorder's end.
 #[derive(Debug)]
 pub struct LaneReader {
-    ring: Consumer<u8>,
+    ring: RingReader,
     shared: Arc<Shared>,
-    position: u64,
+    /// Records read.
+    read: u64,
     scratch: Vec<u8>,
     journey: Vec<Touch>,
+    /// Whether the counts that found no room until the end were read: nothing can follow them.
+    is_over: bool,
 }
 
+/// The ring had no room for a click's detail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
 /// Proof that a click was queued; tells when it is on disk.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ticket {
     /// The click is durable once the number in `durable` reaches this one.
     pub position: u64,
@@ -99,32 +124,24 @@ pub struct Ticket {
 }
 
 impl Lane {
-    /// A lane of `bytes` bytes.
+    /// A lane in the process's own memory, with room for `bytes` bytes.
     pub fn new(bytes: usize) -> (Lane, LaneReader) {
-        let (producer, consumer) = RingBuffer::new(bytes);
-        let shared = Arc::new(Shared {
-            durable: watch::Sender::new(0),
-            is_reader_asleep: AtomicBool::new(false),
-            pushed: AtomicU64::new(0),
-        });
+        Self::through(Ring::in_memory(bytes))
+    }
+
+    /// A lane through `ring`, which must be new.
+    pub fn through(ring: Ring) -> (Lane, LaneReader) {
+        let ring = Arc::new(ring);
+        let shared = Shared::new(false);
         let lane = Lane {
-            ring: producer,
+            ring: RingWriter::new(Arc::clone(&ring)),
             shared: Arc::clone(&shared),
             reader: None,
-            position: 0,
+            pushed: 0,
             scratch: Vec::with_capacity(1024),
-            lost: Vec::new(),
+            lost: LostCounts::new(),
         };
-        (
-            lane,
-            LaneReader {
-                ring: consumer,
-                shared,
-                position: 0,
-                scratch: Vec::new(),
-                journey: Vec::new(),
-            },
-        )
+        (lane, LaneReader::new(RingReader::new(ring), shared))
     }
 
     /// Names the thread that reads, so that a push can wake it (durable mode).
@@ -132,33 +149,30 @@ impl Lane {
         self.reader = Some(reader);
     }
 
-    /// Queues `click`; `None` when there is no room: then only its count is kept.
-    pub fn push(&mut self, click: &NewClick<'_>, wants_ticket: bool) -> Option<Ticket> {
-        self.flush_lost();
+    /// Queues `click`; the ticket is there if it is wanted.
+    ///
+    /// # Errors
+    /// There is no room: only its count is kept.
+    pub fn push(&mut self, click: &NewClick<'_>, wants_ticket: bool) -> Result<Option<Ticket>, Full> {
+        if self.has_lost() {
+            self.pass_on(LOST_PER_PUSH);
+        }
         self.scratch.clear();
         click.encode(&mut self.scratch);
-        if !self.lost.is_empty() || self.ring.push_entire_slice(&self.scratch).is_err() {
-            self.keep_count(click);
-            return None;
+        if !self.ring.push(&mut self.scratch) {
+            self.lost.add(&self.ring.ring, click);
+            return Err(Full);
         }
         self.pushed();
-        wants_ticket.then(|| Ticket {
-            position: self.position,
+        Ok(wants_ticket.then(|| Ticket {
+            position: self.ring.position(),
             durable: self.shared.durable.subscribe(),
-        })
+        }))
     }
 
     /// Passes on the counts of clicks whose detail was dropped, as far as there is room.
     pub fn flush_lost(&mut self) {
-        while let Some(lost) = self.lost.last() {
-            self.scratch.clear();
-            encode_lost(lost, &mut self.scratch);
-            if self.ring.push_entire_slice(&self.scratch).is_err() {
-                return;
-            }
-            self.lost.pop();
-            self.pushed();
-        }
+        self.pass_on(usize::MAX);
     }
 
     /// Whether counts wait for room.
@@ -166,75 +180,125 @@ impl Lane {
         !self.lost.is_empty()
     }
 
+    fn pass_on(&mut self, most: usize) {
+        let Self {
+            ring,
+            lost,
+            scratch,
+            shared,
+            pushed,
+            ..
+        } = self;
+        let of = Arc::clone(&ring.ring);
+        lost.pass_on(&of, most, |detail, mark| {
+            scratch.clear();
+            encode_lost(&detail, scratch);
+            let Some(end) = ring.room_for(scratch.len()) else {
+                return false;
+            };
+            mark(end);
+            if !ring.push(scratch) {
+                return false;
+            }
+            *pushed += 1;
+            shared.pushed.store(*pushed, Ordering::Release);
+            true
+        });
+    }
+
     fn pushed(&mut self) {
-        self.position += 1;
-        self.shared.pushed.store(self.position, Ordering::Release);
+        self.pushed += 1;
+        self.shared.pushed.store(self.pushed, Ordering::Release);
         if let Some(reader) = &self.reader
-            && self.shared.is_reader_asleep.swap(false, Ordering::AcqRel)
+            && self.shared.is_reader_asleep.swap(false, Ordering::SeqCst)
         {
             reader.unpark();
         }
     }
+}
 
-    fn keep_count(&mut self, click: &NewClick<'_>) {
-        let class = click.flags.class();
-        let is_use = click.flags.has(ClickFlags::USE);
-        let same = |lost: &LostDetail, link: LinkNo| {
-            lost.link == link && lost.workspace == click.workspace && lost.class == class && lost.is_use == is_use
-        };
-        let link = if self.lost.len() < LOST_MAX || self.lost.iter().any(|lost| same(lost, click.link)) {
-            click.link
-        } else {
-            LinkNo(0)
-        };
-        match self.lost.iter_mut().rev().find(|lost| same(lost, link)) {
-            Some(lost) => {
-                lost.count = lost.count.saturating_add(1);
-                lost.at = click.at;
-            }
-            None => self.lost.push(LostDetail {
-                at: click.at,
-                workspace: click.workspace,
-                link,
-                class,
-                is_use,
-                count: 1,
-            }),
-        }
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.shared.is_ended.store(true, Ordering::Release);
     }
 }
 
 impl LaneReader {
-    /// Hands the next record to `take`; `false` when the ring is empty.
-    pub fn next(&mut self, take: impl FnOnce(LaneRecord<'_>)) -> bool {
-        let mut length = [0; 4];
-        if self.ring.pop_entire_slice(&mut length).is_err() {
-            return false;
+    fn new(ring: RingReader, shared: Arc<Shared>) -> Self {
+        Self {
+            ring,
+            shared,
+            read: 0,
+            scratch: Vec::new(),
+            journey: Vec::new(),
+            is_over: false,
         }
-        self.scratch.resize(u32::from_le_bytes(length) as usize, 0);
-        // A push is one slice: where the length is, the rest is.
-        if self.ring.pop_entire_slice(&mut self.scratch).is_err() {
-            return false;
-        }
-        self.position += 1;
-        if let Some(record) = decode(&self.scratch, &mut self.journey) {
-            take(record);
-        }
-        true
     }
 
-    /// Records read so far.
+    /// What a process left behind in `ring`, after the position up to which the journal has it. `None` when it has
+    /// everything: then the ring's file goes.
+    pub fn of_left(ring: Ring, journaled: u64) -> Option<Self> {
+        if journaled == ENDED {
+            ring.remove();
+            return None;
+        }
+        Some(Self::new(RingReader::of_left(ring, journaled), Shared::new(true)))
+    }
+
+    /// Hands the next record to `take`; `false` when there is none now.
+    pub fn next(&mut self, take: impl FnOnce(LaneRecord<'_>)) -> bool {
+        while self.ring.next(&mut self.scratch) {
+            self.read += 1;
+            if let Some(record) = decode(&self.scratch, &mut self.journey) {
+                take(record);
+                return true;
+            }
+            self.ring.damaged += self.scratch.len() as u64;
+        }
+        false
+    }
+
+    /// The counts that found no room until the end, at most a slot's each and all at once: they have no position of
+    /// their own, so they belong into one append. `None` as long as something may still come, and when they were taken.
+    pub fn left_over(&mut self) -> Option<Vec<LostDetail>> {
+        // Looked at first: what was pushed before the end is seen below.
+        let is_ended = self.shared.is_ended.load(Ordering::Acquire);
+        if !is_ended || self.is_over || !self.ring.is_empty() {
+            return None;
+        }
+        self.is_over = true;
+        Some(left_over(&self.ring.ring, self.ring.position()))
+    }
+
+    /// What the journal knows the lane's ring by; 0 for one in memory.
+    pub fn ring(&self) -> u64 {
+        self.ring.ring.id()
+    }
+
+    /// Position after the last record that was read; [`ENDED`] once nothing can follow.
     pub fn position(&self) -> u64 {
-        self.position
+        if self.is_over { ENDED } else { self.ring.position() }
+    }
+
+    /// Bytes in which nothing could be read: clicks that are lost, and nobody knows how many.
+    pub fn damaged(&self) -> u64 {
+        self.ring.damaged
     }
 
     /// Records queued and not yet read.
     pub fn waiting(&self) -> u64 {
-        self.shared.pushed.load(Ordering::Acquire).saturating_sub(self.position)
+        self.shared.pushed.load(Ordering::Acquire).saturating_sub(self.read)
     }
 
-    /// Says that all records up to `position` are on disk.
-    pub fn set_durable(&self, position: u64) {
+    /// Says that all records up to `position` are in the journal, synced: their room is free, and who waits is told.
+    /// After [`ENDED`] the ring's file is gone.
+    pub fn acknowledge(&self, position: u64) {
+        if position == ENDED {
+            self.ring.acknowledge(self.ring.position());
+            self.ring.ring.remove();
+        } else {
+            self.ring.acknowledge(position);
+        }
         self.shared.durable.send_if_modified(|durable| {
             let is_newer = position > *durable;
             *durable = position.max(*durable);
@@ -243,7 +307,7 @@ impl LaneReader {
     }
 
     /// Announces that the reader is about to sleep; `false` when a record came meanwhile and it must not.
-    pub fn may_sleep(&self) -> bool {
+    pub fn may_sleep(&mut self) -> bool {
         self.shared.is_reader_asleep.store(true, Ordering::SeqCst);
         self.ring.is_empty()
     }
@@ -251,7 +315,7 @@ impl LaneReader {
 
 impl NewClick<'_> {
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&[0; RECORD_HEAD]);
         out.push(KIND_CLICK);
         out.extend_from_slice(&self.sequence.to_le_bytes());
         out.extend_from_slice(&self.at.0.to_le_bytes());
@@ -279,24 +343,17 @@ impl NewClick<'_> {
             out.extend_from_slice(&tapped.sequence.to_le_bytes());
             out.extend_from_slice(&tapped.at.0.to_le_bytes());
         }
-        set_length(out);
     }
 }
 
 fn encode_lost(lost: &LostDetail, out: &mut Vec<u8>) {
-    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&[0; RECORD_HEAD]);
     out.push(KIND_LOST);
     out.extend_from_slice(&lost.at.0.to_le_bytes());
     out.extend_from_slice(&lost.workspace.0.to_le_bytes());
     out.extend_from_slice(&lost.link.0.to_le_bytes());
     out.extend_from_slice(&[lost.class as u8, u8::from(lost.is_use)]);
     out.extend_from_slice(&lost.count.to_le_bytes());
-    set_length(out);
-}
-
-fn set_length(out: &mut [u8]) {
-    let length = (out.len() - 4) as u32;
-    out[..4].copy_from_slice(&length.to_le_bytes());
 }
 
 /// Reads fields off the front of a record; every step fails softly on a short one.
@@ -404,6 +461,7 @@ fn decode_lost(fields: &mut Fields<'_>) -> Option<LostDetail> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ring::{Found, RingOptions};
     use super::*;
     use proptest::prelude::*;
 
@@ -433,22 +491,33 @@ mod tests {
         }
     }
 
+    /// Everything that can be read now: details and counts.
+    fn read_all(reader: &mut LaneReader) -> (Vec<u32>, Vec<LostDetail>) {
+        let (mut links, mut lost) = (Vec::new(), Vec::new());
+        while reader.next(|record| match record {
+            LaneRecord::Click(click) => links.push(click.link.0),
+            LaneRecord::Lost(detail) => lost.push(detail),
+        }) {}
+        lost.extend(reader.left_over().unwrap_or_default());
+        (links, lost)
+    }
+
     #[test]
     fn clicks_come_out_as_they_went_in() {
         let (mut lane, mut reader) = Lane::new(4096);
-        for link in 1..=3 {
-            let ticket = lane.push(&click(link), true).expect("room");
-            assert_eq!(ticket.position, u64::from(link));
-        }
+        let tickets: Vec<Ticket> = (1..=3)
+            .map(|link| lane.push(&click(link), true).expect("room").expect("wanted"))
+            .collect();
         assert_eq!(reader.waiting(), 3);
-        for link in 1..=3 {
+        for (link, ticket) in (1..=3).zip(&tickets) {
             let mut seen = false;
             assert!(reader.next(|record| seen = record == LaneRecord::Click(click(link))));
             assert!(seen, "{link}");
+            assert_eq!(reader.position(), ticket.position);
         }
         assert!(!reader.next(|_| {}));
-        reader.set_durable(2);
-        assert_eq!(*lane.push(&click(4), true).expect("room").durable.borrow(), 2);
+        reader.acknowledge(tickets[1].position);
+        assert_eq!(*tickets[0].durable.borrow(), tickets[1].position);
     }
 
     #[test]
@@ -462,7 +531,7 @@ mod tests {
             }),
             ..click(1)
         };
-        lane.push(&tap, false);
+        assert!(lane.push(&tap, false).is_ok());
         let mut seen = false;
         assert!(reader.next(|record| seen = record == LaneRecord::Click(tap.clone())));
         assert!(seen);
@@ -471,22 +540,101 @@ mod tests {
     #[test]
     fn a_full_ring_keeps_the_count() {
         let (mut lane, mut reader) = Lane::new(1024);
-        let queued = (0..100).filter(|_| lane.push(&click(5), true).is_some()).count();
+        let queued = (0..100).filter(|_| lane.push(&click(5), true).is_ok()).count();
         assert!(queued > 0 && queued < 10);
         assert!(lane.has_lost());
-        let mut details = 0;
-        let mut counts = 0;
+        let (mut details, mut counts) = (0, 0);
         for _ in 0..3 {
-            while reader.next(|record| match record {
-                LaneRecord::Click(_) => details += 1,
-                LaneRecord::Lost(lost) => counts += lost.count,
-            }) {}
+            let (links, lost) = read_all(&mut reader);
+            details += links.len();
+            counts += lost.iter().map(|lost| lost.count as usize).sum::<usize>();
+            reader.acknowledge(reader.position());
             lane.flush_lost();
         }
-        assert_eq!((details, details + counts as usize), (queued, 100));
+        assert_eq!((details, details + counts), (queued, 100));
         assert!(!lane.has_lost());
-        assert!(lane.push(&click(5), false).is_none(), "no ticket unless wanted");
+        assert!(
+            lane.push(&click(5), false).expect("room").is_none(),
+            "no ticket unless wanted"
+        );
         assert_eq!(reader.waiting(), 1);
+    }
+
+    #[test]
+    fn counts_are_kept_apart_by_link_and_quarter_hour_until_there_is_no_slot() {
+        const LINKS: u32 = 10_000;
+        let (mut lane, mut reader) = Lane::new(4096);
+        while lane.push(&click(1), false).is_ok() {}
+        let later = NewClick {
+            at: click(1).at.plus_ms(15 * 60 * 1000),
+            ..click(1)
+        };
+        let lost = std::iter::once(later).chain((2..=LINKS).map(click));
+        assert!(lost.into_iter().all(|click| lane.push(&click, false).is_err()));
+        drop(lane);
+        let (_, lost) = read_all(&mut reader);
+        let counted = |link| lost.iter().filter(|lost| lost.link == LinkNo(link)).count();
+        assert_eq!((counted(1), counted(2), counted(LINKS), counted(0)), (2, 1, 0, 1));
+        assert_eq!(lost.iter().map(|lost| lost.count).sum::<u32>(), LINKS + 1);
+    }
+
+    #[test]
+    fn a_kill_takes_neither_clicks_nor_counts() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("0.ring");
+        let options = RingOptions {
+            node: 0,
+            id: 9,
+            capacity: 2048,
+            made_at: Timestamp(0),
+        };
+        let ring = Ring::create(&path, options).expect("made");
+        let (mut lane, mut reader) = Lane::through(ring);
+        let queued = (0..100).filter(|_| lane.push(&click(5), true).is_ok()).count();
+        let left = |journaled| {
+            let copy = dir.path().join("killed.ring");
+            std::fs::copy(&path, &copy).expect("copied");
+            let Found::Left(ring) = Ring::left_behind(&copy).expect("readable") else {
+                panic!("a ring")
+            };
+            let mut reader = LaneReader::of_left(ring, journaled).expect("something may be left");
+            let (links, lost) = read_all(&mut reader);
+            assert_eq!((reader.position(), reader.damaged()), (ENDED, 0));
+            reader.acknowledge(ENDED);
+            assert!(!copy.exists(), "what is in the journal needs no ring");
+            (links.len(), lost.iter().map(|lost| lost.count as usize).sum::<usize>())
+        };
+        assert_eq!(left(0), (queued, 100 - queued));
+        let copy = dir.path().join("known.ring");
+        std::fs::copy(&path, &copy).expect("copied");
+        let Found::Left(ring) = Ring::left_behind(&copy).expect("readable") else {
+            panic!("a ring")
+        };
+        assert!(LaneReader::of_left(ring, ENDED).is_none() && !copy.exists());
+        // One is in the journal, whether or not the kill came before the ring was told.
+        assert!(reader.next(|_| {}));
+        assert_eq!(left(reader.position()), (queued - 1, 100 - queued));
+        reader.acknowledge(reader.position());
+        assert_eq!(left(0), (queued - 1, 100 - queued));
+        // The counts are on their way as a record, and in their slot no more.
+        lane.flush_lost();
+        assert!(!lane.has_lost());
+        assert_eq!(left(0), (queued - 1, 100 - queued));
+        // Killed after that record and before the slot was cleared: it is counted once.
+        let slot = reader.ring.ring.slot(0);
+        let marked = [(0, 1 << 63), (1, 1 << 32 | 5), (3, 100), (4, lane.ring.position())];
+        marked
+            .into_iter()
+            .for_each(|(word, value)| slot[word].store(value, Ordering::Relaxed));
+        let crc = crc32c::crc32c_append(
+            crc32c::crc32c(&(1u64 << 63).to_le_bytes()),
+            &(1u64 << 32 | 5).to_le_bytes(),
+        );
+        slot[5].store(u64::from(crc), Ordering::Relaxed);
+        assert_eq!(left(0), (queued - 1, 100 - queued));
+        // And a record that did not make it leaves the slot's count standing.
+        slot[4].store(lane.ring.position() + 8, Ordering::Relaxed);
+        assert_eq!(left(0), (queued - 1, 200 - queued));
     }
 
     proptest! {

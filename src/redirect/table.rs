@@ -38,6 +38,8 @@ pub struct Table {
     /// Hashes of live API keys: what marks test traffic.
     keys: ArcSwap<HashMap<[u8; 32], WorkspaceNo>>,
     is_loaded: AtomicBool,
+    /// Whether the uses so far of limited links are known; they come from the click log.
+    are_uses_known: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl Table {
             creator_names: DashMap::with_hasher(RandomState::default()),
             keys: ArcSwap::from_pointee(HashMap::new()),
             is_loaded: AtomicBool::new(false),
+            are_uses_known: AtomicBool::new(false),
         });
         (TableReader(Arc::clone(&table)), TableWriter(table))
     }
@@ -130,6 +133,11 @@ impl TableReader {
     /// Whether every link of the books is in.
     pub fn is_loaded(&self) -> bool {
         self.0.is_loaded.load(Ordering::Acquire)
+    }
+
+    /// Whether the uses so far of links with a click limit are known.
+    pub fn are_uses_known(&self) -> bool {
+        self.0.are_uses_known.load(Ordering::Acquire)
     }
 
     fn get(&self, key: &SlugKey<'_>) -> Option<Arc<LinkRecord>> {
@@ -247,6 +255,11 @@ impl TableWriter {
     /// Says that every link of the books is in.
     pub fn set_loaded(&self) {
         self.0.is_loaded.store(true, Ordering::Release);
+    }
+
+    /// From now on links with a click limit are followed: their uses were restored.
+    pub fn set_uses_known(&self) {
+        self.0.are_uses_known.store(true, Ordering::Release);
     }
 }
 

@@ -30,7 +30,9 @@ fn command(data: &Path, arguments: &[&str]) -> Command {
     command
         .args(["serve", "--workers", "2", "--data"])
         .arg(data)
-        .args(arguments);
+        .args(arguments)
+        // What a killed one leaves goes with its directory.
+        .env("HOPCART_CLICKS_RING_DIR", data.with_extension("rings"));
     for flag in ["--listen", "--admin-listen"]
         .iter()
         .filter(|flag| !arguments.contains(flag))
@@ -470,6 +472,9 @@ fn health_readiness_and_metrics_need_no_key_and_tell_no_names() {
         ("hopcart_links", 1),
         ("hopcart_clicks_dropped_total{reason=\"queue_full\"}", 0),
         ("hopcart_click_log_failed", 0),
+        ("hopcart_click_log_ok", 1),
+        ("hopcart_clicks_recovered_total", 0),
+        ("hopcart_click_log_failures_total{cause=\"disk_full\"}", 0),
         ("hopcart_books_failed", 0),
     ] {
         assert_eq!(metric(&text, name), expected, "{name}");

@@ -8,7 +8,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use hopcart::app::{self, Running, World};
 use hopcart::config::{Config, Masked};
-use hopcart::domain::outside::FixedClock;
+use hopcart::domain::outside::{Clock, FixedClock};
 use hopcart::domain::time::Timestamp;
 use hopcart::net::CertificatePair;
 use rustls::pki_types::CertificateDer;
@@ -64,6 +64,13 @@ impl TestServer {
         Self::in_home(tempfile::tempdir().expect("a directory"), None, change)
     }
 
+    /// A server on `home/data`, which is there already; its clock shows `now`.
+    pub fn on(home: TempDir, now: Timestamp, change: impl FnOnce(&mut Config)) -> Self {
+        let server = Self::in_home(home, None, change);
+        server.clock.advance(now.since(server.clock.now()));
+        server
+    }
+
     /// As [`Self::start`], with a TLS listener.
     pub fn with_tls() -> Self {
         let home = tempfile::tempdir().expect("a directory");
@@ -91,6 +98,7 @@ impl TestServer {
             ..Config::default()
         };
         config.destinations.allow_private = true;
+        config.clicks.ring_dir = Some(home.path().join("rings"));
         change(&mut config);
         let clock = Arc::new(FixedClock::at(Timestamp::parse(NOW).expect("an instant")));
         let mut server = Self {

@@ -245,6 +245,8 @@ fn unsafe_code_is_found() {
             ("src/net/listen.rs", "#[cfg(test)] mod tests { unsafe fn a() {} }", 1),
             ("tests/crash.rs", "unsafe { a() }", 1),
             ("src/net/listen.rs", "// unsafe\nlet a = \"unsafe\"; unsafe_code();", 0),
+            ("src/redirect/words.rs", "unsafe { a() }", 0),
+            ("src/redirect/words.rs", "a();", 1),
         ],
     );
 }

@@ -66,6 +66,8 @@ pub fn config(data: &Path, port: Option<u16>, admin_port: Option<u16>) -> Result
         ..Config::default()
     };
     config.destinations.allow_private = true;
+    // What a demo that is killed leaves goes with its directory, instead of staying in the machine's memory.
+    config.clicks.ring_dir = Some(data.join("rings"));
     // The demo forges some deliveries on purpose: warnings of them would stand between its own lines.
     config.log.level = "error".to_owned();
     Ok(config)

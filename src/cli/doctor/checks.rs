@@ -26,12 +26,7 @@ pub async fn server(api: &Api) -> Vec<Finding> {
     };
     let mut findings = vec![status("API", &health, api.server(), "look at the server's log")];
     findings.push(match get(api, "/readyz").await {
-        Ok(ready) => status(
-            "ready",
-            &ready,
-            "links loaded, clicks replayed",
-            "wait: links or clicks still load",
-        ),
+        Ok(ready) => readiness(&ready),
         Err(why) => Finding::fail("ready", why, "look at the server's log"),
     });
     findings.extend(clock(&health.headers, now_ms()));
@@ -63,6 +58,22 @@ fn status(what: &'static str, answer: &Answer, seen: &str, advice: &str) -> Find
     match answer.status {
         200 => Finding::ok(what, seen),
         status => Finding::fail(what, format!("answered {status}"), advice),
+    }
+}
+
+/// Ready, ready with a failing click log, or not.
+fn readiness(answer: &Answer) -> Finding {
+    let told = String::from_utf8_lossy(&answer.body);
+    match told.trim_end().split_once("but clicks wait: ") {
+        Some((_, problem)) if answer.status == 200 => Finding::fail(
+            "click log",
+            problem,
+            "make room on the data directory's disk, or repair it: no restart is needed, clicks wait in memory",
+        ),
+        _ => {
+            let advice = "wait: links or clicks still load";
+            status("ready", answer, "links loaded, clicks replayed", advice)
+        }
     }
 }
 
@@ -163,6 +174,27 @@ fn now_ms() -> i64 {
 mod tests {
     use super::super::finding::Verdict;
     use super::*;
+
+    #[test]
+    fn a_failing_click_log_is_told_with_its_cause() {
+        let ready = |status, body: &'static str| {
+            let answer = Answer {
+                status,
+                headers: HeaderMap::new(),
+                body: Bytes::from_static(body.as_bytes()),
+            };
+            let finding = readiness(&answer);
+            (finding.verdict, finding.seen)
+        };
+        assert_eq!(ready(200, "ready\n").0, Verdict::Ok);
+        let cause = "click journal, writing: No space left on device";
+        let told = ready(
+            200,
+            "ready, but clicks wait: click journal, writing: No space left on device\n",
+        );
+        assert_eq!(told, (Verdict::Fail, cause.to_owned()));
+        assert_eq!(ready(503, "links are still being loaded\n").0, Verdict::Fail);
+    }
 
     #[test]
     fn clocks_are_compared() {

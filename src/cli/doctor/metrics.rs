@@ -28,6 +28,33 @@ pub fn concerns(text: &str) -> Vec<Finding> {
             "give clicks.queue_bytes more room, or the data directory a faster disk",
         ));
     }
+    let gaps = total(&|name| name.ends_with("click_log_gaps"));
+    if gaps > 0.0 {
+        let missing = total(&|name| name.ends_with("click_log_missing_clicks"));
+        findings.push(Finding::warn(
+            "clicks",
+            format!("the click log has {gaps:.0} gaps; {missing:.0} clicks are known to be missing"),
+            "`hopcart clicks verify` lists them; `hopcart clicks rebuild --from-backup DIR` may bring them back",
+        ));
+    }
+    let state = |word: &str| {
+        text.lines()
+            .any(|line| line.contains(&format!("click_log_state{{state=\"{word}\"}} 1")))
+    };
+    if state("recovering") {
+        findings.push(Finding::warn(
+            "clicks",
+            "the click store is being recovered; links work, reports answer 503",
+            "wait; the server's log says how it goes",
+        ));
+    }
+    if state("damaged") {
+        findings.push(Finding::fail(
+            "clicks",
+            "stored clicks are damaged beyond the journal's reach",
+            "stop the server and run `hopcart clicks rebuild --from-backup DIR`",
+        ));
+    }
     let syncs = total(&|name| name.contains("sync") && name.ends_with("_count"));
     let seconds = total(&|name| name.contains("sync") && name.ends_with("_sum"));
     if syncs > 0.0 && seconds / syncs > SYNC_MEAN_MAX_SECONDS {

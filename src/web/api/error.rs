@@ -119,7 +119,17 @@ impl From<crate::books::Error> for ApiError {
 
 impl From<clicklog::QueryError> for ApiError {
     fn from(error: clicklog::QueryError) -> Self {
-        flows::Error::from(error).into()
+        let message = match &error {
+            clicklog::QueryError::Unavailable => {
+                "Clicks are being recovered or caught up with: links work and are counted, numbers are back shortly."
+            }
+            clicklog::QueryError::Damaged(what) => {
+                tracing::error!(what, "stored clicks are damaged");
+                "Stored clicks are damaged: no number is better than a wrong one. The server's log says what happens next."
+            }
+            clicklog::QueryError::TooLarge(_) => return flows::Error::from(error).into(),
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message)
     }
 }
 

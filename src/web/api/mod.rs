@@ -4,6 +4,7 @@
 
 mod analytics;
 mod auth;
+mod backup;
 mod body;
 mod click_filter;
 mod discount_code;
@@ -37,6 +38,7 @@ use crate::domain::consent::ConsentMode;
 use crate::domain::keyring::Keyring;
 use crate::domain::outside::Fetch;
 use crate::flows::Context;
+use crate::flows::backup::Backups;
 
 pub use auth::Caller;
 pub(super) use auth::{caller_of, caller_of_key};
@@ -62,6 +64,8 @@ pub struct Api {
     pub session_key: [u8; 32],
     /// Reads shops' UCP profiles.
     pub profiles: Arc<dyn Fetch>,
+    /// Makes backups of the server.
+    pub backups: Backups,
     /// Largest body of a call, in bytes.
     pub body_max: usize,
     /// Largest catalogue in one call, in bytes.
@@ -104,6 +108,7 @@ pub fn router(api: Api) -> Router {
         .route("/workspaces", get(key::list_workspaces).post(key::open_workspace))
         .route("/keys", get(key::list).post(key::issue))
         .route("/keys/{id}", delete(key::revoke))
+        .route("/backups", get(backup::show).post(backup::make))
         .layer(DefaultBodyLimit::max(api.body_max))
         .with_state(api);
     Router::new().merge(routes.clone()).nest("/api", routes)

@@ -95,7 +95,7 @@ impl Snapshot {
         )?;
         out.gauge(
             "clicks_held",
-            "Clicks held in memory because the disk fails",
+            "Clicks read from a lane that the disk refuses",
             read(&recorder.held) as f64,
         )?;
         out.counter("clicks_written", "Clicks written in detail", read(&recorder.written))?;
@@ -113,6 +113,16 @@ impl Snapshot {
             "click_append_failures",
             "Appends to the click log that failed and were tried again",
             read(&recorder.failures),
+        )?;
+        out.counter(
+            "clicks_recovered",
+            "Clicks that a killed process left in its lanes, written at this start",
+            read(&recorder.recovered),
+        )?;
+        out.gauge(
+            "click_log_ok",
+            "0 while the click log cannot be written or its disk does not answer",
+            f64::from(u8::from(!log.is_failed)),
         )?;
         out.gauge(
             "click_log_failed",
@@ -136,7 +146,10 @@ impl Snapshot {
         )?;
         out.counter("click_log_checkpoints", "Checkpoints written", log.checkpoints)?;
         let failures = [
-            ("journal", log.journal_failures),
+            ("disk_full", log.journal_failures.full),
+            ("read_only", log.journal_failures.read_only),
+            ("io", log.journal_failures.io),
+            ("stall", log.stalls),
             ("checkpoint", log.checkpoint_failures),
             ("reopen", log.reopen_failures),
             ("bad_frame", log.bad_frames),
@@ -144,9 +157,34 @@ impl Snapshot {
         ];
         out.counters(
             "click_log_failures",
-            "Failures of the click log by kind",
-            "kind",
+            "Failures of the click log by cause",
+            "cause",
             &failures,
+        )?;
+        out.gauge(
+            "click_log_gaps",
+            "Gaps in the click log that are known",
+            log.gaps as f64,
+        )?;
+        out.gauge(
+            "click_log_missing_clicks",
+            "Clicks known to be missing in them",
+            log.missing_clicks as f64,
+        )?;
+        out.counter(
+            "click_log_rebuilds",
+            "Click stores rebuilt from journal or backup",
+            log.rebuilds,
+        )?;
+        let states = [
+            ("recovering", u64::from(log.is_recovering)),
+            ("damaged", u64::from(log.is_damaged)),
+        ];
+        out.gauges(
+            "click_log_state",
+            "1 while the click store is recovering, or damaged beyond the journal's reach",
+            "state",
+            &states,
         )?;
         let fsync_us = u64::try_from(log.fsync_total.as_micros()).unwrap_or(u64::MAX);
         out.histogram(

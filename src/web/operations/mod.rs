@@ -40,13 +40,23 @@ pub fn router(operations: Operations) -> Router {
         .with_state(operations)
 }
 
-/// 200 once the table is loaded and the click log replayed.
-async fn ready(State(operations): State<Operations>) -> (StatusCode, &'static str) {
-    // The click log is replayed before anything is bound; what is left is the table.
-    if operations.table.is_loaded() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "links are still being loaded\n")
+/// 200 once the table is loaded: links can be followed, even while the click log recovers, which is told. A click log that fails is told, with 200: followers are
+/// redirected all the same, and a server that is taken out for it would lose them.
+async fn ready(State(operations): State<Operations>) -> (StatusCode, String) {
+    if !operations.table.is_loaded() {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "links are still being loaded\n".to_owned(),
+        );
+    }
+    let stats = operations.clicks.stats();
+    if stats.is_recovering && stats.problem.is_none() {
+        let told = "ready; clicks are being recovered, reports answer 503 until then\n";
+        return (StatusCode::OK, told.to_owned());
+    }
+    match stats.problem {
+        Some(problem) => (StatusCode::OK, format!("ready, but clicks wait: {problem}\n")),
+        None => (StatusCode::OK, "ready\n".to_owned()),
     }
 }
 
