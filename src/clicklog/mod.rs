@@ -49,6 +49,9 @@ mod export;
 pub(crate) mod faulty;
 mod floor;
 mod frame;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gap;
 #[cfg(test)]
 mod histories;
