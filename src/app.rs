@@ -237,6 +237,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         books: books.clone(),
         connections: edge.counters(),
         waitlist: Arc::clone(context.waitlist_tally()),
+        clock: Arc::clone(&world.clock),
     };
     let profiles: Arc<dyn Fetch> = Arc::new(
         ProfileFetch::new(config.destinations.allow_private)

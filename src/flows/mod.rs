@@ -9,6 +9,7 @@ mod cart_draft;
 mod context;
 pub mod enlist_creator;
 mod error;
+pub mod import_orders;
 pub mod issue_code;
 pub mod issue_key;
 pub mod join_waitlist;

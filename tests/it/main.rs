@@ -14,6 +14,7 @@ mod counting;
 mod inbound;
 mod landing;
 mod operation;
+mod orders;
 mod redirect;
 mod report;
 mod rough;
