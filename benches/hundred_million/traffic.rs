@@ -106,7 +106,7 @@ impl Traffic {
             false => &self.agents[(common * common * common * agents::AGENTS as f64) as usize],
         };
         let workspace = (link.0 - 1) % WORKSPACES;
-        let has_utm = link.0 % 3 != 0;
+        let has_utm = !link.0.is_multiple_of(3);
         let utm = match has_utm {
             true => [
                 SOURCES[link.0 as usize % 4],

@@ -168,7 +168,7 @@ impl Writing {
 
     /// One click at its own time; `false` when there are no more.
     fn push(&mut self, traffic: &mut Traffic) -> bool {
-        if self.pushed % 1024 == 0 {
+        if self.pushed.is_multiple_of(1024) {
             self.wait(|writing| writing.pushed - writing.written() < AHEAD);
         }
         let sequence = self.shared.sequence.fetch_add(1, Ordering::Relaxed);
