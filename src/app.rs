@@ -493,7 +493,7 @@ fn router(
         consent: config.consent.default,
         session_key: session_key(keys),
         profiles,
-        backups: Backups::new(&config.data),
+        backups: Backups::new(&config.data, Arc::clone(&operations.recorder)),
         body_max: config.limits.api_bytes_max,
         catalog_max: config.limits.catalog_bytes_max,
     };
