@@ -238,6 +238,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         books: books.clone(),
         connections: edge.counters(),
         waitlist: Arc::clone(context.waitlist_tally()),
+        clock: Arc::clone(&world.clock),
     };
     let profiles: Arc<dyn Fetch> = Arc::new(
         ProfileFetch::new(config.destinations.allow_private)
@@ -497,7 +498,7 @@ fn router(
         consent: config.consent.default,
         session_key: session_key(keys),
         profiles,
-        backups: Backups::new(&config.data),
+        backups: Backups::new(&config.data, Arc::clone(&operations.recorder)),
         body_max: config.limits.api_bytes_max,
         catalog_max: config.limits.catalog_bytes_max,
     };

@@ -253,9 +253,10 @@ impl Drill {
     }
 
     /// Where the rings of this run lie, if not on the disk.
-    fn rings_in_memory(&self) -> Option<PathBuf> {
-        let rings = fs::read_to_string(self.disk.mounted.join("data/RINGS")).ok()?;
-        Some(PathBuf::from(rings)).filter(|rings| !rings.starts_with(&self.disk.mounted))
+    fn rings_in_memory(&self) -> Vec<PathBuf> {
+        let rings = fs::read_to_string(self.disk.mounted.join("data/RINGS")).unwrap_or_default();
+        let elsewhere = |rings: &PathBuf| !rings.starts_with(&self.disk.mounted) && rings.exists();
+        rings.lines().map(PathBuf::from).filter(elsewhere).collect()
     }
 
     fn compare(&mut self, round: u64, server: &Server, link: &str, told: &Told) {
@@ -308,8 +309,8 @@ impl Drill {
 }
 
 /// A machine without power keeps nothing in memory.
-fn forget(rings: Option<PathBuf>) {
-    if let Some(rings) = rings {
+fn forget(rings: Vec<PathBuf>) {
+    for rings in rings {
         fs::remove_dir_all(rings).expect("nobody else removes them");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use super::schema::NEWEST;
 use super::{Books, Error, JOBS_QUEUED_MAX, OpenError, Options, Tx, fixture, link, link_domain, meta, workspace};
-use super::{creator, product, store};
+use super::{creator, order, product, refund, store, ucp_profile, waitlist};
 use crate::domain::cart::Landing;
 use crate::domain::id::{CreatorNo, LinkNo, StoreNo};
 use crate::domain::store::{Permalink, StoreLook};
@@ -303,6 +303,33 @@ fn books_of_format_1_become_the_newest() {
                 assert_eq!((cart.landing, cart.items.len()), (Landing::Direct, 1));
                 assert_eq!(link.terms.creator, Some(CreatorNo(1)));
                 assert_eq!(creator::of_all_workspaces(view)?.len(), 1);
+                Ok::<_, Error>(())
+            })
+            .expect("read");
+        drop(books);
+    }
+}
+
+#[test]
+fn books_of_format_2_become_the_newest() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("books.sqlite");
+    std::fs::write(&path, include_bytes!("../../fixtures/books/format_2.sqlite")).expect("written");
+    for opening in ["first", "again"] {
+        let books = Books::open(Options::at(&path)).expect(opening);
+        books
+            .read_blocking(|view| {
+                let shop = store::by_no(view, StoreNo(1))?.expect("the store");
+                assert_eq!((shop.permalink, shop.returns_click_ids), (Permalink::Buy, true));
+                assert!(ucp_profile::of_store(view, StoreNo(1))?.is_some());
+                assert!(waitlist::is_listed(view, LinkNo(1), "Ann@example.com")?);
+                let (told, evidence) = order::load(view, StoreNo(1), "7001")?.expect("the order");
+                assert_eq!((told.creator, told.link), (Some(CreatorNo(1)), Some(LinkNo(1))));
+                assert_eq!((told.snapshot.revenue, told.snapshot.lines.len()), (4200, 1));
+                assert_eq!(evidence.codes[0].creator, CreatorNo(1));
+                let click = evidence.click.expect("a click");
+                assert_eq!(click.journey, [(LinkNo(1), 1_795_254_000)]);
+                assert_eq!(refund::total(view, StoreNo(1), "7001")?, 2100);
                 Ok::<_, Error>(())
             })
             .expect("read");

@@ -6,7 +6,8 @@ use crate::domain::id::StoreNo;
 use crate::domain::order::Refund;
 use crate::domain::time::Timestamp;
 
-/// Adds `refund`, worth `amount` minor units; `false` = it was known already, and nothing changed.
+/// Adds `refund`, worth `amount` minor units; `false` = it was known already, and its amount did not change. Of a known
+/// one the earliest time stays, and the first amount, or of running totals the largest.
 ///
 /// # Errors
 /// [`Error::TooLarge`] when the order's refunds then no longer fit one sum: stored ones can always be summed.
@@ -17,12 +18,10 @@ pub fn insert(
     amount: i64,
     received_at: Timestamp,
 ) -> Result<bool, Error> {
-    let known = tx.count(
-        "SELECT EXISTS (SELECT 1 FROM refunds WHERE store = ? AND external_id = ?)",
-        (store, &refund.external_id),
-    )?;
-    if known > 0 {
-        return Ok(false);
+    let sql = "SELECT no, amount FROM refunds WHERE store = ? AND external_id = ?";
+    let known = tx.first(sql, (store, &refund.external_id), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if let Some((no, known)) = known {
+        return tell_again(tx, store, refund, amount, (no, known));
     }
     if total(tx, store, &refund.order_external_id)?
         .checked_add(amount)
@@ -48,6 +47,31 @@ pub fn insert(
             (no, place, &line.line_external_id, line.quantity, line.amount),
         )?;
     }
+    Ok(true)
+}
+
+/// Whether the store's refund is known.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn is_known(view: &View<'_>, store: StoreNo, external_id: &str) -> Result<bool, Error> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM refunds WHERE store = ? AND external_id = ?)";
+    Ok(view.count(sql, (store, external_id))? > 0)
+}
+
+fn tell_again(tx: &Tx<'_>, store: StoreNo, refund: &Refund, amount: i64, known: (i64, i64)) -> Result<bool, Error> {
+    let (no, known) = known;
+    tx.run("UPDATE refunds SET at = min(at, ?) WHERE no = ?", (refund.at, no))?;
+    if !refund.is_running_total || amount <= known {
+        return Ok(false);
+    }
+    let others = total(tx, store, &refund.order_external_id)?.saturating_sub(known);
+    if others.checked_add(amount).is_none() {
+        return Err(Error::TooLarge { what: "refunds" });
+    }
+    tx.run("UPDATE refunds SET amount = ? WHERE no = ?", (amount, no))?;
+    // A running total has one line, which is all of it.
+    tx.run("UPDATE refund_lines SET amount = ? WHERE refund_no = ?", (amount, no))?;
     Ok(true)
 }
 
@@ -80,6 +104,7 @@ mod tests {
         Refund {
             external_id: external_id.to_owned(),
             order_external_id: order_external_id.to_owned(),
+            is_running_total: false,
             at: Timestamp(5),
             lines: vec![RefundLine {
                 line_external_id: "l1".to_owned(),
@@ -103,6 +128,30 @@ mod tests {
             assert_eq!(total(tx, ours, "o2")?, 7);
             assert_eq!(total(tx, ours, "o3")?, 0);
             assert_eq!(total(tx, theirs, "o1")?, 1);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn the_largest_running_total_and_the_earliest_time_stay() {
+        fixture::in_tx(|tx| {
+            let store = fixture::store(tx, "x", fixture::workspace(tx, "a")?)?;
+            let told = |at| Refund {
+                at: Timestamp(at),
+                is_running_total: true,
+                ..refund("r1", "o1")
+            };
+            assert!(insert(tx, store, &told(7), 300, Timestamp(9))?);
+            assert!(!insert(tx, store, &told(5), 200, Timestamp(9))?);
+            assert!(insert(tx, store, &told(8), 500, Timestamp(9))?);
+            assert!(!insert(tx, store, &told(8), 500, Timestamp(9))?);
+            assert_eq!(total(tx, store, "o1")?, 500);
+            let kept = tx.all(
+                "SELECT at, (SELECT sum(amount) FROM refund_lines) FROM refunds",
+                [],
+                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+            )?;
+            assert_eq!(kept, [(5, 500)]);
             Ok(())
         });
     }

@@ -204,6 +204,7 @@ mod tests {
                             external_id: id.to_string(),
                             order_external_id: of.to_string(),
                             at: Timestamp(50),
+                            is_running_total: false,
                             lines: vec![],
                         };
                         let is_new = refund::insert(tx, store, &told, amount, Timestamp(0))?;

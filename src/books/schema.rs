@@ -10,7 +10,11 @@ use super::error::OpenError;
 const APPLICATION_ID: i32 = 0x686f_7031;
 
 /// Step `n` makes format `n + 1` of format `n`.
-const STEPS: &[&str] = &[include_str!("schema/format_1.sql"), include_str!("schema/format_2.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/format_1.sql"),
+    include_str!("schema/format_2.sql"),
+    include_str!("schema/format_3.sql"),
+];
 
 /// Newest format number.
 pub(super) const NEWEST: u32 = STEPS.len() as u32;

@@ -79,6 +79,15 @@ pub fn update(tx: &Tx<'_>, store: &Store) -> Result<(), Error> {
     }
 }
 
+/// Notes that an order that came over UCP has returned a click id; `false` = that was known.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn set_returns_click_ids(tx: &Tx<'_>, store: StoreNo) -> Result<bool, Error> {
+    let sql = "UPDATE stores SET returns_click_ids = 1 WHERE no = ? AND returns_click_ids = 0";
+    Ok(tx.run(sql, [store])? > 0)
+}
+
 /// Puts `secrets` in the place of the store's webhook secrets.
 ///
 /// # Errors
@@ -204,6 +213,8 @@ mod tests {
             assert_eq!(list(tx, theirs)?, []);
             assert_eq!((list(tx, ours)?.len(), all(tx)?.len()), (1, 1));
 
+            assert!(set_returns_click_ids(tx, store.no)? && !set_returns_click_ids(tx, store.no)?);
+            assert!(by_no(tx, store.no)?.is_some_and(|store| store.returns_click_ids));
             set_secrets(tx, store.no, &["new".to_owned()])?;
             assert_eq!(secrets(tx, store.no)?, ["new"]);
             store.no = StoreNo(77);

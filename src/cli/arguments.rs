@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{backup, clicks, completions, demo, doctor, keys, link, product, restore, serve, waitlist};
+use super::{backup, clicks, completions, demo, doctor, keys, link, order, product, restore, serve, waitlist};
 
 /// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ pub enum Command {
     Link(link::Arguments),
     /// Import and list what a store's carts can hold
     Products(product::Arguments),
+    /// Bring in orders that no webhook told of
+    Orders(order::Arguments),
     /// Export waiting lists, and erase addresses from them
     Waitlist(waitlist::Arguments),
     /// Make, list and revoke API keys
@@ -62,6 +64,7 @@ mod tests {
             "demo",
             "link",
             "products",
+            "orders",
             "waitlist",
             "keys",
             "backup",

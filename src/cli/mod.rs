@@ -14,6 +14,7 @@ mod doctor;
 mod failure;
 mod keys;
 mod link;
+mod order;
 mod product;
 mod progress;
 mod restore;
@@ -40,6 +41,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Link(arguments) => link::run(&arguments),
         Command::Products(arguments) => product::run(&arguments),
+        Command::Orders(arguments) => order::run(&arguments),
         Command::Waitlist(arguments) => waitlist::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Clicks(arguments) => clicks::run(&arguments),

@@ -180,7 +180,8 @@ pub(super) fn between(
         return gap.with_sequences(among, false);
     }
     let missing = trail::without(&past.runs, good);
-    let covered_from = next - past.window;
+    // A window longer than the journal is damage that its checksum did not see.
+    let covered_from = next.saturating_sub(past.window);
     let count = trail::length(&missing);
     // Exact when every good frame that the window covers was taken away, or when the sums say the same.
     let is_exact = covered_from >= good_from || gap.clicks == Some(count);

@@ -60,6 +60,9 @@ pub(crate) mod faulty;
 mod filter;
 mod floor;
 mod frame;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gap;
 #[cfg(test)]
 mod histories;

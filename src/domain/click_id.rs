@@ -49,6 +49,11 @@ impl ClickIdText {
     }
 }
 
+/// Whether `text` is written as click ids are: 22 to 32 base62 characters. Says nothing about who wrote it.
+pub fn is_shaped(text: &str) -> bool {
+    (22..=CLICK_ID_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 impl ClickId {
     /// The signed text of this id.
     pub fn sign(&self, keys: &Keyring) -> ClickIdText {

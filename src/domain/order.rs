@@ -1,13 +1,14 @@
 //! Orders and refunds as shops tell them, and what an order is worth.
 //!
 //! Deliveries come in any order and more than once: [`merge`] makes the same order of them whatever the order was.
+//! Shops tell the tax of an order, but rarely that of a refund: [`without_tax`].
 //! Revenue = subtotal after discounts, without tax and shipping; nothing here ever becomes negative.
 
 use super::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
 use super::time::Timestamp;
 
 /// One line of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct OrderLine {
     /// The shop's id of the line.
     pub external_id: String,
@@ -54,7 +55,11 @@ pub struct Refund {
     pub external_id: String,
     /// The shop's id of the order.
     pub order_external_id: String,
+    /// Of several tellings the earliest stays: some shops date a refund by the delivery that tells it.
     pub at: Timestamp,
+    /// Whether the amount is the sum of all that was given back so far, as Stripe tells it: the largest one told
+    /// stays. Otherwise the first one does.
+    pub is_running_total: bool,
     pub lines: Vec<RefundLine>,
 }
 
@@ -96,6 +101,9 @@ pub enum Quarantine {
     /// Its revenue is larger than [`REVENUE_MAX`].
     TooLarge,
 }
+
+/// Most orders of one call that tells them as a file. 2,000: at some 0.2 ms an order in the books, half a second.
+pub const ORDERS_PER_CALL_MAX: usize = 2_000;
 
 /// Largest revenue of one order that is believed, in minor units: sums of many stay far from what 64 bits hold.
 pub const REVENUE_MAX: i64 = 100_000_000_000_000;
@@ -146,11 +154,12 @@ pub struct Order {
 
 /// The order's state after `told`, or `None` when the delivery changes nothing.
 ///
-/// The newest `updated_at` decides what can change; paid, cancelled and test never go back, and a click id or
-/// customer that an older delivery knew is kept when the newer one left it out.
+/// The newest `updated_at` decides what can change, and of one instant (some shops count whole seconds) the larger
+/// state; paid, cancelled and test never go back, the earliest time of order stays, and a click id or customer that an
+/// older delivery knew is kept when the newer one left it out.
 pub fn merge(known: Option<&OrderSnapshot>, told: &OrderSnapshot) -> Option<OrderSnapshot> {
     let Some(known) = known else { return Some(told.clone()) };
-    let (newer, older) = if told.updated_at > known.updated_at {
+    let (newer, older) = if state(told) > state(known) {
         (told, known)
     } else {
         (known, told)
@@ -160,6 +169,7 @@ pub fn merge(known: Option<&OrderSnapshot>, told: &OrderSnapshot) -> Option<Orde
         (a, b) => a.or(b),
     };
     let merged = OrderSnapshot {
+        ordered_at: known.ordered_at.min(told.ordered_at),
         is_paid: known.is_paid || told.is_paid,
         is_test: known.is_test || told.is_test,
         cancelled_at,
@@ -173,6 +183,34 @@ pub fn merge(known: Option<&OrderSnapshot>, told: &OrderSnapshot) -> Option<Orde
         ..newer.clone()
     };
     (merged != *known).then_some(merged)
+}
+
+/// What the newest delivery decides alone, in the order in which deliveries are compared: age first. Total, so that
+/// deliveries of one instant end alike in any order.
+fn state(snapshot: &OrderSnapshot) -> impl Ord + '_ {
+    let OrderSnapshot {
+        updated_at,
+        revenue,
+        discounts,
+        currency,
+        name,
+        lines,
+        ..
+    } = snapshot;
+    (updated_at, revenue, discounts, currency, name, lines)
+}
+
+/// What `gross` given back of an order takes from its revenue, where the shop tells refunds with their tax: the part
+/// that `revenue` is of `revenue` + `tax`, half a minor unit rounded up. Nothing negative, and shipping that was given
+/// back counts as goods: an over-refund is cut where it is summed ([`refunded`]).
+pub fn without_tax(gross: i64, revenue: i64, tax: i64) -> i64 {
+    let (gross, revenue, tax) = (i128::from(gross.max(0)), i128::from(revenue), i128::from(tax));
+    let whole = revenue + tax;
+    if revenue <= 0 || tax <= 0 {
+        return i64::try_from(gross).unwrap_or(i64::MAX);
+    }
+    // At most `gross`, which fits.
+    i64::try_from((2 * gross * revenue + whole) / (2 * whole)).unwrap_or(i64::MAX)
 }
 
 /// Whether an order is in the numbers: verified by payment, real, and not set aside.
@@ -247,6 +285,36 @@ mod tests {
             for delivery in &shuffled {
                 prop_assert_eq!(merge(Some(&b), delivery), None, "a replay changes nothing");
             }
+        }
+    }
+
+    #[test]
+    fn deliveries_of_one_second_end_alike_in_any_order() {
+        let (mut a, mut b) = (snapshot(5, 100), snapshot(5, 120));
+        (a.ordered_at, a.is_paid, b.ordered_at) = (Timestamp(3), true, Timestamp(4));
+        let ab = merge(Some(&a), &b).expect("a change");
+        let ba = merge(Some(&b), &a).expect("a change");
+        assert_eq!(ab, ba);
+        assert_eq!((ab.revenue, ab.ordered_at, ab.is_paid), (120, Timestamp(3), true));
+    }
+
+    #[test]
+    fn tax_is_taken_out_of_refunds() {
+        for (gross, revenue, tax, expected) in [
+            (1190, 1000, 190, 1000),
+            (595, 1000, 190, 500),
+            (1, 1000, 190, 1),
+            (1000, 1000, 0, 1000),
+            (1000, 0, 190, 1000),
+            (1000, -5, 190, 1000),
+            (-5, 1000, 190, 0),
+            (i64::MAX, i64::MAX, i64::MAX, i64::MAX / 2 + 1),
+        ] {
+            assert_eq!(
+                without_tax(gross, revenue, tax),
+                expected,
+                "{gross} of {revenue} + {tax}"
+            );
         }
     }
 

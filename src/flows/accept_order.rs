@@ -8,11 +8,13 @@ use arc_swap::ArcSwap;
 
 use super::context::Context;
 use super::error::Error;
+use super::publish_store;
 use crate::books::{self, Tx};
 use crate::clicklog;
 use crate::domain::attribution::{self, ClickEvidence, CodeEvidence, Evidence};
 use crate::domain::click::Click;
 use crate::domain::click_id::ClickId;
+use crate::domain::keyring::Keyring;
 use crate::domain::order::{self, Order, OrderEvent, OrderSnapshot, Quarantine, Refund};
 use crate::domain::store::Store;
 use crate::domain::time::Timestamp;
@@ -24,7 +26,10 @@ pub struct Delivery {
     /// The sender's id of it.
     pub id: String,
     pub topic: String,
-    pub event: OrderEvent,
+    /// All that it tells; taken together or not at all.
+    pub events: Vec<OrderEvent>,
+    /// Whether it came over UCP: a valid click id on it shows that the shop returns what its permalinks carry.
+    pub is_ucp: bool,
 }
 
 /// What became of a delivery.
@@ -36,15 +41,30 @@ pub enum Accepted {
     Unchanged,
 }
 
+impl Accepted {
+    /// Changed when either did.
+    pub(super) fn or(self, other: Self) -> Self {
+        if self == Self::Changed { self } else { other }
+    }
+}
+
 /// A click id that came back, verified.
-struct Returned {
+pub(super) struct Returned {
     text: String,
     id: ClickId,
     record: Option<Click>,
 }
 
-/// The store that a webhook URL names, with the secrets that may have signed.
-pub async fn store_of_hook(context: &Context, store_id: &str) -> Result<Option<(Store, Vec<String>)>, Error> {
+/// Who may have signed the deliveries of a webhook URL.
+#[derive(Debug, Clone, Default)]
+pub struct Signers {
+    pub secrets: Vec<String>,
+    /// JSON array of JWKs, from the store's UCP profile.
+    pub signing_keys: Option<String>,
+}
+
+/// The store that a webhook URL names, with those who may have signed.
+pub async fn store_of_hook(context: &Context, store_id: &str) -> Result<Option<(Store, Signers)>, Error> {
     let store_id = store_id.to_owned();
     context
         .inner
@@ -53,8 +73,11 @@ pub async fn store_of_hook(context: &Context, store_id: &str) -> Result<Option<(
             let Some(store) = books::store::by_public_id(view, &store_id)? else {
                 return Ok(None);
             };
-            let secrets = books::store::secrets(view, store.no)?;
-            Ok(Some((store, secrets)))
+            let signers = Signers {
+                secrets: books::store::secrets(view, store.no)?,
+                signing_keys: books::ucp_profile::of_store(view, store.no)?.and_then(|profile| profile.signing_keys),
+            };
+            Ok(Some((store, signers)))
         })
         .await
 }
@@ -67,31 +90,69 @@ pub async fn accept(
     store: Store,
     delivery: Delivery,
 ) -> Result<Accepted, Error> {
-    let returned = match &delivery.event {
-        OrderEvent::Order(snapshot) => verify_click(clicks, keys, snapshot.click_id.as_deref()).await,
-        _ => None,
-    };
+    let click_ids = keys.load().click_id.clone();
+    let mut returned = Vec::with_capacity(delivery.events.len());
+    for event in &delivery.events {
+        returned.push(match event {
+            OrderEvent::Order(snapshot) => verify_click(clicks, &click_ids, snapshot.click_id.as_deref()).await,
+            _ => None,
+        });
+    }
     let now = context.inner.clock.now();
-    context
+    let no = store.no;
+    let taken = context
         .inner
         .books
-        .commit(move |tx| {
-            if !books::delivery::record(tx, store.no, &delivery.id, &delivery.topic, now)? {
-                return Ok(Accepted::Unchanged);
+        .commit(move |tx| take(tx, &store, delivery, returned, now));
+    let (accepted, is_news) = taken.await?;
+    if is_news {
+        // From the next follow on, carts with the permalink `auto` go where click ids come back from.
+        publish_store::publish_again(context, no).await?;
+    }
+    Ok(accepted)
+}
+
+/// What a delivery does to the books, with the verified click id of each of its events; and whether the store was not
+/// known before to return click ids over UCP.
+fn take(
+    tx: &Tx<'_>,
+    store: &Store,
+    delivery: Delivery,
+    returned: Vec<Option<Returned>>,
+    now: Timestamp,
+) -> Result<(Accepted, bool), Error> {
+    if !books::delivery::record(tx, store.no, &delivery.id, &delivery.topic, now)? {
+        return Ok((Accepted::Unchanged, false));
+    }
+    let is_order = |event: &OrderEvent| matches!(event, OrderEvent::Order(_));
+    if delivery.events.iter().any(is_order) {
+        books::pulse::beat(tx, store.no, now)?;
+    }
+    let mut accepted = Accepted::Unchanged;
+    let mut returns_click_ids = false;
+    for (event, returned) in delivery.events.into_iter().zip(returned) {
+        accepted = accepted.or(match event {
+            OrderEvent::Order(told) => {
+                let (accepted, has_click) = accept_order(tx, store, &told, returned, now)?;
+                returns_click_ids |= delivery.is_ucp && has_click;
+                accepted
             }
-            match delivery.event {
-                OrderEvent::Order(told) => accept_order(tx, &store, &told, returned, now),
-                OrderEvent::Refund(refund) => accept_refund(tx, &store, &refund, now),
-                OrderEvent::Ignored => Ok(Accepted::Unchanged),
-            }
-        })
-        .await
+            OrderEvent::Refund(refund) => accept_refund(tx, store, &refund, now)?,
+            OrderEvent::Ignored => Accepted::Unchanged,
+        });
+    }
+    let is_news = returns_click_ids && books::store::set_returns_click_ids(tx, store.no)?;
+    Ok((accepted, is_news))
 }
 
 /// Verifies a click id that came back and finds its click; the look-up reads the log and so leaves this thread.
-async fn verify_click(clicks: &clicklog::Reader, keys: &Arc<ArcSwap<Keys>>, text: Option<&str>) -> Option<Returned> {
+pub(super) async fn verify_click(
+    clicks: &clicklog::Reader,
+    click_ids: &Keyring,
+    text: Option<&str>,
+) -> Option<Returned> {
     let text = text?.trim().to_owned();
-    let id = ClickId::verify(&text, &keys.load().click_id)?;
+    let id = ClickId::verify(&text, click_ids)?;
     let clicks = clicks.clone();
     let found = tokio::task::spawn_blocking(move || clicks.find(id.at, id.sequence, id.link)).await;
     let record = found.ok().and_then(|found| {
@@ -104,17 +165,19 @@ async fn verify_click(clicks: &clicklog::Reader, keys: &Arc<ArcSwap<Keys>>, text
     Some(Returned { text, id, record })
 }
 
-fn accept_order(
+/// What became of the order, and whether a valid click of the store's own workspace stands behind it.
+pub(super) fn accept_order(
     tx: &Tx<'_>,
     store: &Store,
     told: &OrderSnapshot,
     returned: Option<Returned>,
     now: Timestamp,
-) -> Result<Accepted, Error> {
+) -> Result<(Accepted, bool), Error> {
     let known = books::order::load(tx, store.no, &told.external_id)?;
     let Some(snapshot) = order::merge(known.as_ref().map(|(order, _)| &order.snapshot), told) else {
-        return Ok(Accepted::Unchanged);
+        return Ok((Accepted::Unchanged, false));
     };
+    let told_click = returned.as_ref().map(|returned| returned.text.clone());
     let known_click = known.and_then(|(_, evidence)| evidence.click);
     let evidence = gather(tx, store, &snapshot, returned, known_click)?;
     let credit = attribution::decide(&evidence);
@@ -131,7 +194,8 @@ fn accept_order(
         snapshot,
     };
     books::order::put(tx, &order, &evidence, now)?;
-    Ok(Accepted::Changed)
+    let has_click = told_click.is_some() && evidence.click.map(|click| click.click_id) == told_click;
+    Ok((Accepted::Changed, has_click))
 }
 
 /// Everything that says who brought the order. An order that once showed a valid click keeps it.
@@ -183,10 +247,15 @@ fn click_evidence(tx: &Tx<'_>, store: &Store, returned: Returned) -> Result<Opti
     Ok(Some(evidence.with_journey(&journey)))
 }
 
-fn accept_refund(tx: &Tx<'_>, store: &Store, refund: &Refund, now: Timestamp) -> Result<Accepted, Error> {
+pub(super) fn accept_refund(tx: &Tx<'_>, store: &Store, refund: &Refund, now: Timestamp) -> Result<Accepted, Error> {
     let amount = refund
         .amount()
         .ok_or_else(|| Error::invalid("refund_line_items", "add up to more than fits"))?;
+    // No order that is believed holds more, and so sums of refunds always fit.
+    let amount = amount.min(order::REVENUE_MAX);
     let is_new = books::refund::insert(tx, store.no, refund, amount, now)?;
     Ok(if is_new { Accepted::Changed } else { Accepted::Unchanged })
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ mod context;
 pub mod enlist_creator;
 pub mod erase_visitor;
 mod error;
+pub mod import_orders;
 pub mod issue_code;
 pub mod issue_key;
 pub mod join_waitlist;

@@ -103,6 +103,19 @@ pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change:
     Ok(store)
 }
 
+/// Publishes what the books say of store number `no`, with the shelf that is published already.
+pub(super) async fn publish_again(context: &Context, no: StoreNo) -> Result<(), Error> {
+    let find = move |view: &books::View<'_>| books::store::by_no(view, no)?.ok_or(Error::NotFound { what: "store" });
+    let id = context.inner.books.read(find).await?.id;
+    let _order = context.inner.locks.of(&id).await;
+    // Read again: under the lock nobody publishes an older state after it.
+    let store = context.inner.books.read(find).await?;
+    let record = context.inner.reader.store(no);
+    let shelf = record.map(|record| record.shelf.load_full()).unwrap_or_default();
+    context.inner.table.put_store(&store, shelf);
+    Ok(())
+}
+
 fn look_soon(context: &Context, store: &Store) {
     if store.provider.has_ucp_profile() {
         context.inner.profile_due.notify_one();

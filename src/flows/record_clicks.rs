@@ -31,6 +31,8 @@ const RETRY: Duration = Duration::from_millis(250);
 const STALL: Duration = Duration::from_millis(750);
 /// Counts that a lane could not keep in detail until so long after an outage are the outage's, in ms.
 const AFTERMATH_MS: i64 = 5_000;
+/// Longest that somebody waits for the latest clicks to be in the journal; longer than a slow disk's hiccup.
+const SWEEP_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Every so many frames say the position of every lane, so that a restart finds them all near the journal's end.
 const FRAMES_PER_ROLL_CALL: u64 = 256;
 
@@ -51,6 +53,29 @@ pub struct RecorderStats {
     pub held: AtomicU64,
     /// Records waiting in the lanes at the last look.
     pub waiting: AtomicU64,
+    /// Turns after which the journal had all that the lanes held when the turn began.
+    pub sweeps: AtomicU64,
+}
+
+impl RecorderStats {
+    /// Returns once every click that was answered before the call is in the journal. Blocks.
+    ///
+    /// # Errors
+    /// The disk refuses clicks, or they come faster than they are written, for as long as [`SWEEP_WAIT_MAX`].
+    pub fn wait_for_sweep(&self) -> std::io::Result<()> {
+        // The turn that runs may have read a lane already, so it is the one after it that has seen everything.
+        let seen = self.sweeps.load(Ordering::Acquire) + 2;
+        let began = Instant::now();
+        while self.sweeps.load(Ordering::Acquire) < seen {
+            if began.elapsed() >= SWEEP_WAIT_MAX {
+                return Err(std::io::Error::other(
+                    "the latest clicks are not in the click log yet: look at /readyz and /metrics, then try again",
+                ));
+            }
+            thread::sleep(PACE / 4);
+        }
+        Ok(())
+    }
 }
 
 /// The running recorder.
@@ -219,12 +244,18 @@ impl Desk {
             return false;
         }
         // What the disk refused is tried again as it was: the lanes keep the rest.
-        if !self.is_held {
+        let was_held = self.is_held;
+        if !was_held {
             self.retry_at = None;
             self.read();
         }
         let is_full = self.batch.clicks.len() >= DRAINED_CLICKS_MAX;
-        self.write() && is_full
+        let has_left_some = is_full || self.batch.lost.len() >= DRAINED_LOST_MAX / 2;
+        let is_written = self.write();
+        if !(was_held || self.is_held || has_left_some) {
+            self.stats.sweeps.fetch_add(1, Ordering::Release);
+        }
+        is_written && is_full
     }
 
     /// Takes records out of the lanes, as many as one append takes.
@@ -648,6 +679,38 @@ mod tests {
                 assert_eq!(bench.counted(), 2010, "{fault:?} {ring_bytes}: after a kill");
             }
         }
+    }
+
+    #[test]
+    fn a_sweep_is_a_turn_that_left_nothing_behind() {
+        let mut bench = Bench::new(4 << 20);
+        let sweeps = |bench: &Bench| bench.desk.stats.sweeps.load(Ordering::Relaxed);
+        let turn = |bench: &mut Bench| {
+            bench.desk.retry_at = None;
+            bench.desk.turn();
+        };
+        let before = sweeps(&bench);
+        turn(&mut bench);
+        assert_eq!(sweeps(&bench), before + 1, "empty lanes are swept");
+        bench.follow(5);
+        bench.disk.always(Fault::Sync(EIO));
+        turn(&mut bench);
+        assert_eq!(sweeps(&bench), before + 1, "refused by the disk");
+        bench.follow(5);
+        bench.disk.heal();
+        turn(&mut bench);
+        assert_eq!(
+            sweeps(&bench),
+            before + 1,
+            "what was held is written, the rest was not looked at"
+        );
+        turn(&mut bench);
+        assert_eq!((sweeps(&bench), bench.counted()), (before + 2, 10));
+        bench.follow(DRAINED_CLICKS_MAX as u64 + 1);
+        turn(&mut bench);
+        assert_eq!(sweeps(&bench), before + 2, "one append does not take all");
+        turn(&mut bench);
+        assert_eq!(sweeps(&bench), before + 3);
     }
 
     #[test]

@@ -5,5 +5,9 @@
 
 pub mod catalog;
 pub mod maxmind;
+pub mod payload;
 pub mod shopify;
+pub mod standard;
+pub mod stripe;
 pub mod ucp;
+pub mod woocommerce;

@@ -16,6 +16,7 @@ mod inbound;
 mod landing;
 mod operation;
 mod privacy;
+mod orders;
 mod redirect;
 mod report;
 mod rough;

@@ -11,15 +11,15 @@ use crate::http::Request;
 use crate::server::{Api, IPHONE, TestServer, eventually, id_of};
 
 /// A shop on this machine that answers every request with what it was told last.
-struct Shop {
-    url: String,
+pub struct Shop {
+    pub url: String,
     answer: Arc<Mutex<String>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Shop {
     /// A shop without a profile.
-    fn open() -> Self {
+    pub fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let shop = Self {
             url: format!("http://{}", listener.local_addr().expect("an address")),
@@ -36,7 +36,7 @@ impl Shop {
         shop
     }
 
-    fn answer(&self, status: u16, content_type: &str, headers: &str, body: &str) {
+    pub fn answer(&self, status: u16, content_type: &str, headers: &str, body: &str) {
         let length = body.len();
         *self.answer.lock().expect("no panic") = format!(
             "HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n{headers}Connection: close\r\n\r\n{body}"

@@ -108,7 +108,7 @@ pub const PACKAGES: &[Package] = &[
     only("flate2", &["web"]),
     only("png", &["web"]),
     only("prometheus_client", &["web"]),
-    only("serde_path_to_error", &["web"]),
+    only("serde_path_to_error", &["integrations", "web"]),
     // Who waits for others. domain, clicklog, integrations and config have nobody to wait for.
     only("tokio", &["app", "books", "cli", "flows", "net", "redirect", "web"]),
     only(

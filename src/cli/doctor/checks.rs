@@ -10,6 +10,7 @@ use url::Url;
 use super::finding::Finding;
 use super::metrics;
 use crate::cli::api::{Api, CallError};
+use crate::cli::terminal::{cell, minute};
 use crate::net::Answer;
 
 /// A clock that is further off makes cookies and reports wrong, in milliseconds.
@@ -35,6 +36,7 @@ pub async fn server(api: &Api) -> Vec<Finding> {
     findings.push(key.0);
     if is_key_good {
         findings.push(public(api).await);
+        findings.extend(stores(api).await);
     }
     findings.extend(match get(api, "/metrics").await {
         Ok(answer) if answer.status == 200 => metrics::concerns(&String::from_utf8_lossy(&answer.body)),
@@ -123,6 +125,35 @@ async fn key(api: &Api) -> (Finding, bool) {
     }
 }
 
+/// Whether shops that sent their orders daily still do; nothing where there is no store.
+async fn stores(api: &Api) -> Option<Finding> {
+    match api.try_call(Method::GET, "/stores", None).await {
+        Ok(reply) => silence(&reply.value),
+        Err(error) => {
+            let failure = api.explain(&Method::GET, "/stores", error);
+            Some(Finding::fail("orders", failure.to_string(), "look at the server's log"))
+        }
+    }
+}
+
+fn silence(stores: &Value) -> Option<Finding> {
+    let stores = stores.as_array().filter(|stores| !stores.is_empty())?;
+    let silent: Vec<String> = stores
+        .iter()
+        .filter(|store| store["silentSince"].is_string())
+        .map(|store| format!("{} ({})", cell(&store["name"]), minute(&store["silentSince"])))
+        .collect();
+    Some(match silent.len() {
+        0 => Finding::ok("orders", format!("no silence among {} stores", stores.len())),
+        _ => Finding::warn(
+            "orders",
+            format!("no order since: {}", silent.join(", ")),
+            "see in the shop whether its webhook is still on and its secret the store's, then bring the orders in by \
+             `hopcart orders import`",
+        ),
+    })
+}
+
 /// Whether short links lead to this server.
 async fn public(api: &Api) -> Finding {
     let origins = origins(api).await;
@@ -174,6 +205,17 @@ fn now_ms() -> i64 {
 mod tests {
     use super::super::finding::Verdict;
     use super::*;
+
+    #[test]
+    fn silent_stores_are_named() {
+        assert_eq!(silence(&serde_json::json!([])), None);
+        let mut stores = serde_json::json!([{"name": "Moss", "silentSince": null}, {"name": "Fern"}]);
+        assert_eq!(silence(&stores).map(|finding| finding.verdict), Some(Verdict::Ok));
+        stores[1]["silentSince"] = "2026-11-20T09:53:00.000Z".into();
+        let finding = silence(&stores).expect("a finding");
+        assert_eq!(finding.verdict, Verdict::Warn);
+        assert_eq!(finding.seen, "no order since: Fern (2026-11-20 09:53)");
+    }
 
     #[test]
     fn a_failing_click_log_is_told_with_its_cause() {

@@ -1,4 +1,5 @@
-//! `hopcart products import`: sends a catalogue file slice by slice, and says what became of each row.
+//! `hopcart products import` and `hopcart orders import`: a file is sent slice by slice, and what became of each row
+//! is said.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,21 +15,46 @@ use super::tally::Tally;
 use crate::cli::api::{Api, CallError, query};
 use crate::cli::failure::Failure;
 use crate::cli::terminal::{note, say, wait_for};
+use crate::domain::order::ORDERS_PER_CALL_MAX;
 use crate::domain::store::PRODUCTS_PER_CALL_MAX;
 use crate::integrations::catalog::{CatalogError, Slice, SliceLimits, Slices};
 use crate::net::ClientOptions;
 
-/// A slice has as many rows as a call takes. 4 MiB: at 1.2 Mbit/s it arrives in the 30 s that a server waits for a
-/// body, and a product that begins at the end has room up to the server's 32 MiB.
-const LIMITS: SliceLimits = SliceLimits {
-    rows: PRODUCTS_PER_CALL_MAX,
-    bytes: 4 << 20,
-};
+/// Bytes after which a new slice begins. 4 MiB: at 1.2 Mbit/s it arrives in the 30 s that a server waits for a body, and
+/// a product that begins at the end has room up to the server's 32 MiB.
+const SLICE_BYTES: usize = 4 << 20;
+
+/// What a file is sent to, and as how many rows at a time: as many as a call takes.
+pub struct Target {
+    method: Method,
+    path: &'static str,
+    rows: usize,
+}
+
+impl Target {
+    /// A catalogue.
+    pub fn products() -> Self {
+        Self {
+            method: Method::PUT,
+            path: "/products",
+            rows: PRODUCTS_PER_CALL_MAX,
+        }
+    }
+
+    /// Orders.
+    pub fn orders() -> Self {
+        Self {
+            method: Method::POST,
+            path: "/orders/import",
+            rows: ORDERS_PER_CALL_MAX,
+        }
+    }
+}
 
 /// Longest wait for one slice. 60 s: a server waits 30 s for the body, and then writes it.
 const SLICE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// `hopcart products import`
+/// A file to import.
 #[derive(Debug, Args)]
 pub struct Import {
     /// The file; - reads standard input
@@ -53,11 +79,15 @@ pub fn call_bounds() -> ClientOptions {
 ///
 /// # Errors
 /// [`Failure::Failed`] also when only some rows failed.
-pub fn run(import: &Import, api: &Api, is_json: bool) -> Result<(), Failure> {
+pub fn run(import: &Import, target: &Target, api: &Api, is_json: bool) -> Result<(), Failure> {
     let (source, bytes) = open(&import.file)?;
-    let slices = Slices::of(source, LIMITS).map_err(|error| unreadable(&import.file, &error))?;
+    let limits = SliceLimits {
+        rows: target.rows,
+        bytes: SLICE_BYTES,
+    };
+    let slices = Slices::of(source, limits).map_err(|error| unreadable(&import.file, &error))?;
     let progress = Progress::new(bytes);
-    let sent = wait_for(send_all(import, api, slices, &progress));
+    let sent = wait_for(send_all(import, target, api, slices, &progress));
     progress.finish();
     let tally = sent?;
     if tally.rows == 0 {
@@ -97,6 +127,7 @@ fn unreadable(file: &str, error: &CatalogError) -> Failure {
 
 async fn send_all(
     import: &Import,
+    target: &Target,
     api: &Api,
     slices: Slices<Box<dyn Read>>,
     progress: &Progress,
@@ -104,7 +135,7 @@ async fn send_all(
     let mut tally = Tally::default();
     for slice in slices {
         let sent = match slice {
-            Ok(slice) => send(import, api, slice, &mut tally, progress).await,
+            Ok(slice) => send(import, target, api, slice, &mut tally, progress).await,
             Err(error) => Err(unreadable(&import.file, &error)),
         };
         if let Err(failure) = sent {
@@ -123,6 +154,7 @@ async fn send_all(
 
 async fn send(
     import: &Import,
+    target: &Target,
     api: &Api,
     mut slice: Slice,
     tally: &mut Tally,
@@ -130,11 +162,12 @@ async fn send(
 ) -> Result<(), Failure> {
     let dry_run = import.dry_run.then_some("true");
     let path = format!(
-        "/products{}",
+        "{}{}",
+        target.path,
         query(&[("storeId", Some(&import.store)), ("dryRun", dry_run)])
     );
     let csv = Bytes::from(std::mem::take(&mut slice.csv));
-    let sent = api.send(Method::PUT, &path, Some(("text/csv", csv))).await;
+    let sent = api.send(target.method.clone(), &path, Some(("text/csv", csv))).await;
     let is_told = match &sent {
         Ok(reply) => tally.add(&slice, &reply.value),
         // Of a slice without one good row, the refusal still lists the rows.
@@ -149,10 +182,10 @@ async fn send(
         return Ok(());
     }
     match sent {
-        Err(error) => Err(api.explain(&Method::PUT, &path, error)),
+        Err(error) => Err(api.explain(&target.method, &path, error)),
         Ok(reply) => Err(Failure::Failed(format!(
-            "PUT {path} did not answer with what became of the rows: {}",
-            reply.value
+            "{} {path} did not answer with what became of the rows: {}",
+            target.method, reply.value
         ))),
     }
 }

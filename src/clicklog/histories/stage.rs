@@ -247,15 +247,22 @@ impl Stage {
     }
 
     /// Lets the disk do what `trouble` says while something is written.
-    fn through(&mut self, trouble: &Trouble, write: impl FnOnce(&mut Self) -> bool) {
-        self.disk.plan(trouble.after, trouble.mishap, trouble.seed);
-        write(self);
-        if self.disk.is_dead() {
-            self.end(trouble.cut, trouble.seed);
-            self.reopen();
-        } else if trouble.mishap == Mishap::Dies {
-            // It had fewer operations than that.
-            self.disk.heal();
+    fn through(&mut self, trouble: &Trouble, write: impl Fn(&mut Self) -> bool) {
+        for (after, mishap) in std::iter::once(trouble.first).chain(trouble.then) {
+            self.disk.plan(after, mishap, trouble.seed);
+            let is_written = write(self);
+            if self.disk.is_dead() {
+                self.end(trouble.cut, trouble.seed);
+                self.reopen();
+                return;
+            }
+            if mishap == Mishap::Dies {
+                // It had fewer operations than that.
+                self.disk.heal();
+            }
+            if is_written {
+                return;
+            }
         }
     }
 

@@ -56,11 +56,13 @@ pub(super) enum Cut {
     Power,
 }
 
-/// After so many of its operations the disk does this; a process that dies of it ends so.
+/// What the disk does while something is written; a process that dies of it ends so.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Trouble {
-    pub(super) after: u32,
-    pub(super) mishap: Mishap,
+    /// After so many operations this happens.
+    pub(super) first: (u32, Mishap),
+    /// And this when what was refused is tried again at once.
+    pub(super) then: Option<(u32, Mishap)>,
     pub(super) cut: Cut,
     pub(super) seed: u64,
 }
@@ -157,9 +159,10 @@ fn cut() -> impl Strategy<Value = Cut> {
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {
-    (0u32..7, mishap(), cut(), any::<u64>()).prop_map(|(after, mishap, cut, seed)| Trouble {
-        after,
-        mishap,
+    let at = || (0u32..7, mishap());
+    (at(), proptest::option::of(at()), cut(), any::<u64>()).prop_map(|(first, then, cut, seed)| Trouble {
+        first,
+        then,
         cut,
         seed,
     })

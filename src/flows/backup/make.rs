@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::manifest::{self, BOOKS, FORMAT, JOURNAL, Manifest, NAME, OBJECTS, PARTS, Piece, hash_of};
 use super::state::{Progress, State};
 use crate::clicklog::{self, Export};
+use crate::flows::record_clicks::RecorderStats;
 use crate::flows::{Context, Error};
 
 /// Makes backups, one at a time.
@@ -18,14 +19,16 @@ pub struct Backups {
     state: Arc<Mutex<State>>,
     /// The server's own data, where no backup goes.
     data: Arc<Path>,
+    recorder: Arc<RecorderStats>,
 }
 
 impl Backups {
-    /// For a server whose stores lie in `data`.
-    pub fn new(data: &Path) -> Self {
+    /// For a server whose stores lie in `data`, and whose clicks `recorder` writes.
+    pub fn new(data: &Path, recorder: Arc<RecorderStats>) -> Self {
         Self {
             state: Arc::default(),
             data: data.into(),
+            recorder,
         }
     }
 
@@ -158,6 +161,8 @@ impl Work<'_> {
         let made_at = context.clock().now().to_string();
         self.books(context)?;
         self.step("clicks", 0);
+        // An order's click may still be in a worker's lane when the order is in the books.
+        self.backups.recorder.wait_for_sweep()?;
         let export = clicks.export()?;
         self.backups
             .progress(|progress| progress.total = export.parts.len() as u64);
@@ -309,7 +314,7 @@ mod tests {
         fs::create_dir_all(&data).expect("made");
         fs::write(home.path().join("other/file"), "x").expect("written");
         std::os::unix::fs::symlink(&data, home.path().join("link")).expect("linked");
-        let backups = Backups::new(&data);
+        let backups = Backups::new(&data, Arc::default());
         let at = |name: &str| home.path().join(name).display().to_string();
         for (dir, part) in [
             ("relative/dir".to_owned(), "absolute"),

@@ -4,8 +4,8 @@
 //! in place last and at once: a backup that was cut short leaves the one before it, or none. Object files that no
 //! manifest names are removed by the next backup.
 //!
-//! **Consistency.** The books are cut first; the click log's cut comes after, so the click of every order in the backup
-//! is in it. Secrets and API keys are in the books. TLS certificates and the configuration are not: they are files of
+//! **Consistency.** The books are cut first; then the recorder empties the workers' lanes; then the click log is cut. So the
+//! click of every order in the backup is in it. Secrets and API keys are in the books. TLS certificates and the configuration are not: they are files of
 //! the operator's.
 
 mod make;

@@ -17,6 +17,8 @@ pub enum Format {
     Shopify,
     /// Google Merchant Center's product feed, which Meta reads as well.
     Google,
+    /// Our own of orders, not of products.
+    Orders,
 }
 
 impl Format {
@@ -26,6 +28,7 @@ impl Format {
             Self::Own => "hopcart",
             Self::Shopify => "shopify",
             Self::Google => "google",
+            Self::Orders => "orders",
         }
     }
 
@@ -35,6 +38,7 @@ impl Format {
             Self::Own => OWN,
             Self::Shopify => SHOPIFY,
             Self::Google => GOOGLE,
+            Self::Orders => ORDERS,
         }
     }
 
@@ -44,6 +48,7 @@ impl Format {
             Self::Own => &[Column::Sku],
             Self::Shopify => &[Column::Handle, Column::Sku],
             Self::Google => &[Column::Id],
+            Self::Orders => &[Column::OrderId, Column::OrderedAt, Column::Revenue],
         }
     }
 }
@@ -70,6 +75,23 @@ pub enum Column {
     SalePrice,
     SaleDates,
     Availability,
+    OrderId,
+    OrderName,
+    OrderedAt,
+    UpdatedAt,
+    Currency,
+    Revenue,
+    Discounts,
+    Paid,
+    Test,
+    CancelledAt,
+    CustomerId,
+    CustomerEmail,
+    DiscountCodes,
+    ClickId,
+    RefundId,
+    Refunded,
+    RefundedAt,
 }
 
 const OWN: &[(Column, &[&str])] = &[
@@ -118,6 +140,26 @@ const GOOGLE: &[(Column, &[&str])] = &[
     ),
 ];
 
+const ORDERS: &[(Column, &[&str])] = &[
+    (Column::OrderId, &["orderId"]),
+    (Column::OrderName, &["name"]),
+    (Column::OrderedAt, &["orderedAt"]),
+    (Column::UpdatedAt, &["updatedAt"]),
+    (Column::Currency, &["currency"]),
+    (Column::Revenue, &["revenue"]),
+    (Column::Discounts, &["discounts"]),
+    (Column::Paid, &["paid"]),
+    (Column::Test, &["test"]),
+    (Column::CancelledAt, &["cancelledAt"]),
+    (Column::CustomerId, &["customerId"]),
+    (Column::CustomerEmail, &["customerEmail"]),
+    (Column::DiscountCodes, &["discountCodes"]),
+    (Column::ClickId, &["clickId"]),
+    (Column::RefundId, &["refundId"]),
+    (Column::Refunded, &["refunded"]),
+    (Column::RefundedAt, &["refundedAt"]),
+];
+
 /// The columns of one file.
 #[derive(Debug)]
 pub struct Columns {
@@ -135,7 +177,9 @@ impl Columns {
     pub fn of(header: &[String]) -> Result<Self, CatalogError> {
         let bare: Vec<String> = header.iter().map(|name| letters(name)).collect();
         let has = |name: &str| bare.iter().any(|known| *known == letters(name));
-        let format = if has("Handle") || has("URL handle") {
+        let format = if has("orderId") {
+            Format::Orders
+        } else if has("Handle") || has("URL handle") {
             Format::Shopify
         } else if has("id") && ["availability", "link", "image_link"].into_iter().any(has) {
             Format::Google
@@ -247,6 +291,7 @@ mod tests {
             ("id,title,link,image_link,price,availability", Format::Google),
             ("Id,Title,Image Link,Price", Format::Google),
             ("id,sku,availability", Format::Google),
+            ("order_id,Ordered At,revenue,sku", Format::Orders),
         ] {
             assert_eq!(
                 of(header).map(|columns| columns.format()).ok(),

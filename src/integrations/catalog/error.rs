@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 
 use super::sheet::HEADER_BYTES_MAX;
-use crate::domain::store::PRODUCTS_PER_CALL_MAX;
 
 /// Why a file cannot be read at all.
 #[derive(Debug)]
@@ -19,8 +18,10 @@ pub enum CatalogError {
     Unknown,
     /// It is of a known format, but lacks this column.
     Missing(&'static str),
-    /// More than [`PRODUCTS_PER_CALL_MAX`] rows.
-    TooManyRows,
+    /// More rows than one call takes: so many.
+    TooManyRows(usize),
+    /// It tells of orders where products are wanted, or of products where orders are.
+    WrongKind(&'static str),
     /// The source cannot be read.
     Io(io::Error),
 }
@@ -29,8 +30,8 @@ impl CatalogError {
     /// The part of the file that is wrong.
     pub fn field(&self) -> &'static str {
         match self {
-            Self::Empty | Self::HeaderTooLong | Self::Unknown | Self::Missing(_) => "header",
-            Self::TooManyRows => "rows",
+            Self::Empty | Self::HeaderTooLong | Self::Unknown | Self::Missing(_) | Self::WrongKind(_) => "header",
+            Self::TooManyRows(_) => "rows",
             Self::Utf16 | Self::Io(_) => "body",
         }
     }
@@ -47,7 +48,8 @@ impl fmt::Display for CatalogError {
                  (Google's and Meta's feed), or sku (sku, variantId, title, price, stock, policy, imageUrl)",
             ),
             Self::Missing(column) => write!(f, "has no column {column}"),
-            Self::TooManyRows => write!(f, "must be at most {PRODUCTS_PER_CALL_MAX} a call: send the rest in further calls"),
+            Self::TooManyRows(most) => write!(f, "must be at most {most} a call: send the rest in further calls"),
+            Self::WrongKind(advice) => f.write_str(advice),
             Self::Io(error) => write!(f, "cannot be read: {error}"),
         }
     }

@@ -1,5 +1,6 @@
 //! Product catalogues as files: our own columns, Shopify's product export, Google's and Meta's product feed; commas,
-//! tabs or semicolons between cells. Pure: text in, drafts out, each row good or bad by itself.
+//! tabs or semicolons between cells. Orders come as such files too ([`orders`]). Pure: text in, drafts out, each row
+//! good or bad by itself.
 //!
 //! A folder of its own rather than one a vendor: the three differ in a table of columns and one function, and which of
 //! them a file is can only be said by its header. Knows no store: whether a draft can be taken is for
@@ -10,6 +11,7 @@ mod column;
 mod error;
 mod google;
 mod lines;
+pub mod orders;
 mod own;
 mod sheet;
 mod shopify;
@@ -61,7 +63,7 @@ impl Catalog {
 /// What is wrong with the file as a whole: its encoding, its header, more than [`PRODUCTS_PER_CALL_MAX`] rows.
 pub fn parse(text: &[u8], currency: Currency) -> Result<Catalog, CatalogError> {
     let mut sheet = Sheet::open(text)?;
-    let mut format = Reader::of(sheet.columns().format(), currency);
+    let mut format = Reader::of(sheet.columns().format(), currency)?;
     let mut catalog = Catalog {
         format: sheet.columns().format(),
         entries: Vec::new(),
@@ -72,7 +74,7 @@ pub fn parse(text: &[u8], currency: Currency) -> Result<Catalog, CatalogError> {
     while let Some(row) = sheet.next_row()? {
         catalog.rows += 1;
         if catalog.rows > PRODUCTS_PER_CALL_MAX {
-            return Err(CatalogError::TooManyRows);
+            return Err(CatalogError::TooManyRows(PRODUCTS_PER_CALL_MAX));
         }
         match format.read(&row).transpose() {
             Some(told) => catalog.entries.push(Entry {
@@ -94,12 +96,17 @@ enum Reader {
 }
 
 impl Reader {
-    fn of(format: Format, currency: Currency) -> Self {
-        match format {
+    fn of(format: Format, currency: Currency) -> Result<Self, CatalogError> {
+        Ok(match format {
             Format::Own => Self::Own(currency),
             Format::Shopify => Self::Shopify(shopify::Export::new(currency)),
             Format::Google => Self::Google(currency),
-        }
+            Format::Orders => {
+                return Err(CatalogError::WrongKind(
+                    "is of orders: `hopcart orders import` takes them",
+                ));
+            }
+        })
     }
 
     /// What the row tells; `None` = nothing of a product.
@@ -107,18 +114,23 @@ impl Reader {
         if row.is_blank() {
             return Ok(None);
         }
-        if row.is_too_wide() {
-            return Err(CellError::new(
-                "row",
-                "has more cells than the header: put cells that contain the separator in quotes",
-            ));
-        }
+        too_wide(row)?;
         match self {
             Self::Own(currency) => own::read(row, *currency).map(Some),
             Self::Shopify(export) => export.read(row),
             Self::Google(currency) => google::read(row, *currency).map(Some),
         }
     }
+}
+
+fn too_wide(row: &Row<'_>) -> Result<(), CellError> {
+    if row.is_too_wide() {
+        return Err(CellError::new(
+            "row",
+            "has more cells than the header: put cells that contain the separator in quotes",
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,9 +3,6 @@
 //! Source: shopify.dev, "Verify webhook deliveries" and the webhook payloads of API version 2026-07. Money comes as
 //! decimal strings, in refunds also as numbers. Pure: no clock, no store.
 
-use std::fmt;
-
-use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -14,27 +11,7 @@ use serde_json::Value;
 use crate::domain::money::{self, Currency};
 use crate::domain::order::{OrderEvent, OrderLine, OrderSnapshot, Refund, RefundLine};
 use crate::domain::time::Timestamp;
-
-/// Most lines of one order or refund that are read.
-const LINES_MAX: usize = 1_000;
-/// Most codes of one order that are looked up.
-const CODES_MAX: usize = 50;
-
-/// A payload that is signed but not what the topic says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PayloadError {
-    /// The field, in Shopify's spelling.
-    pub field: &'static str,
-    pub message: String,
-}
-
-impl fmt::Display for PayloadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message)
-    }
-}
-
-impl std::error::Error for PayloadError {}
+use crate::integrations::payload::{self, PayloadError, amount, bad, bounded, id_text, json};
 
 /// Whether `signature` (`X-Shopify-Hmac-SHA256`: base64 of HMAC-SHA256 over the raw body) was made with one of
 /// `secrets`. No secret accepts nothing. Compares in constant time.
@@ -42,11 +19,7 @@ pub fn verify(secrets: &[String], body: &[u8], signature: &str) -> bool {
     let Ok(tag) = STANDARD.decode(signature.trim()) else {
         return false;
     };
-    let fits = |secret: &&String| {
-        !secret.is_empty() && hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body, &tag).is_ok()
-    };
-    // Every secret is tried, so that the time does not tell which one fits.
-    secrets.iter().filter(fits).count() > 0
+    payload::is_signed(secrets.iter().map(String::as_bytes), &[body], &tag)
 }
 
 /// Reads the body of a delivery under `topic` for a store that sells in `currency`.
@@ -56,26 +29,15 @@ pub fn verify(secrets: &[String], body: &[u8], signature: &str) -> bool {
 pub fn parse(topic: &str, body: &[u8], currency: &str) -> Result<OrderEvent, PayloadError> {
     match topic {
         "orders/create" | "orders/paid" | "orders/updated" | "orders/cancelled" | "orders/edited" => {
-            let order: OrderBody = read(body)?;
+            let order: OrderBody = json(body)?;
             order.snapshot(topic).map(OrderEvent::Order)
         }
         "refunds/create" => {
-            let refund: RefundBody = read(body)?;
+            let refund: RefundBody = json(body)?;
             let currency = money::currency(currency).ok_or_else(|| bad("currency", "of the store is unknown"))?;
             refund.refund(currency).map(OrderEvent::Refund)
         }
         _ => Ok(OrderEvent::Ignored),
-    }
-}
-
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, PayloadError> {
-    serde_json::from_slice(body).map_err(|error| bad("body", &error.to_string()))
-}
-
-fn bad(field: &'static str, message: &str) -> PayloadError {
-    PayloadError {
-        field,
-        message: message.to_owned(),
     }
 }
 
@@ -187,20 +149,16 @@ impl OrderBody {
             customer: self
                 .customer
                 .and_then(|customer| customer.id.as_ref().and_then(id_text)),
-            codes: codes(self.discount_codes.unwrap_or_default()),
+            codes: payload::codes(
+                self.discount_codes
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|code| code.code),
+            ),
             click_id: click_id(&attributes, self.landing_site.as_deref()),
             lines,
         })
     }
-}
-
-fn codes(codes: Vec<Code>) -> Vec<String> {
-    codes
-        .into_iter()
-        .filter_map(|code| code.code)
-        .filter(|code| !code.is_empty())
-        .take(CODES_MAX)
-        .collect()
 }
 
 /// The cart attribute `hop_id`; for links that lead to a page, the same name in the landing URL.
@@ -225,9 +183,7 @@ fn read_lines(
     currency: Currency,
     is_tax_inside: bool,
 ) -> Result<(Vec<OrderLine>, i64), PayloadError> {
-    if bodies.len() > LINES_MAX {
-        return Err(bad("line_items", "has more than 1000 entries"));
-    }
+    let bodies = bounded("line_items", bodies, payload::LINES_MAX)?;
     let too_large = || bad("line_items", "add up to more than fits");
     let mut lines = Vec::with_capacity(bodies.len());
     let mut tax_total: i64 = 0;
@@ -288,10 +244,11 @@ struct RefundLineBody {
 
 impl RefundBody {
     fn refund(self, currency: Currency) -> Result<Refund, PayloadError> {
-        let bodies = self.refund_line_items.unwrap_or_default();
-        if bodies.len() > LINES_MAX {
-            return Err(bad("refund_line_items", "has more than 1000 entries"));
-        }
+        let bodies = bounded(
+            "refund_line_items",
+            self.refund_line_items.unwrap_or_default(),
+            payload::LINES_MAX,
+        )?;
         let line = |body: RefundLineBody| {
             let subtotal = body
                 .subtotal
@@ -321,32 +278,16 @@ impl RefundBody {
                 .and_then(id_text)
                 .ok_or_else(|| bad("order_id", "is missing"))?,
             at: at.ok_or_else(|| bad("created_at", "is missing or not an instant"))?,
+            is_running_total: false,
             lines: bodies.into_iter().map(line).collect::<Result<_, _>>()?,
         })
     }
 }
 
-/// An id as text: numbers keep all their digits.
-fn id_text(value: &Value) -> Option<String> {
-    match value {
-        Value::Number(number) if number.is_u64() => Some(number.to_string()),
-        Value::String(text) if !text.is_empty() && text.len() <= 255 => Some(text.clone()),
-        _ => None,
-    }
-}
-
-/// Minor units of a decimal string, or of a number (which a shop may have computed with floats: rounded).
-fn amount(field: &'static str, value: &Value, currency: Currency) -> Result<i64, PayloadError> {
-    let read = match value {
-        Value::String(text) => money::minor_units(text, currency),
-        Value::Number(number) => money::minor_units_rounded(&number.to_string(), currency),
-        _ => return Err(bad(field, "is neither a decimal string nor a number")),
-    };
-    read.map_err(|_| bad(field, "is not an amount of the order's currency"))
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::hmac;
+
     use super::*;
 
     fn order(change: impl FnOnce(&mut Value)) -> Result<OrderSnapshot, PayloadError> {

@@ -17,6 +17,7 @@ mod link;
 mod link_answer;
 mod link_body;
 mod link_query;
+mod order_import;
 mod params;
 mod partner;
 mod period;
@@ -24,6 +25,7 @@ mod product;
 mod product_upsert;
 mod qr;
 mod report;
+mod row_error;
 mod store;
 mod waitlist;
 
@@ -93,6 +95,10 @@ pub fn router(api: Api) -> Router {
         )
         .route("/stores/{id}/refresh", post(store::refresh))
         .route("/products/stock", put(product::set_stock))
+        .route(
+            "/orders/import",
+            post(order_import::import).layer(DefaultBodyLimit::max(api.catalog_max)),
+        )
         .route("/partners", get(partner::list).post(partner::enlist))
         .route("/discount-codes", get(discount_code::list).post(discount_code::issue))
         .route("/waitlist", get(waitlist::list).delete(waitlist::erase))

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::body::{self, parse, parse_part};
 use super::error::ApiError;
 use super::params::Params;
+use super::row_error::{Place, RowError, list};
 use super::{Api, Caller};
 use crate::books;
 use crate::domain::money;
@@ -18,12 +19,6 @@ use crate::domain::store::{OversellPolicy, PRODUCTS_PER_CALL_MAX};
 use crate::flows::Error;
 use crate::flows::publish_product::{self, Telling};
 use crate::integrations::catalog::{self, Catalog, CatalogError};
-
-/// Most errors that an answer lists. 1,000: a brand sees what is wrong from far fewer, and the answer stays below 1 MiB;
-/// `failed` counts all of them.
-const ERRORS_MAX: usize = 1_000;
-/// Longest name and message of one error, in characters: both may repeat what the caller wrote.
-const ERROR_TEXT_MAX: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -64,19 +59,6 @@ enum Form {
     File(Catalog),
 }
 
-/// Where a product stands: its index in JSON; its row, from 1, and its line in a file.
-#[derive(Clone, Copy)]
-struct Place {
-    row: usize,
-    line: Option<u64>,
-}
-
-struct RowError {
-    place: Place,
-    field: String,
-    message: String,
-}
-
 /// Adds or replaces products by SKU; the next follow sees all that were taken.
 pub(super) async fn upsert(
     State(api): State<Api>,
@@ -109,13 +91,13 @@ pub(super) async fn upsert(
     sent.errors.sort_by_key(|error| error.place.row);
     let answer = sent.answer(told.upserted, is_dry_run);
     match sent.errors.first() {
-        Some(first) if told.upserted == 0 => Err(first.refusal().with_details(answer)),
+        Some(first) if told.upserted == 0 => Err(first.refusal("products").with_details(answer)),
         _ => Ok(Json(Value::Object(answer))),
     }
 }
 
 /// Whether the body is a table. What says nothing of itself is JSON, as everywhere in the API.
-fn is_file(headers: &HeaderMap) -> Result<bool, ApiError> {
+pub(super) fn is_file(headers: &HeaderMap) -> Result<bool, ApiError> {
     let told = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let told = told.unwrap_or_default().to_ascii_lowercase();
     let (kind, parameters) = told.split_once(';').unwrap_or((&told, ""));
@@ -232,8 +214,7 @@ impl Sent {
         say("upserted", json!(upserted));
         say("skipped", json!(self.skipped));
         say("failed", json!(self.errors.len()));
-        let listed = self.errors.iter().take(ERRORS_MAX).map(RowError::answer);
-        say("errors", listed.collect());
+        say("errors", list(&self.errors));
         answer
     }
 }
@@ -245,34 +226,5 @@ impl Form {
             Self::Json => field,
             Self::File(catalog) => catalog.column_of(field),
         }
-    }
-}
-
-impl RowError {
-    fn new(place: Place, field: &str, message: &str) -> Self {
-        let short = |text: &str| text.chars().take(ERROR_TEXT_MAX).collect();
-        Self {
-            place,
-            field: short(field),
-            message: short(message),
-        }
-    }
-
-    /// The refusal of a call of which nothing could be taken: its first error names the field.
-    fn refusal(&self) -> ApiError {
-        let (row, field) = (self.place.row, &self.field);
-        let place = match self.place.line {
-            Some(line) => format!("row {row} (line {line}), {field}"),
-            None => format!("products[{row}].{field}"),
-        };
-        ApiError::invalid(&place, &self.message)
-    }
-
-    fn answer(&self) -> Value {
-        let mut answer = json!({ "row": self.place.row, "field": self.field, "message": self.message });
-        if let Some(line) = self.place.line {
-            answer["line"] = json!(line);
-        }
-        answer
     }
 }

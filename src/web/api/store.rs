@@ -10,7 +10,9 @@ use super::body::{Body, said};
 use super::error::ApiError;
 use super::params::Params;
 use super::{Api, Caller};
-use crate::books;
+use crate::books::{self, View};
+use crate::domain::id::StoreNo;
+use crate::domain::pulse::Pulse;
 use crate::domain::store::{Permalink, Provider, Store};
 use crate::domain::ucp_profile::UcpProfile;
 use crate::flows::publish_store::{self, StoreChange};
@@ -61,7 +63,7 @@ pub(super) async fn create(
     Body(body): Body<StoreBody>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let store = publish_store::create(&api.context, caller.workspace, body.change()).await?;
-    Ok((StatusCode::CREATED, Json(answer(&api, &store, None))))
+    Ok((StatusCode::CREATED, Json(answer(&api, &store, &Known::default()))))
 }
 
 pub(super) async fn update(
@@ -72,11 +74,8 @@ pub(super) async fn update(
 ) -> Result<Json<Value>, ApiError> {
     let store = publish_store::update(&api.context, caller.workspace, &id, body.change()).await?;
     let no = store.no;
-    let profile = api
-        .context
-        .books()
-        .read(move |view| books::ucp_profile::of_store(view, no).map_err(Error::from));
-    Ok(Json(answer(&api, &store, profile.await?.as_ref())))
+    let known = api.context.books().read(move |view| Known::of(view, no));
+    Ok(Json(answer(&api, &store, &known.await?)))
 }
 
 pub(super) async fn show(
@@ -86,11 +85,11 @@ pub(super) async fn show(
 ) -> Result<Json<Value>, ApiError> {
     let found = api.context.books().read(move |view| {
         let store = books::store::by_id(view, caller.workspace, &id)?.ok_or(Error::NotFound { what: "store" })?;
-        let profile = books::ucp_profile::of_store(view, store.no)?;
-        Ok::<_, Error>((store, profile))
+        let known = Known::of(view, store.no)?;
+        Ok::<_, Error>((store, known))
     });
-    let (store, profile) = found.await?;
-    Ok(Json(answer(&api, &store, profile.as_ref())))
+    let (store, known) = found.await?;
+    Ok(Json(answer(&api, &store, &known)))
 }
 
 pub(super) async fn list(
@@ -100,17 +99,15 @@ pub(super) async fn list(
 ) -> Result<Json<Vec<Value>>, ApiError> {
     Params::of(query.as_deref())?.end()?;
     let found = api.context.books().read(move |view| {
-        let with_profile = |store: Store| {
-            let profile = books::ucp_profile::of_store(view, store.no)?;
-            Ok::<_, Error>((store, profile))
+        let with_known = |store: Store| {
+            let known = Known::of(view, store.no)?;
+            Ok::<_, Error>((store, known))
         };
         let stores = books::store::list(view, caller.workspace)?;
-        stores.into_iter().map(with_profile).collect::<Result<Vec<_>, _>>()
+        stores.into_iter().map(with_known).collect::<Result<Vec<_>, _>>()
     });
     let stores = found.await?;
-    let answers = stores
-        .iter()
-        .map(|(store, profile)| answer(&api, store, profile.as_ref()));
+    let answers = stores.iter().map(|(store, known)| answer(&api, store, known));
     Ok(Json(answers.collect()))
 }
 
@@ -122,12 +119,37 @@ pub(super) async fn refresh(
 ) -> Result<Json<Value>, ApiError> {
     let refreshed = refresh_profiles::refresh(&api.context, &*api.profiles, caller.workspace, &id);
     let (store, profile) = refreshed.await?;
-    Ok(Json(answer(&api, &store, profile.as_ref())))
+    let no = store.no;
+    let known = api.context.books().read(move |view| Known::of(view, no));
+    let known = Known {
+        profile,
+        ..known.await?
+    };
+    Ok(Json(answer(&api, &store, &known)))
+}
+
+/// What others have told of a store.
+#[derive(Default)]
+struct Known {
+    profile: Option<UcpProfile>,
+    pulse: Option<Pulse>,
+}
+
+impl Known {
+    fn of(view: &View<'_>, store: StoreNo) -> Result<Self, Error> {
+        Ok(Self {
+            profile: books::ucp_profile::of_store(view, store)?,
+            pulse: books::pulse::of_store(view, store)?,
+        })
+    }
 }
 
 /// Secrets are never shown again. Stores on platforms without a UCP profile, or with one form of cart link, say `null`.
-fn answer(api: &Api, store: &Store, profile: Option<&UcpProfile>) -> Value {
+fn answer(api: &Api, store: &Store, known: &Known) -> Value {
     let public = api.context.public();
+    let profile = known.profile.as_ref();
+    let now = api.context.clock().now();
+    let silent_since = known.pulse.and_then(|pulse| pulse.silent_since(now));
     let ucp = store.provider.has_ucp_profile().then(|| {
         json!({
             "endpoint": store.ucp_endpoint,
@@ -148,6 +170,7 @@ fn answer(api: &Api, store: &Store, profile: Option<&UcpProfile>) -> Value {
         "priceFreshHours": store.look.price_fresh_hours,
         "ucp": ucp,
         "webhookUrl": format!("{}://{}/_/hooks/{}", public.scheme, public.authority, store.id),
+        "silentSince": silent_since.map(|at| at.to_string()),
         "createdAt": store.created_at.to_string(),
     })
 }

@@ -12,16 +12,16 @@ use super::Operations;
 use crate::clicklog::FSYNC_BOUNDS_US;
 use crate::redirect::{LATENCY_BOUNDS_US, Outcomes};
 
-/// All metrics as text.
-pub(super) fn render(operations: Operations) -> Result<String, fmt::Error> {
+/// All metrics as text; `ages` are the seconds since stores' last orders.
+pub(super) fn render(operations: Operations, ages: Vec<(String, u64)>) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("hopcart");
-    registry.register_collector(Box::new(Snapshot(operations)));
+    registry.register_collector(Box::new(Snapshot(operations, ages)));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)?;
     Ok(text)
 }
 
-struct Snapshot(Operations);
+struct Snapshot(Operations, Vec<(String, u64)>);
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -219,6 +219,13 @@ impl Snapshot {
             "books_failed",
             "1 while the books cannot be written",
             f64::from(u8::from(books.is_failed)),
+        )?;
+        let ages: Vec<(&str, u64)> = self.1.iter().map(|(id, seconds)| (id.as_str(), *seconds)).collect();
+        out.gauges(
+            "store_last_order_seconds",
+            "Time since a store's webhooks last told of an order",
+            "store",
+            &ages,
         )
     }
 

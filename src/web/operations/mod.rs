@@ -1,9 +1,10 @@
 //! What operators and their tools ask: is it alive, is it ready, how is it doing. On the admin listener, without a key.
 //!
-//! Shows no address, no slug and no name of anybody.
+//! Shows no address, no slug and no name of anybody; stores by their ids.
 
 mod metrics;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,12 +13,17 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::books::Books;
+use crate::books::{self, Books};
 use crate::clicklog;
+use crate::domain::outside::Clock;
 use crate::flows::join_waitlist;
 use crate::flows::record_clicks::RecorderStats;
 use crate::net::Tally;
 use crate::redirect::{Counters, TableReader};
+
+/// Most stores whose last order is shown: each is a time series of its own, and a server of many brands would flood
+/// whoever collects them.
+const STORES_MAX: usize = 200;
 
 /// What is looked at.
 #[derive(Clone)]
@@ -29,6 +35,7 @@ pub struct Operations {
     pub books: Books,
     pub connections: Tally,
     pub waitlist: Arc<join_waitlist::Tally>,
+    pub clock: Arc<dyn Clock>,
 }
 
 /// `/healthz`, `/readyz`, `/metrics`.
@@ -60,9 +67,36 @@ async fn ready(State(operations): State<Operations>) -> (StatusCode, String) {
     }
 }
 
+/// Ids of stores with the seconds since their webhooks last told of an order; those that never did are left out.
+async fn store_ages(operations: &Operations) -> Result<Vec<(String, u64)>, books::Error> {
+    let now = operations.clock.now();
+    let read = operations.books.read(move |view| {
+        let mut ages = Vec::new();
+        for store in books::store::all(view)? {
+            if let Some(pulse) = books::pulse::of_store(view, store.no)? {
+                let seconds = now.since(pulse.last).max(0).unsigned_abs() / 1000;
+                ages.push((store.id, seconds));
+            }
+        }
+        // The most silent first: those are looked for.
+        ages.sort_by_key(|(_, seconds)| Reverse(*seconds));
+        ages.truncate(STORES_MAX);
+        Ok(ages)
+    });
+    read.await
+}
+
 async fn show_metrics(State(operations): State<Operations>) -> Response {
     const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match metrics::render(operations) {
+    let ages = match store_ages(&operations).await {
+        Ok(ages) => ages,
+        Err(error) => {
+            // The rest is worth showing, most of all when the books cannot be read.
+            tracing::warn!(%error, "the times of stores' last orders cannot be read");
+            Vec::new()
+        }
+    };
+    match metrics::render(operations, ages) {
         Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be written");

@@ -102,8 +102,8 @@ pub(super) fn json(status: StatusCode, text: String) -> Response<Full<Bytes>> {
 }
 
 /// Plain text.
-pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    with_body(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
+pub(super) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    with_body(status, "text/plain; charset=utf-8", text.into())
 }
 
 /// 405 for methods that no link takes.

@@ -1,5 +1,7 @@
-//! Shops' webhooks, `POST /_/hooks/{store}`: the raw body is verified before it is parsed, and answered 2xx only
-//! after the commit. The work runs on the background runtime, so that an order storm does not slow followers.
+//! Shops' webhooks, `POST /_/hooks/{store}`: the raw body is verified before it is parsed ([`read`]), and answered 2xx
+//! only after the commit. The work runs on the background runtime, so that an order storm does not slow followers.
+
+mod read;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,25 +10,24 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::reply;
 use crate::clicklog;
-use crate::domain::store::{Provider, Store};
-use crate::flows::accept_order::{self, Accepted, Delivery};
+use crate::domain::customer::CustomerKey;
+use crate::flows::accept_order::{self, Accepted};
 use crate::flows::{Context, Error};
-use crate::integrations::shopify;
 use crate::redirect::Keys;
+use read::{Incoming as Delivered, Read};
 
 /// A shop that sends slower than this is no shop.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Deliveries worked on at once; more are told to come back, which every shop does.
 const AT_ONCE_MAX: usize = 256;
-/// Longest delivery id or topic that is kept.
-const HEADER_MAX: usize = 255;
 
 /// What webhooks need; one for all workers.
 #[derive(Clone)]
@@ -84,86 +85,42 @@ impl Webhooks {
         let inner = Arc::clone(&self.inner);
         let work = self.inner.runtime.spawn(async move {
             let _place = place;
-            inner.work(&store_id, &head.headers, &body).await
+            inner.work(&store_id, &head, &body).await
         });
         work.await.unwrap_or_else(|_| busy())
     }
 }
 
 impl Inner {
-    async fn work(&self, store_id: &str, headers: &HeaderMap, body: &[u8]) -> Response<Full<Bytes>> {
+    async fn work(&self, store_id: &str, head: &Parts, body: &[u8]) -> Response<Full<Bytes>> {
         let known = match accept_order::store_of_hook(&self.context, store_id).await {
             Ok(known) => known,
             Err(error) => return refuse(&error),
         };
-        let Some((store, secrets)) = known else {
+        let Some((store, signers)) = known else {
             return reply::text(StatusCode::NOT_FOUND, "No store has this webhook URL.\n");
         };
-        let delivery = match store.provider {
-            Provider::Shopify => read_shopify(&store, &secrets, headers, body),
-            Provider::Ucp
-            | Provider::WooCommerce
-            | Provider::BigCommerce
-            | Provider::Stripe
-            | Provider::Amazon
-            | Provider::Ecwid
-            | Provider::Template => Err((StatusCode::NOT_FOUND, "This store takes no webhooks.\n")),
+        let delivered = Delivered {
+            head,
+            body,
+            signers: &signers,
+            customers: CustomerKey::of(&self.keys.load().click_id, store.workspace),
+            authority: &self.context.public().authority,
+            now: self.context.clock().now(),
+            store: &store,
         };
-        let delivery = match delivery {
-            Ok(delivery) => delivery,
-            Err((status, words)) => return reply::text(status, words),
+        let delivery = match delivered.read() {
+            Ok(Read::Delivery(delivery)) => delivery,
+            Ok(Read::Ping) => return reply::text(StatusCode::OK, "pong\n"),
+            Err(refusal) => {
+                tracing::warn!(store = %store.id, reason = %refusal, "webhook refused");
+                return refusal.answer();
+            }
         };
         match accept_order::accept(&self.context, &self.clicks, &self.keys, store, delivery).await {
             Ok(Accepted::Changed) => reply::text(StatusCode::OK, "accepted\n"),
             Ok(Accepted::Unchanged) => reply::text(StatusCode::OK, "nothing new\n"),
             Err(error) => refuse(&error),
-        }
-    }
-}
-
-/// What a delivery is refused with.
-type Refusal = (StatusCode, &'static str);
-
-fn read_shopify(store: &Store, secrets: &[String], headers: &HeaderMap, body: &[u8]) -> Result<Delivery, Refusal> {
-    let header = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    let signature = [header("x-shopify-hmac-sha256"), header("shopify-hmac-sha256")]
-        .into_iter()
-        .find(|text| !text.is_empty());
-    if !shopify::webhook::verify(secrets, body, signature.unwrap_or_default()) {
-        tracing::warn!(store = %store.id, "webhook with a wrong signature refused");
-        return Err((
-            StatusCode::UNAUTHORIZED,
-            "The signature does not fit any of the store's webhook secrets.\n",
-        ));
-    }
-    let topic = header("x-shopify-topic");
-    let id = [header("x-shopify-webhook-id"), header("shopify-webhook-id")]
-        .into_iter()
-        .find(|text| !text.is_empty());
-    let id = id.map_or_else(|| format!("body:{}", blake3::hash(body)), str::to_owned);
-    if topic.len() > HEADER_MAX || id.len() > HEADER_MAX {
-        return Err((
-            StatusCode::BAD_REQUEST,
-            "Topic and webhook id have at most 255 bytes.\n",
-        ));
-    }
-    match shopify::webhook::parse(topic, body, &store.currency) {
-        Ok(event) => Ok(Delivery {
-            id,
-            topic: topic.to_owned(),
-            event,
-        }),
-        Err(error) => {
-            tracing::warn!(store = %store.id, topic, %error, "signed webhook cannot be read");
-            Err((
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "The body is not what its topic says.\n",
-            ))
         }
     }
 }

@@ -1,0 +1,1 @@
+-- Format 3: attribution, campaigns and the dialect's conversions.

@@ -1,0 +1,4 @@
+//! Any shop: orders and refunds in our own JSON, signed as Standard Webhooks are.
+
+pub mod order;
+pub mod signature;

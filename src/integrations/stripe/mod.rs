@@ -1,0 +1,4 @@
+//! Stripe: webhooks of payment links and refunds in.
+
+mod currency;
+pub mod webhook;

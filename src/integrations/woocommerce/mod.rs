@@ -1,0 +1,3 @@
+//! WooCommerce: order webhooks in.
+
+pub mod webhook;

@@ -1,0 +1,127 @@
+//! The vendors' own libraries (npm: Stripe's, Standard Webhooks') against ours: what theirs sign a server takes, what they
+//! refuse it refuses, and what ours would sign they take. Needs nodejs and npm, and fails without them.
+
+#[path = "../it/http.rs"]
+#[expect(dead_code, reason = "the journeys of tests/it need more of it")]
+mod http;
+#[path = "../it/server.rs"]
+#[expect(dead_code, reason = "the journeys of tests/it need more of it")]
+mod server;
+
+mod node;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use http::Request;
+use node::ask;
+use server::{NOW, TestServer, id_of};
+
+const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const STRIPE_SECRET: &str = "whsec_of_an_endpoint_that_is_a_test";
+
+fn seconds(text: &str) -> i64 {
+    text.parse::<jiff::Timestamp>().expect("an instant").as_second()
+}
+
+/// A store of `provider` that takes `secret`; its id.
+fn store(server: &TestServer, provider: &str, base_url: &str, secret: &str) -> String {
+    let body = json!({ "name": "Moss", "provider": provider, "baseUrl": base_url, "currency": "EUR",
+        "webhookSecrets": ["whsec_AAAA", secret] });
+    id_of(&server.api().post("/stores", &body))
+}
+
+/// The status that a server gives to `body` under the headers that the vendor's library made.
+fn post(server: &TestServer, store: &str, headers: &Value, body: &str) -> u16 {
+    let mut request = Request::new("POST", &format!("/_/hooks/{store}"))
+        .header("Content-Type", "application/json")
+        .header("X-WC-Webhook-Topic", "order.updated");
+    for (name, value) in headers.as_object().expect("headers") {
+        request = request.header(name, value.as_str().expect("text"));
+    }
+    server.send(&request.body(body)).status
+}
+
+#[test]
+fn what_the_vendors_libraries_sign_is_taken_once_it_is_theirs_and_fresh() {
+    let now = seconds(NOW);
+    let server = TestServer::start();
+    let session = include_str!("../../fixtures/stripe/checkout_session_completed.json");
+    let order = include_str!("../../fixtures/standard/order.json");
+    let woo = include_str!("../../fixtures/woocommerce/order_updated.json");
+    for (kind, provider, base_url, secret, body) in [
+        (
+            "stripe",
+            "stripe",
+            "https://buy.stripe.com/4gw3cd",
+            STRIPE_SECRET,
+            session,
+        ),
+        (
+            "standard",
+            "template",
+            "https://moss.example/{items}",
+            STANDARD_SECRET,
+            order,
+        ),
+        (
+            "woocommerce",
+            "woocommerce",
+            "https://moss.example",
+            "a secret of the shop's",
+            woo,
+        ),
+    ] {
+        let store = store(&server, provider, base_url, secret);
+        let task =
+            |secret: &str, at: i64| json!({ "kind": kind, "secret": secret, "body": body, "at": at, "id": "msg_1" });
+        let signed = ask(&[
+            task(secret, now),
+            task(secret, now - 299),
+            task("whsec_BBBB", now),
+            task(secret, now - 301),
+        ]);
+        let status = |place: usize, body: &str| post(&server, &store, &signed[place]["sign"], body);
+        assert_eq!(
+            status(0, &body.replace("EUR", "USD").replace("eur", "usd")),
+            401,
+            "{kind}: another body"
+        );
+        assert_eq!(status(2, body), 401, "{kind}: another secret");
+        if kind != "woocommerce" {
+            assert_eq!(status(3, body), 401, "{kind}: too old");
+        }
+        assert_eq!([status(0, body), status(1, body)], [200, 200], "{kind}");
+    }
+}
+
+#[test]
+fn what_ours_verify_the_vendors_libraries_verify_too() {
+    let body = include_str!("../../fixtures/standard/order.json");
+    // Standard Webhooks' library asks its own clock.
+    let now = jiff::Timestamp::now().as_second();
+    let tag = |key: &[u8], message: &str| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message.as_bytes());
+    let key = STANDARD
+        .decode(STANDARD_SECRET.trim_start_matches("whsec_"))
+        .expect("base64");
+    let signature = STANDARD.encode(tag(&key, &format!("msg_1.{now}.{body}")));
+    let hex: String = tag(STRIPE_SECRET.as_bytes(), &format!("{now}.{body}"))
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let standard = json!({ "webhook-id": "msg_1", "webhook-timestamp": now.to_string(),
+        "webhook-signature": format!("v1,{signature}") });
+    let stripe = json!({ "Stripe-Signature": format!("t={now},v1={hex}") });
+    let task = |kind: &str, secret: &str, headers: &Value, body: &str| json!({ "kind": kind, "secret": secret, "headers": headers, "body": body });
+    let said = ask(&[
+        task("standard", STANDARD_SECRET, &standard, body),
+        task("standard", STANDARD_SECRET, &standard, "{}"),
+        task("stripe", STRIPE_SECRET, &stripe, body),
+        task("stripe", STRIPE_SECRET, &stripe, "{}"),
+    ]);
+    let said: Vec<_> = said.iter().map(|answer| answer["verify"].as_bool()).collect();
+    assert_eq!(said, [Some(true), Some(false), Some(true), Some(false)]);
+}
