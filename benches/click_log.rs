@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-use hopcart::clicklog::{Batch, Options, Query, Reader, Writer, open};
+use hopcart::clicklog::{Batch, Condition, Dimension, Filter, Options, Query, Reader, Writer, open};
 use hopcart::domain::click::{ClassSet, Click, ClickFlags, Outcome};
 use hopcart::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use hopcart::domain::outside::{Clock, Entropy, FixedClock, SeededEntropy};
@@ -204,6 +204,7 @@ fn click_log(c: &mut Criterion) {
         start: START,
         end: START.plus_ms(days * DAY_MS),
         classes: ClassSet::default(),
+        ..Query::default()
     };
     group.throughput(Throughput::Elements(1));
     group.bench_function("count_workspace_21_days", |b| {
@@ -217,6 +218,35 @@ fn click_log(c: &mut Criterion) {
     });
     group.bench_function("events_newest_100", |b| {
         b.iter(|| black_box(old.reader.events(&query(None, 21), true, 0, 100).expect("read")));
+    });
+    group.bench_function("countries_21_days", |b| {
+        b.iter(|| {
+            black_box(
+                old.reader
+                    .top(&query(None, 21), Dimension::Country, 100)
+                    .expect("counted"),
+            )
+        });
+    });
+    let filtered = |conditions: &[(Dimension, &str)]| {
+        let conditions = conditions.iter().map(|(by, name)| Condition {
+            by: *by,
+            names: vec![(*name).to_owned()],
+            is_excluded: false,
+        });
+        Query {
+            filter: Filter::of(conditions.collect()),
+            ..query(None, 21)
+        }
+    };
+    let one = filtered(&[(Dimension::Country, "DE")]);
+    group.bench_function("count_one_filter_21_days", |b| {
+        b.iter(|| black_box(old.reader.count(&one).expect("counted")));
+    });
+    // Reads every click: divide by their number.
+    let two = filtered(&[(Dimension::Country, "DE"), (Dimension::Os, "iOS")]);
+    group.bench_function("count_two_filters_of_204800_clicks", |b| {
+        b.iter(|| black_box(old.reader.count(&two).expect("counted")));
     });
     group.bench_function("unique_visitors_21_days", |b| {
         b.iter(|| black_box(old.reader.unique_visitors(&query(None, 21)).expect("counted")));

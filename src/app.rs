@@ -127,6 +127,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let tls = open_tls(&config)?;
     let books = open_books(&data)?;
     let (writer, clicks) = open_clicks(&config, &data, &world.clock)?;
+    let eraser = writer.eraser();
     let recording = record_clicks::Options {
         dedupe_window_ms: i64::from(config.clicks.dedupe_window_seconds) * 1000,
         is_durable: config.click_ack == ClickAck::Durable,
@@ -246,7 +247,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let router = router(
         &config,
         &context,
-        &clicks,
+        (&clicks, eraser),
         &keys,
         admin,
         operations,
@@ -392,8 +393,10 @@ fn restore_later(context: &Context, clicks: &clicklog::Reader) {
 
 fn click_options(config: &Config, data: &DataDir) -> clicklog::Options {
     let backup = config.clicks.backup.clone();
+    let days = config.clicks.retention_days;
     clicklog::Options {
         node: NODE,
+        keep_clicks: (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 60 * 60)),
         backup: backup.map(|dir| Arc::new(NewestBackup(dir)) as Arc<dyn clicklog::BackupSource>),
         ..clicklog::Options::at(data.path().join("clicklog"))
     }
@@ -477,17 +480,19 @@ fn start_edge(
 fn router(
     config: &Config,
     context: &Context,
-    clicks: &clicklog::Reader,
+    (clicks, eraser): (&clicklog::Reader, clicklog::Eraser),
     keys: &Arc<ArcSwap<Keys>>,
     admin: SocketAddr,
     operations: Operations,
     profiles: Arc<dyn Fetch>,
 ) -> Router {
-    let ring = Arc::clone(keys);
+    let (ring, cookie_ring) = (Arc::clone(keys), Arc::clone(keys));
     let api = api::Api {
         context: context.clone(),
         clicks: clicks.clone(),
+        eraser,
         click_ids: Arc::new(move || ring.load().click_id.clone()),
+        visitors: Arc::new(move || cookie_ring.load().cookie.clone()),
         node: NODE,
         base_url: format!("http://{admin}").into(),
         consent: config.consent.default,

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hopcart::clicklog::{Dimension, Options, Query, Reader, Writer, open};
+use hopcart::clicklog::{Condition, Dimension, Filter, Options, Query, Reader, Writer, open};
 use hopcart::domain::click::{ClassSet, ClickClass};
 use hopcart::domain::id::{LinkNo, WorkspaceNo};
 use hopcart::domain::outside::FixedClock;
@@ -60,6 +60,22 @@ pub fn run(plan: &Plan) {
     time("unique visitors of one link", || reader.unique_visitors(&link));
     time("top countries", || reader.top(&year, Dimension::Country, 10));
     time("top referrers of 7 days", || reader.top(&week, Dimension::Referrer, 10));
+    let filtered = |days: &Query, conditions: &[(Dimension, &str)]| {
+        let conditions = conditions.iter().map(|(by, name)| Condition {
+            by: *by,
+            names: vec![(*name).to_owned()],
+            is_excluded: false,
+        });
+        Query {
+            filter: Filter::of(conditions.collect()),
+            ..days.clone()
+        }
+    };
+    let one = filtered(&year, &[(Dimension::Country, "DE")]);
+    time("total with one filter", || reader.count(&one));
+    time("timeseries by day with one filter", || reader.timeseries(&one, &edges));
+    let two = filtered(&week, &[(Dimension::Country, "DE"), (Dimension::Os, "iOS")]);
+    time("total of 7 days with two filters", || reader.count(&two));
     time("newest 100 events", || reader.events(&year, true, 0, 100));
     drop(writer);
 }
@@ -96,6 +112,7 @@ fn query(days: i64) -> Query {
         start: START,
         end: START.plus_ms(days * DAY_MS),
         classes: ClassSet::default(),
+        ..Query::default()
     }
 }
 

@@ -145,6 +145,42 @@ pub fn owners(view: &View<'_>, workspace: WorkspaceNo, with_stores: bool) -> Res
     })
 }
 
+/// Numbers of the workspace's links that lead to `url`, with any query when `url` has none.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn leading_to(view: &View<'_>, workspace: WorkspaceNo, url: &str) -> Result<Vec<LinkNo>, Error> {
+    let sql = "SELECT no FROM links WHERE workspace = ?1
+               AND (destination = ?2 OR substr(destination, 1, length(?2) + 1) = ?2 || '?') ORDER BY no";
+    view.all(sql, (workspace, url), |row| row.get(0))
+}
+
+/// Where link number `no` leads and on which domain it is; `None` when it is gone.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn place_of(view: &View<'_>, no: LinkNo) -> Result<Option<LinkPlace>, Error> {
+    view.first(
+        "SELECT destination, domain, creator FROM links WHERE no = ?",
+        [no],
+        |row| {
+            Ok(LinkPlace {
+                destination: row.get(0)?,
+                domain: row.get(1)?,
+                creator: row.get(2)?,
+            })
+        },
+    )
+}
+
+/// What reports group links by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkPlace {
+    pub destination: String,
+    pub domain: DomainNo,
+    pub creator: Option<CreatorNo>,
+}
+
 /// At most `limit` links of the whole server with numbers above `after`, by number: how the link table is loaded.
 ///
 /// # Errors

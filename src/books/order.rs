@@ -1,12 +1,14 @@
 //! Orders, one row each with its lines and the evidence of who brought it. Whatever was told last by the caller stays;
 //! which delivery is newer, and who is credited, was decided before.
 
+use std::collections::HashSet;
+
 use super::columns::{Columns, Json};
 use super::error::Error;
 use super::filter::Filter;
 use super::page::{Listing, Page};
 use super::view::{Tx, View};
-use crate::domain::attribution::Evidence;
+use crate::domain::attribution::{ClickEvidence, Evidence};
 use crate::domain::id::{StoreNo, WorkspaceNo};
 use crate::domain::order::{Order, OrderLine, OrderSnapshot, Quarantine, counts};
 use crate::domain::time::Timestamp;
@@ -171,6 +173,46 @@ pub fn received_at(view: &View<'_>, store: StoreNo, external_id: &str) -> Result
     )
 }
 
+/// Takes the journeys out of the evidence of the workspace's orders that show one of `click_ids`; who is credited stays.
+/// Answers how many orders that were.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn forget_journeys(tx: &Tx<'_>, workspace: WorkspaceNo, click_ids: &HashSet<String>) -> Result<u64, Error> {
+    let shown = tx.all(
+        "SELECT no, evidence FROM orders WHERE workspace = ? AND evidence LIKE '%click_id%'",
+        [workspace],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Json<Evidence>>(1)?.0)),
+    )?;
+    let mut count = 0;
+    for (no, mut evidence) in shown {
+        let is_theirs = |click: &&mut ClickEvidence| click_ids.contains(&click.click_id);
+        if let Some(click) = evidence.click.as_mut().filter(is_theirs) {
+            click.journey.clear();
+            tx.run("UPDATE orders SET evidence = ? WHERE no = ?", (Json(&evidence), no))?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// The click id that the workspace's orders called `external_id`, in whatever store, show; `None` in the place of one that
+/// shows none.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn click_ids_of(view: &View<'_>, workspace: WorkspaceNo, external_id: &str) -> Result<Vec<Option<String>>, Error> {
+    let evidence = view.all(
+        "SELECT evidence FROM orders WHERE workspace = ? AND external_id = ?",
+        (workspace, external_id),
+        |row| Ok(row.get::<_, Json<Evidence>>(0)?.0),
+    )?;
+    let click_ids = evidence
+        .into_iter()
+        .map(|evidence| evidence.click.map(|click| click.click_id));
+    Ok(click_ids.collect())
+}
+
 /// One page of the workspace's orders, the latest placed first, tests and quarantined ones too. Pages after and before
 /// a row take the shop's id of an order; should two stores share one, the order that came first is meant.
 ///
@@ -210,7 +252,7 @@ pub fn totals(view: &View<'_>, workspace: WorkspaceNo) -> Result<OrderCounts, Er
 mod tests {
     use super::*;
     use crate::books::{creator, fixture};
-    use crate::domain::attribution::{ClickEvidence, CodeEvidence};
+    use crate::domain::attribution::CodeEvidence;
     use crate::domain::id::{CreatorNo, LinkNo};
 
     fn line(external_id: &str, amount: i64) -> OrderLine {
@@ -276,6 +318,57 @@ mod tests {
                     tests: 1
                 }
             );
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn a_forgotten_journey_leaves_the_credit() {
+        fixture::in_tx(|tx| {
+            let (ours, theirs) = (fixture::workspace(tx, "a")?, fixture::workspace(tx, "b")?);
+            let evidence = |click_id: &str| Evidence {
+                codes: Vec::new(),
+                click: Some(ClickEvidence {
+                    click_id: click_id.into(),
+                    link: LinkNo(77),
+                    creator: Some(CreatorNo(3)),
+                    clicked_at_ms: 90,
+                    journey: vec![(LinkNo(1), 5)],
+                }),
+            };
+            let stores = [fixture::store(tx, "x", ours)?, fixture::store(tx, "y", theirs)?];
+            for (id, workspace, store, click_id) in [
+                ("1", ours, stores[0], "erased"),
+                ("2", ours, stores[0], "kept"),
+                ("3", theirs, stores[1], "erased"),
+            ] {
+                put(
+                    tx,
+                    &fixture::order(id, workspace, store),
+                    &evidence(click_id),
+                    Timestamp(1),
+                )?;
+            }
+            put(
+                tx,
+                &fixture::order("4", ours, stores[0]),
+                &Evidence::default(),
+                Timestamp(1),
+            )?;
+            assert_eq!(forget_journeys(tx, ours, &HashSet::from(["erased".to_owned()]))?, 1);
+            for (store, id, touches) in [(stores[0], "1", 0), (stores[0], "2", 1), (stores[1], "3", 1)] {
+                let click = load(tx, store, id)?
+                    .and_then(|(_, evidence)| evidence.click)
+                    .expect("a click");
+                assert_eq!(
+                    (click.journey.len(), click.creator),
+                    (touches, Some(CreatorNo(3))),
+                    "{id}"
+                );
+            }
+            assert_eq!(click_ids_of(tx, ours, "1")?, [Some("erased".to_owned())]);
+            assert_eq!(click_ids_of(tx, ours, "4")?, [None]);
+            assert_eq!(click_ids_of(tx, ours, "3")?, [], "another brand's");
             Ok(())
         });
     }

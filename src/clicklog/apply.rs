@@ -1,6 +1,6 @@
-//! Turns journal frames into one sled batch: blocks, roll-ups, totals, sketches and the watermark.
+//! Turns journal frames into one sled batch: blocks, roll-ups, totals, sketches, facets and the watermark.
 //!
-//! Roll-ups, totals and sketches are read, added to and written as absolute values: with the watermark in the same
+//! Roll-ups, totals, sketches and facets are read, added to and written as absolute values: with the watermark in the same
 //! batch, applying after any crash counts each frame once.
 
 use std::collections::hash_map::Entry;
@@ -19,6 +19,7 @@ use super::key;
 use super::pending::{Delta, Frame};
 use super::sketch::{self, Sketch};
 use super::store::Store;
+use super::tabulate::Table;
 use super::value::{Counts, Meta, Rollup, Totals, add, seal};
 
 /// Writes `frames` and `gaps`, all of them after the watermark of `meta`, which is moved to the last of them.
@@ -41,10 +42,17 @@ pub(super) fn apply(
     }
     let mut batch = sled::Batch::default();
     let mut clicks: Vec<&Click> = frames.iter().flat_map(|frame| &frame.clicks).collect();
-    block::cut(&mut clicks, through, encoder, |key, value| batch.insert(&key, value));
+    let mut table = Table::default();
+    block::cut(&mut clicks, through, encoder, |key, value, cut| {
+        batch.insert(&key, value);
+        table.add(cut);
+    });
     put_rollups(store, frames, through, &mut batch)?;
     put_totals(store, frames, through, &mut batch)?;
     put_sketches(store, &clicks, &mut batch)?;
+    table.put(store, frames, through, &mut batch)?;
+    let history = store.history()?.with_facets(through);
+    batch.insert(&key::HISTORY, seal(&key::HISTORY, &history.body()));
     for gap in gaps {
         let key = key::gap(gap.first_frame);
         batch.insert(&key, seal(&key, &gap.body()));

@@ -7,7 +7,7 @@ use crate::domain::click::Click;
 use crate::domain::time::Timestamp;
 
 use super::columns::CLICKS_MAX;
-use super::encoder::Encoder;
+use super::encoder::{Encoder, Picks};
 use super::key::BlockKey;
 use super::value::seal;
 
@@ -20,9 +20,17 @@ const SEAL: usize = 5;
 /// Clicks that the first block of a checkpoint is tried with; the next ones are tried with what fitted.
 const FIRST_TRY: usize = 256;
 
+/// A block as it was encoded: its clicks, all in one quarter hour, and their picks.
+pub(super) type Cut<'a, 'c> = (&'a [&'c Click], &'a Picks);
+
 /// Cuts `clicks` into blocks and hands each to `put` as key and value. `through` is the index of the last journal
 /// frame in this checkpoint.
-pub(super) fn cut(clicks: &mut [&Click], through: u64, encoder: &mut Encoder, mut put: impl FnMut([u8; 21], Vec<u8>)) {
+pub(super) fn cut<'c>(
+    clicks: &mut [&'c Click],
+    through: u64,
+    encoder: &mut Encoder,
+    mut put: impl FnMut([u8; 21], Vec<u8>, Cut<'_, 'c>),
+) {
     clicks.sort_unstable_by_key(|click| (click.at, click.sequence));
     let mut ordinal = 0;
     let mut fits = FIRST_TRY;
@@ -36,7 +44,7 @@ pub(super) fn cut(clicks: &mut [&Click], through: u64, encoder: &mut Encoder, mu
             ordinal,
         };
         let key = key.bytes();
-        put(key, seal(&key, &body));
+        put(key, seal(&key, &body), (&rest[..length], encoder.picks()));
         ordinal += 1;
         rest = &rest[length..];
     }
@@ -75,7 +83,7 @@ mod tests {
     fn cut_all(clicks: &[Click]) -> Vec<(BlockKey, usize, Vec<Click>)> {
         let mut blocks = Vec::new();
         let mut borrowed: Vec<&Click> = clicks.iter().collect();
-        cut(&mut borrowed, 7, &mut Encoder::new(), |key, value| {
+        cut(&mut borrowed, 7, &mut Encoder::new(), |key, value, _| {
             let body = unseal(&key, &value).expect("sealed");
             let clicks = Columns::decode(body).expect("own bytes").clicks();
             blocks.push((BlockKey::read(&key).expect("own key"), value.len(), clicks));

@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 
 use super::apply::apply;
 use super::encoder::Encoder;
+use super::erase;
 use super::error::{OpenError, StoreError};
 use super::export::{BackupFiles, copy_journal, load_parts};
 use super::gap::{Cause, Gap};
@@ -23,6 +24,7 @@ use super::open::Recovery;
 use super::options::Options;
 use super::pending::Frame;
 use super::replay::{Met, parts, replay, used};
+use super::retention::Retention;
 use super::segment;
 use super::shared::{Opening, Shared};
 use super::store::{Store, fatal, guarded, open_or_set_aside, set_aside};
@@ -43,11 +45,15 @@ const CORRUPTIONS_MAX: u64 = 2;
 /// Opens the store, then works until the last order, or until no more can come.
 pub(super) fn run(shared: &Shared, orders: &Receiver<Order>) {
     let mut encoder = Encoder::new();
+    let mut retention = Retention::default();
     open(shared, &mut encoder);
     while let Ok(order) = orders.recv() {
         match order {
             Order::Checkpoint(is_busy) => {
-                checkpoint(shared, &mut encoder).ok();
+                let is_up_to_date = checkpoint(shared, &mut encoder).is_ok();
+                let mut between = |encoder: &mut Encoder| checkpoint(shared, encoder);
+                erase::run_ready(shared, is_up_to_date, &mut encoder, &mut between);
+                remove_old(shared, &mut retention);
                 is_busy.store(false, Ordering::Release);
             }
             Order::Last(done) => {
@@ -60,6 +66,15 @@ pub(super) fn run(shared: &Shared, orders: &Receiver<Order>) {
                 return;
             }
         }
+    }
+}
+
+/// Removes clicks by age. What fails here fails the next checkpoint too, which heals the store.
+fn remove_old(shared: &Shared, retention: &mut Retention) {
+    if let Some(store) = shared.store() {
+        let keep = shared.options.keep_clicks;
+        let keep_ms = keep.map(|keep| i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
+        guarded(|| retention.pass(&store, shared.clock.now(), keep_ms)).ok();
     }
 }
 

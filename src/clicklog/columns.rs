@@ -103,6 +103,15 @@ pub(super) struct Mark {
     pub(super) variant: u8,
 }
 
+/// How much of encoded clicks is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// What reports count by; visitors, journeys and what was tapped stay unread and must not be asked for.
+    Counting,
+    /// Everything.
+    Whole,
+}
+
 /// Clicks as read: columns side by side, so that a query touches only those it asks about.
 pub(super) struct Columns {
     pub(super) header: Header,
@@ -125,21 +134,26 @@ pub(super) struct Columns {
 impl Columns {
     /// Reads encoded clicks; `bytes` holds nothing else.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        Self::decode_to(Depth::Whole, bytes)
+    }
+
+    /// Reads encoded clicks as deep as `depth`.
+    pub(super) fn decode_to(depth: Depth, bytes: &[u8]) -> Result<Self, Damaged> {
         let mut source = Source(bytes);
         let header = Header::read(&mut source)?;
         let length = source.count(source.0.len())?;
         let packed = source.take(length)?;
         match header.packing {
-            PLAIN if packed.len() == header.columns_length => Self::read(header, packed, source),
+            PLAIN if packed.len() == header.columns_length => Self::read(depth, header, packed, source),
             ZSTD => match zstd::bulk::decompress(packed, header.columns_length) {
-                Ok(plain) if plain.len() == header.columns_length => Self::read(header, &plain, source),
+                Ok(plain) if plain.len() == header.columns_length => Self::read(depth, header, &plain, source),
                 _ => Err(Damaged("packed columns do not unpack")),
             },
             _ => Err(Damaged("columns have an unknown packing")),
         }
     }
 
-    fn read(header: Header, columns: &[u8], mut visitors: Source<'_>) -> Result<Self, Damaged> {
+    fn read(depth: Depth, header: Header, columns: &[u8], visitors: Source<'_>) -> Result<Self, Damaged> {
         let count = header.count;
         let mut source = Source(columns);
         let at = instants(&mut source, &header)?;
@@ -153,32 +167,7 @@ impl Columns {
         let utm = Column::read(&mut source, count, |s| {
             Ok([text(s)?, text(s)?, text(s)?, text(s)?, text(s)?])
         })?;
-        let bits = source.take(count.div_ceil(8))?;
-        let visitor = (0..count)
-            .map(|row| match bits[row / 8] >> (row % 8) & 1 {
-                0 => Ok(0),
-                _ => visitors.array().map(u64::from_le_bytes),
-            })
-            .collect::<Result<_, _>>()?;
-        let mut touches = Vec::new();
-        let mut touches_end = Vec::with_capacity(count);
-        for at in &at {
-            for _ in 0..source.count(TOUCHES_MAX)? {
-                touches.push(touch(&mut source, *at)?);
-            }
-            touches_end.push(touches.len());
-        }
-        let mut tapped = Vec::new();
-        for row in (0..count).filter(|row| mark.get(*row).flags.has(ClickFlags::TAP)) {
-            tapped.resize(row, None);
-            tapped.push(Some(Tapped {
-                sequence: sequence[row].wrapping_sub(source.signed()? as u64),
-                at: Timestamp(at[row].0.wrapping_sub(source.signed()?)),
-            }));
-        }
-        source.end()?;
-        visitors.end()?;
-        Ok(Self {
+        let mut read = Self {
             header,
             at,
             sequence,
@@ -189,11 +178,43 @@ impl Columns {
             language,
             referrer,
             utm,
-            visitor,
-            touches,
-            touches_end,
-            tapped,
-        })
+            visitor: Vec::new(),
+            touches: Vec::new(),
+            touches_end: Vec::new(),
+            tapped: Vec::new(),
+        };
+        if depth == Depth::Whole {
+            read.people(source, visitors)?;
+        }
+        Ok(read)
+    }
+
+    /// Reads what is left in `source` and `visitors`: who it was, what came before, what was tapped.
+    fn people(&mut self, mut source: Source<'_>, mut visitors: Source<'_>) -> Result<(), Damaged> {
+        let count = self.header.count;
+        let bits = source.take(count.div_ceil(8))?;
+        self.visitor = (0..count)
+            .map(|row| match bits[row / 8] >> (row % 8) & 1 {
+                0 => Ok(0),
+                _ => visitors.array().map(u64::from_le_bytes),
+            })
+            .collect::<Result<_, _>>()?;
+        self.touches_end.reserve(count);
+        for at in &self.at {
+            for _ in 0..source.count(TOUCHES_MAX)? {
+                self.touches.push(touch(&mut source, *at)?);
+            }
+            self.touches_end.push(self.touches.len());
+        }
+        for row in (0..count).filter(|row| self.mark.get(*row).flags.has(ClickFlags::TAP)) {
+            self.tapped.resize(row, None);
+            self.tapped.push(Some(Tapped {
+                sequence: self.sequence[row].wrapping_sub(source.signed()? as u64),
+                at: Timestamp(self.at[row].0.wrapping_sub(source.signed()?)),
+            }));
+        }
+        source.end()?;
+        visitors.end()
     }
 
     /// Click number `row` with everything that was stored of it.

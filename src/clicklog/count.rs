@@ -5,6 +5,7 @@ use foldhash::{HashMap, HashMapExt};
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
+use super::columns::Depth;
 use super::error::QueryError;
 use super::key;
 use super::pending::{Delta, Snapshot};
@@ -16,8 +17,8 @@ use super::value::{Rollup, Totals};
 /// A count that a question asks about: the start of its bucket or its instant, its link, how many.
 type Each<'a> = dyn FnMut(Timestamp, LinkNo, u64) + 'a;
 
-/// Hands the counts of `query` to `each`: those of whole buckets, and one for each click of a part of a bucket. The
-/// link is 0 when neither the question nor `is_by_link` needs it.
+/// Hands the counts of `query`, which has no filter, to `each`: those of whole buckets, and one for each click of a part
+/// of a bucket. The link is 0 when neither the question nor `is_by_link` needs it.
 pub(super) fn visit(
     store: &Store,
     snapshot: &Snapshot,
@@ -28,7 +29,8 @@ pub(super) fn visit(
     let mut budget = Budget::new();
     let ragged = Ragged::by_bucket(query, snapshot.newest_at);
     for (start, end) in ragged.parts() {
-        scan::rows(store, snapshot, &query.between(start, end), &mut budget, |row| {
+        let part = query.between(start, end);
+        scan::rows(store, snapshot, &part, Depth::Counting, &mut budget, |row| {
             each(row.at(), row.link(), 1);
             Ok(())
         })?;
@@ -157,6 +159,43 @@ pub(super) fn each_link(
         next = link.0.checked_add(1).map(LinkNo);
     }
     Ok(())
+}
+
+/// The first quarter hour in which anything happened that `query` may ask about, whatever its filter and classes.
+pub(super) fn first_bucket(store: &Store, snapshot: &Snapshot, query: &Query) -> Result<Option<u32>, QueryError> {
+    let (from, to) = (query.start.bucket(), query.end.plus_ms(-1).bucket());
+    let workspace = query.workspace;
+    let pending = snapshot.frames.iter().flat_map(|frame| &frame.deltas);
+    let pending = pending.filter(|delta| query.has_link(delta.workspace, delta.link));
+    let mut first = pending
+        .map(|delta| delta.bucket)
+        .filter(|bucket| (from..=to).contains(bucket))
+        .min();
+    let mut look = |found: Option<Vec<u8>>, place| {
+        let found = found.map(|key| key::number(&key, place));
+        first = first.into_iter().chain(found).min();
+    };
+    match &query.links {
+        None => {
+            let (low, high) = (
+                key::workspace_rollup(workspace, from),
+                key::workspace_rollup(workspace, to),
+            );
+            look(store.first_key(&low, &high)?, 1);
+        }
+        Some(links) => {
+            let mut budget = Budget::new();
+            for link in links.iter() {
+                budget.rollup()?;
+                let (low, high) = (
+                    key::link_rollup(workspace, *link, from),
+                    key::link_rollup(workspace, *link, to),
+                );
+                look(store.first_key(&low, &high)?, 2);
+            }
+        }
+    }
+    Ok(first)
 }
 
 /// The totals of `link` with what is pending.

@@ -12,12 +12,12 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::bytes::{Damaged, Source, put_number};
 
-/// Appends the column of `values`.
+/// Appends the column of `values`; answers which of the distinct values, numbered in order of first use, each has.
 pub(super) fn put_column<K: Copy + Eq + Hash>(
     out: &mut Vec<u8>,
     values: impl Iterator<Item = K>,
     put_value: impl Fn(&mut Vec<u8>, &K),
-) {
+) -> Vec<u64> {
     let mut numbers: HashMap<K, u64> = HashMap::new();
     let mut order = Vec::new();
     let mut picks = Vec::new();
@@ -39,6 +39,7 @@ pub(super) fn put_column<K: Copy + Eq + Hash>(
     if order.len() > 1 {
         picks.iter().for_each(|pick| put_number(out, *pick));
     }
+    picks
 }
 
 /// A column as read: the distinct values and which of them each click has.

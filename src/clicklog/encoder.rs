@@ -9,11 +9,22 @@ use super::bytes::{put_number, put_signed, put_text};
 use super::columns::{CLICKS_MAX, PLAIN, VERSION, ZSTD};
 use super::dictionary::put_column;
 
+/// Which of the distinct values of a column, in order of first use, each of the clicks has that were encoded last.
+#[derive(Default)]
+pub(super) struct Picks {
+    pub(super) place: Vec<u64>,
+    pub(super) country: Vec<u64>,
+    pub(super) user_agent: Vec<u64>,
+    pub(super) referrer: Vec<u64>,
+    pub(super) utm: Vec<u64>,
+}
+
 /// Encodes clicks; keeps its buffers from one call to the next.
 pub(super) struct Encoder {
     /// `None` when zstd has no memory for its context: columns stay plain then.
     packer: Option<zstd::bulk::Compressor<'static>>,
     columns: Vec<u8>,
+    picks: Picks,
 }
 
 impl Encoder {
@@ -21,7 +32,13 @@ impl Encoder {
         Self {
             packer: zstd::bulk::Compressor::new(1).ok(),
             columns: Vec::new(),
+            picks: Picks::default(),
         }
+    }
+
+    /// Of the last call.
+    pub(super) fn picks(&self) -> &Picks {
+        &self.picks
     }
 
     /// The bytes of `clicks`, of which there are 1 to [`CLICKS_MAX`].
@@ -31,7 +48,7 @@ impl Encoder {
         let (first_at, last_at) = ends(each().map(|click| click.at.0));
         let (first_sequence, last_sequence) = ends(each().map(|click| click.sequence));
         self.columns.clear();
-        put_columns(&mut self.columns, clicks, first_at, first_sequence);
+        self.picks = put_columns(&mut self.columns, clicks, first_at, first_sequence);
         let packed = self
             .packer
             .as_mut()
@@ -64,7 +81,7 @@ fn ends<T: Ord + Copy + Default>(values: impl Iterator<Item = T> + Clone) -> (T,
     )
 }
 
-fn put_columns<C: Borrow<Click>>(out: &mut Vec<u8>, clicks: &[C], first_at: i64, first_sequence: u64) {
+fn put_columns<C: Borrow<Click>>(out: &mut Vec<u8>, clicks: &[C], first_at: i64, first_sequence: u64) -> Picks {
     let each = || clicks.iter().map(|click| click.borrow());
     let mut before = first_at;
     for click in each() {
@@ -76,7 +93,7 @@ fn put_columns<C: Borrow<Click>>(out: &mut Vec<u8>, clicks: &[C], first_at: i64,
         put_signed(out, click.sequence.wrapping_sub(before) as i64);
         before = click.sequence;
     }
-    put_column(
+    let place = put_column(
         out,
         each().map(|c| [c.workspace.0, c.domain.0, c.link.0]),
         |out, place| {
@@ -91,12 +108,12 @@ fn put_columns<C: Borrow<Click>>(out: &mut Vec<u8>, clicks: &[C], first_at: i64,
             out.extend([mark.1, mark.2]);
         },
     );
-    put_column(out, each().map(|c| c.country), |out, country| out.extend(country));
+    let country = put_column(out, each().map(|c| c.country), |out, country| out.extend(country));
     let agent = |agent: UserAgent| [agent.device as u8, agent.os as u8, agent.browser as u8, agent.app as u8];
-    put_column(out, each().map(|c| agent(c.user_agent)), |out, agent| out.extend(agent));
+    let user_agent = put_column(out, each().map(|c| agent(c.user_agent)), |out, agent| out.extend(agent));
     put_column(out, each().map(|c| &*c.language), |out, text| put_text(out, text));
-    put_column(out, each().map(|c| &*c.referrer), |out, text| put_text(out, text));
-    put_column(
+    let referrer = put_column(out, each().map(|c| &*c.referrer), |out, text| put_text(out, text));
+    let utm = put_column(
         out,
         each().map(|c| c.utm.each_ref().map(|text| &**text)),
         |out, texts| {
@@ -123,5 +140,12 @@ fn put_columns<C: Borrow<Click>>(out: &mut Vec<u8>, clicks: &[C], first_at: i64,
         });
         put_signed(out, click.sequence.wrapping_sub(tapped.sequence) as i64);
         put_signed(out, click.at.0.wrapping_sub(tapped.at.0));
+    }
+    Picks {
+        place,
+        country,
+        user_agent,
+        referrer,
+        utm,
     }
 }

@@ -65,6 +65,8 @@ pub enum WriteError {
     },
     /// The last checkpoint failed; the journal has every click and is applied at the next opening.
     Checkpoint(String),
+    /// Not all that was to be erased is gone; asking again goes on.
+    Erasure(String),
 }
 
 impl fmt::Display for WriteError {
@@ -72,6 +74,7 @@ impl fmt::Display for WriteError {
         match self {
             Self::Journal { doing, source } => write!(f, "click journal, {doing}: {source}"),
             Self::Checkpoint(how) => write!(f, "click checkpoint: {how}"),
+            Self::Erasure(how) => write!(f, "erasing clicks: {how}"),
         }
     }
 }
@@ -92,7 +95,10 @@ pub enum QueryError {
 impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge(what) => write!(f, "the query reads too much ({what}): narrow its time range or links"),
+            Self::TooLarge(what) => write!(
+                f,
+                "the query reads too much ({what}): narrow its time range, links or filters"
+            ),
             Self::Unavailable => f.write_str("the click store is catching up: try again"),
             Self::Damaged(what) => write!(f, "the click store is damaged: {what}"),
         }

@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 
 use super::block::SPAN_MS;
 use super::bytes::Source;
-use super::columns::{Columns, Header};
+use super::columns::{Columns, Depth, Header};
 use super::error::QueryError;
 use super::key::BlockKey;
 use super::pending::Snapshot;
@@ -28,9 +28,13 @@ impl<'a> Window<'a> {
     }
 }
 
+/// Where a page begins: beyond this instant and sequence, in the page's direction.
+pub(super) type Place = (Timestamp, u64);
+
 /// A page under construction.
 struct Page {
     is_newest_first: bool,
+    beyond: Option<Place>,
     skip: usize,
     take: usize,
     clicks: Vec<Click>,
@@ -51,7 +55,15 @@ impl Page {
             if !is_settled {
                 return;
             }
+            let (at, sequence, _) = *next.key();
             let click = next.remove();
+            let is_beyond = self.beyond.is_none_or(|place| match self.is_newest_first {
+                true => (at, sequence) < place,
+                false => (at, sequence) > place,
+            });
+            if !is_beyond {
+                continue;
+            }
             if self.skip > 0 {
                 self.skip -= 1;
             } else {
@@ -65,17 +77,25 @@ impl Page {
     }
 }
 
-/// The clicks of `query` in order of time, then sequence, without the first `skip`, at most `take`.
+/// The clicks of `query` in order of time, then sequence, beyond a place if there is one, without the first `skip`, at
+/// most `take`.
 pub(super) fn page(
     store: &Store,
     snapshot: &Snapshot,
     query: &Query,
-    is_newest_first: bool,
+    (is_newest_first, beyond): (bool, Option<Place>),
     (skip, take): (usize, usize),
 ) -> Result<Vec<Click>, QueryError> {
+    let narrowed = match beyond {
+        Some((at, _)) if is_newest_first => query.between(query.start, query.end.min(at.plus_ms(1))),
+        Some((at, _)) => query.between(query.start.max(at), query.end),
+        None => query.clone(),
+    };
+    let query = &narrowed;
     let mut window = Window::default();
     let mut page = Page {
         is_newest_first,
+        beyond,
         skip,
         take,
         clicks: Vec::new(),
@@ -83,7 +103,7 @@ pub(super) fn page(
     if query.start >= query.end {
         return Ok(page.clicks);
     }
-    scan::pending(snapshot, query, |row| {
+    scan::pending(snapshot, query, |_, row| {
         window.add(row.click());
         Ok(())
     })?;
@@ -92,7 +112,7 @@ pub(super) fn page(
         store,
         snapshot,
         query,
-        is_newest_first,
+        (is_newest_first, Depth::Whole),
         &mut budget,
         |last_at, columns| {
             // Newest first, the unread blocks end no later than this one; oldest first, they begin no earlier than a

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::block::VALUE_MAX;
@@ -47,11 +47,12 @@ pub struct Export {
 }
 
 /// A segment of the journal to be kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct JournalFile {
     /// As it lies in `journal/`.
     pub name: String,
-    pub path: PathBuf,
+    /// Open at its start: an erasure may put another file in its place meanwhile.
+    pub file: File,
     /// Bytes of it that are acknowledged; what follows is being written.
     pub bytes: u64,
 }
@@ -120,14 +121,20 @@ impl Reader {
             if part.end <= export.watermark + 1 && place != newest {
                 continue;
             }
+            let mut file = File::open(&part.path)?;
             let bytes = match place == newest {
-                true => walk(&fs::read(&part.path)?, |_, _| Ok(())).map_err(failed)? as u64,
-                false => fs::metadata(&part.path)?.len(),
+                true => {
+                    let mut all = Vec::new();
+                    file.read_to_end(&mut all)?;
+                    file.rewind()?;
+                    walk(&all, |_, _| Ok(())).map_err(failed)? as u64
+                }
+                false => file.metadata()?.len(),
             };
             let name = part.path.file_name().and_then(|name| name.to_str());
             files.push(JournalFile {
                 name: name.unwrap_or_default().to_owned(),
-                path: part.path,
+                file,
                 bytes,
             });
         }

@@ -133,13 +133,23 @@ pub(super) fn put_reserved(out: &mut Vec<u8>, index: u64, up_to: u64, trail: &mu
 }
 
 fn put(out: &mut Vec<u8>, index: u64, kind: u8, past: &Past, payload: &[u8]) {
+    let start = begin(out, index, VERSION, kind);
+    past.put(out);
+    out.extend_from_slice(payload);
+    end(out, start);
+}
+
+/// Appends the head of a frame, to be made whole by [`end`]; answers where it starts.
+fn begin(out: &mut Vec<u8>, index: u64, version: u8, kind: u8) -> usize {
     let start = out.len();
     out.extend_from_slice(&MARKER);
     out.extend_from_slice(&[0; 8]);
     out.extend_from_slice(&index.to_le_bytes());
-    out.extend([VERSION, kind]);
-    past.put(out);
-    out.extend_from_slice(payload);
+    out.extend([version, kind]);
+    start
+}
+
+fn end(out: &mut [u8], start: usize) {
     let length = (out.len() - start - HEAD) as u32;
     out[start + CHECKED_AT..start + CHECKED_AT + 4].copy_from_slice(&length.to_le_bytes());
     let crc = crc32c::crc32c(&out[start + CHECKED_AT..]);
@@ -233,6 +243,27 @@ impl<'a> RawFrame<'a> {
             }
             _ => Ok(0),
         }
+    }
+
+    /// Appends this frame with `clicks` in the place of its own; of kinds without clicks as it is.
+    pub(super) fn put_with(&self, out: &mut Vec<u8>, clicks: &[Click], encoder: &mut Encoder) -> Result<(), Damaged> {
+        let mut source = self.after_past()?;
+        match self.kind {
+            1 => {}
+            DRAINED => {
+                marks(&mut source)?;
+                lost_details(&mut source, LOST_DRAINED_MAX)?;
+            }
+            _ => source = Source(&[]),
+        }
+        let kept = &self.payload[..self.payload.len() - source.0.len()];
+        let start = begin(out, self.index, self.version, self.kind);
+        out.extend_from_slice(kept);
+        if !source.0.is_empty() {
+            out.extend(encoder.encode(clicks));
+        }
+        end(out, start);
+        Ok(())
     }
 
     /// Reads the payload.

@@ -71,6 +71,12 @@ impl Journal {
         }
     }
 
+    /// Ends the segment that is being written; answers the number of the next.
+    pub(super) fn seal(&mut self) -> u64 {
+        self.open = None;
+        self.next_number
+    }
+
     /// The segment to write to; a new one after a failure and when the last is full.
     fn segment(&mut self, header: Header) -> Result<&mut Open, WriteError> {
         let segment_bytes = self.segment_bytes;

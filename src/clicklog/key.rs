@@ -1,6 +1,6 @@
 //! Keys of the one sled tree: a kind byte, then big-endian numbers, so that a range of time is a range of keys.
 //!
-//! | kind | key after it | value (see `value`, `block`, `sketch`) |
+//! | kind | key after it | value (see `value`, `block`, `sketch`, `facets`, `history`, `erasure`) |
 //! |---|---|---|
 //! | 0 | - | meta |
 //! | 1 | bucket 4, ms within the bucket of the latest click 4, frame index 8, ordinal 4 | block of clicks |
@@ -9,6 +9,10 @@
 //! | 4 | link 4 | total of the link |
 //! | 5 | workspace 4, link 4, UTC day 4 | sketch of the visitors |
 //! | 6 | index of the first missing frame 8 | gap (see `gap`) |
+//! | 7 | workspace 4, link 4, UTC day 4 | facets of the link |
+//! | 8 | workspace 4, UTC hour 4 | facets of the workspace |
+//! | 9 | - | history: what facets and clicks can still tell; missing in stores of before it |
+//! | 10 | workspace 4, ms since 1970 8 | erasure |
 //! | 255 | - | nothing; a backup is being loaded |
 //!
 //! A bucket is a quarter of an hour since 1970; instants before that are in bucket 0. The frame index of a block is
@@ -25,6 +29,10 @@ const LINK_ROLLUP: u8 = 2;
 const WORKSPACE_ROLLUP: u8 = 3;
 const TOTAL: u8 = 4;
 const SKETCH: u8 = 5;
+const LINK_FACETS: u8 = 7;
+const WORKSPACE_FACETS: u8 = 8;
+pub(super) const HISTORY: [u8; 1] = [9];
+const ERASURE: u8 = 10;
 const GAP: u8 = 6;
 const LOADING: u8 = 255;
 /// Stands in a store while a backup is being loaded into it: one that was cut short is never mistaken for a whole one.
@@ -110,6 +118,19 @@ pub(super) fn sketch(workspace: WorkspaceNo, link: LinkNo, day: u32) -> [u8; 13]
     key(SKETCH, &[workspace.0, link.0, day])
 }
 
+pub(super) fn link_facets(workspace: WorkspaceNo, link: LinkNo, day: u32) -> [u8; 13] {
+    key(LINK_FACETS, &[workspace.0, link.0, day])
+}
+
+pub(super) fn workspace_facets(workspace: WorkspaceNo, hour: u32) -> [u8; 9] {
+    key(WORKSPACE_FACETS, &[workspace.0, hour])
+}
+
+/// `ms` is not negative.
+pub(super) fn erasure(workspace: WorkspaceNo, ms: u64) -> [u8; 13] {
+    key(ERASURE, &[workspace.0, (ms >> 32) as u32, ms as u32])
+}
+
 pub(super) fn gap(first_frame: u64) -> [u8; 9] {
     let mut key = [GAP; 9];
     key[1..].copy_from_slice(&first_frame.to_be_bytes());
@@ -120,6 +141,7 @@ pub(super) fn gap(first_frame: u64) -> [u8; 9] {
 /// as they are. Blocks by UTC day, roll-ups and sketches by 30 days.
 pub(super) fn part(key: &[u8]) -> String {
     const BUCKETS_A_DAY: u32 = 96;
+    const HOURS_A_DAY: u32 = 24;
     const DAYS: u32 = 30;
     match key.first().copied().unwrap_or_default() {
         BLOCK => format!("blocks-{:06}", number(key, 0) / BUCKETS_A_DAY),
@@ -128,6 +150,10 @@ pub(super) fn part(key: &[u8]) -> String {
         TOTAL => "totals".to_owned(),
         SKETCH => format!("visitors-{:04}", number(key, 2) / DAYS),
         GAP => "gaps".to_owned(),
+        LINK_FACETS => format!("facets-{:04}", number(key, 2) / DAYS),
+        WORKSPACE_FACETS => format!("hours-{:04}", number(key, 1) / HOURS_A_DAY / DAYS),
+        kind if kind == HISTORY[0] => "history".to_owned(),
+        ERASURE => "erasures".to_owned(),
         kind => format!("kind-{kind:03}"),
     }
 }
@@ -146,6 +172,10 @@ pub(super) fn range_of_part(name: &str) -> (Vec<u8>, Vec<u8>) {
         "totals" => TOTAL,
         "visitors" => SKETCH,
         "gaps" => GAP,
+        "facets" => LINK_FACETS,
+        "hours" => WORKSPACE_FACETS,
+        "history" => HISTORY[0],
+        "erasures" => ERASURE,
         _ => name
             .strip_prefix("kind-")
             .and_then(|kind| kind.parse().ok())
@@ -197,7 +227,11 @@ mod tests {
             (total(link).to_vec(), "totals"),
             (sketch(workspace, link, 20_778).to_vec(), "visitors-0692"),
             (gap(u64::MAX).to_vec(), "gaps"),
-            (vec![9, 1, 2], "kind-009"),
+            (link_facets(workspace, link, 20_778).to_vec(), "facets-0692"),
+            (workspace_facets(workspace, 498_672).to_vec(), "hours-0692"),
+            (HISTORY.to_vec(), "history"),
+            (erasure(workspace, u64::MAX).to_vec(), "erasures"),
+            (vec![99, 1, 2], "kind-099"),
         ] {
             assert_eq!(part(&key), name);
             let (first, last) = range_of_part(name);

@@ -13,7 +13,7 @@
 //! | `lock` | held while open | |
 //! | `floor` | what the journal must at least reach | `floor` |
 //! | `journal/<number>.log` | segments: header, frames | `segment`, `frame`, `columns` |
-//! | `db/` | sled; one tree | `key`, `value`, `block`, `sketch` |
+//! | `db/` | sled; one tree | `key`, `value`, `block`, `sketch`, `facets`, `history`, `erasure` |
 //! | `db.quarantine-<ms>/` | a sled that did not open, for people to look at | |
 //! | `db.replaced-<ms>/` | a sled that `hopcart clicks rebuild` replaced | |
 //!
@@ -25,9 +25,14 @@
 //! **Recovery.** The checkpoint thread opens sled, sets a corrupt one aside and applies the journal; meanwhile clicks go
 //! on into the journal, and questions are refused. What is gone is told by frame and by sequence ([`Gap`]).
 //!
-//! **What is counted where.** A click is in one class. Counts by quarter hour come from roll-ups; parts of a quarter
-//! hour, breakdowns and events from blocks. Clicks whose details were lost are in roll-ups and totals only: a question
+//! **What is counted where.** A click is in one class. Counts by quarter hour come from roll-ups; counts by one
+//! dimension (country, device, …) from facets by UTC hour and day; parts of those, questions that combine dimensions,
+//! and events from blocks. Clicks whose details were lost are in roll-ups and totals only: a question
 //! about part of a quarter hour leaves them out. Instants before 1970 count as the first quarter hour of it.
+//!
+//! **What goes.** Blocks go by age (`retention`), roll-ups, facets, sketches and totals stay; an answer that needed
+//! clicks that are gone says so ([`Lacks`]). What tells who a visitor was goes on request (`erase`), here and in the
+//! journal; counts stay.
 //!
 //! **What this room never does**: hold up the redirect path, store an address, serve a number from damaged bytes, or
 //! panic because a disk fails.
@@ -40,13 +45,19 @@ mod checkpoint;
 mod columns;
 mod count;
 mod dictionary;
+mod dimension;
 mod disk;
 mod encoder;
+mod erase;
+mod erasure;
 mod error;
 mod events;
 mod export;
+mod facet_count;
+mod facets;
 #[cfg(test)]
 pub(crate) mod faulty;
+mod filter;
 mod floor;
 mod frame;
 #[cfg(any(test, fuzzing))]
@@ -55,6 +66,7 @@ pub mod fuzzing;
 mod gap;
 #[cfg(test)]
 mod histories;
+mod history;
 mod journal;
 mod key;
 mod marks;
@@ -64,9 +76,12 @@ mod open;
 mod options;
 mod pending;
 mod query;
+#[cfg(test)]
+mod question_tests;
 mod reader;
 mod rebuild;
 mod replay;
+mod retention;
 #[cfg(test)]
 mod samples;
 mod scan;
@@ -76,22 +91,26 @@ mod sketch;
 mod stats;
 mod store;
 mod survey;
+mod tabulate;
 mod trail;
 mod uniques;
 mod value;
 mod verify;
 mod writer;
 
-pub use breakdown::Dimension;
+pub use dimension::Dimension;
 pub use disk::{Disk, DiskFile, SystemDisk};
+pub use erase::Eraser;
+pub use erasure::{Erased, Erasure, Subject};
 pub use error::{OpenError, QueryError, WriteError};
 pub use export::{BackupFiles, BackupSource, Export, JournalFile, load};
+pub use filter::{Condition, Filter};
 pub use frame::Mark;
 pub use gap::{Cause, Gap};
 pub use marks::marks;
 pub use open::{Recovery, open, start};
 pub use options::Options;
-pub use query::Query;
+pub use query::{Lacks, Query};
 pub use reader::Reader;
 pub use rebuild::{Rebuilt, rebuild};
 pub use stats::{FSYNC_BOUNDS_US, Stats};

@@ -239,6 +239,7 @@ fn everything() -> Query {
         start: Timestamp(0),
         end: Timestamp(i64::MAX),
         classes: ClassSet::parse("repeats,bots").expect("known"),
+        ..Query::default()
     }
 }
 
@@ -300,6 +301,7 @@ fn some_query() -> impl Strategy<Value = (Query, bool)> {
                 start: whole(NOON.plus_ms(from * 61_001)),
                 end: whole(NOON.plus_ms((from + length) * 61_001)),
                 classes: ClassSet::parse(if bots { "bots,repeats" } else { "" }).expect("known"),
+                ..Query::default()
             };
             (query, is_whole)
         },

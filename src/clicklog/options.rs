@@ -23,6 +23,8 @@ pub struct Options {
     pub pending_clicks_max: usize,
     /// How long journal segments are kept after their clicks are in sled, so that sled can be rebuilt.
     pub keep_segments: Duration,
+    /// How long single clicks are kept; counts of them stay for good. `None` = for ever.
+    pub keep_clicks: Option<Duration>,
     /// Backup that gives back what the journal no longer reaches, when the store has to be rebuilt.
     pub backup: Option<Arc<dyn BackupSource>>,
     /// Bound of sled's page cache, in bytes.
@@ -41,6 +43,7 @@ impl Options {
             checkpoint_every: Duration::from_secs(5),
             pending_clicks_max: 65_536,
             keep_segments: Duration::from_secs(7 * 24 * 60 * 60),
+            keep_clicks: None,
             backup: None,
             sled_cache_bytes: 64 << 20,
             disk: Arc::new(SystemDisk),

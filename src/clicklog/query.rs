@@ -1,7 +1,7 @@
 //! What a question names, and how much of the log it may read.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::domain::click::ClassSet;
@@ -9,8 +9,9 @@ use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::{BUCKET_MS, Timestamp};
 
 use super::error::QueryError;
+use super::filter::Filter;
 
-/// Most clicks that one question may read: about two seconds and never an exhausted machine.
+/// Most clicks that one question may read: a few seconds of a processor.
 const CLICKS_READ_MAX: u64 = 20_000_000;
 /// Longest time that one question may take.
 const TIME_MAX: Duration = Duration::from_secs(30);
@@ -18,7 +19,7 @@ const TIME_MAX: Duration = Duration::from_secs(30);
 const ROLLUPS_A_LOOK: u64 = 1024;
 
 /// Which clicks a question is about.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Query {
     pub workspace: WorkspaceNo,
     /// Only these links; `None` = all of the workspace.
@@ -29,6 +30,27 @@ pub struct Query {
     pub end: Timestamp,
     /// Which classes count.
     pub classes: ClassSet,
+    /// What else clicks must be like.
+    pub filter: Filter,
+    /// Where the answer notes what it could not count.
+    pub lacks: Lacks,
+}
+
+/// What an answer could not count. Shared by the clones of its question; the first note stays.
+#[derive(Debug, Clone, Default)]
+pub struct Lacks(Arc<OnceLock<Timestamp>>);
+
+impl Lacks {
+    /// Clicks before this instant would have had to be read one by one, and were removed by age; `None` = the answer
+    /// is whole.
+    pub fn partial_before(&self) -> Option<Timestamp> {
+        self.0.get().copied()
+    }
+
+    pub(super) fn note(&self, cut: Timestamp) {
+        // Once is enough: cuts of one answer are moments apart.
+        self.0.set(cut).ok();
+    }
 }
 
 impl Query {
@@ -119,8 +141,13 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new() -> Self {
+        Self::of_clicks(CLICKS_READ_MAX)
+    }
+
+    /// A budget of `clicks` clicks.
+    pub(super) fn of_clicks(clicks: u64) -> Self {
         Self {
-            clicks: CLICKS_READ_MAX,
+            clicks,
             rollups: 0,
             deadline: Instant::now() + TIME_MAX,
         }
@@ -202,7 +229,7 @@ mod tests {
         let error = budget.clicks(1).expect_err("spent");
         assert_eq!(
             error.to_string(),
-            "the query reads too much (20 million clicks): narrow its time range or links"
+            "the query reads too much (20 million clicks): narrow its time range, links or filters"
         );
     }
 }

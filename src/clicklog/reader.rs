@@ -13,15 +13,17 @@ use crate::domain::click::Click;
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
-use super::breakdown::{Breakdown, Dimension};
+use super::breakdown::Breakdown;
 use super::count;
+use super::dimension::Dimension;
+use super::erasure::{self, Erasure};
 use super::error::{OpenError, QueryError};
 use super::events;
+use super::facet_count;
 use super::gap::Gap;
 use super::open::Recovery;
 use super::pending::Snapshot;
 use super::query::{Budget, Query};
-use super::scan;
 use super::shared::Shared;
 use super::stats::Stats;
 use super::store::{Store, guarded};
@@ -88,15 +90,50 @@ impl Reader {
         };
         let query = query.between(query.start.max(*first), query.end.min(*last));
         let spans = edges.len() - 1;
-        let counts = self.visit(&query, false, |counts: &mut Vec<u64>, at, _, count| {
+        let add = |counts: &mut Vec<u64>, at: Timestamp, count: u64| {
             counts.resize(spans, 0);
             // The first quarter hour may begin before the first edge, when nothing in it does.
             let span = edges.partition_point(|edge| *edge <= at).saturating_sub(1);
             if let Some(sum) = counts.get_mut(span) {
                 *sum += count;
             }
-        })?;
+        };
+        let counts = match query.filter.facet(None) {
+            // Facets are of whole hours: each span takes its own and reads what is left of it.
+            Some(_) => self.ask_until(query.end, |store, snapshot| {
+                let mut budget = Budget::new();
+                let mut counts = Vec::new();
+                for span in edges.windows(2) {
+                    let part = query.between(query.start.max(span[0]), query.end.min(span[1]));
+                    facet_count::visit(
+                        store,
+                        snapshot,
+                        &part,
+                        (None, false),
+                        &mut budget,
+                        &mut |_, _, _, count| {
+                            add(&mut counts, span[0], count);
+                            Ok(())
+                        },
+                    )?;
+                }
+                Ok(counts)
+            })?,
+            None => self.visit(&query, false, |counts: &mut Vec<u64>, at, _, count| {
+                add(counts, at, count);
+            })?,
+        };
         Ok(if counts.is_empty() { vec![0; spans] } else { counts })
+    }
+
+    /// Where the first quarter hour begins in which anything happened that `query` may ask about, whatever its filter
+    /// and classes; `None` when nothing did.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn first_at(&self, query: &Query) -> Result<Option<Timestamp>, QueryError> {
+        let bucket = self.ask(|store, snapshot| count::first_bucket(store, snapshot, query))?;
+        Ok(bucket.map(Timestamp::of_bucket))
     }
 
     /// The `limit` values of `by` with the most clicks, most first, then by name. A value that is not known counts as
@@ -105,9 +142,17 @@ impl Reader {
     /// # Errors
     /// See above.
     pub fn top(&self, query: &Query, by: Dimension, limit: usize) -> Result<Vec<(String, u64)>, QueryError> {
-        self.ask(|store, snapshot| {
-            let mut breakdown = Breakdown::new(by);
-            scan::rows(store, snapshot, query, &mut Budget::new(), |row| breakdown.add(&row))?;
+        self.ask_until(query.end, |store, snapshot| {
+            let mut breakdown = Breakdown::new();
+            let how = (Some(by), false);
+            facet_count::visit(
+                store,
+                snapshot,
+                query,
+                how,
+                &mut Budget::new(),
+                &mut |_, _, name, count| breakdown.add(name, count),
+            )?;
             Ok(breakdown.top(limit))
         })
     }
@@ -123,10 +168,26 @@ impl Reader {
         skip: usize,
         take: usize,
     ) -> Result<Vec<Click>, QueryError> {
-        self.ask(|store, snapshot| events::page(store, snapshot, query, is_newest_first, (skip, take)))
+        self.ask(|store, snapshot| events::page(store, snapshot, query, (is_newest_first, None), (skip, take)))
+    }
+
+    /// Single clicks in order of time beyond the click at `place` (its instant and sequence), at most `take`.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn events_beyond(
+        &self,
+        query: &Query,
+        is_newest_first: bool,
+        place: (Timestamp, u64),
+        take: usize,
+    ) -> Result<Vec<Click>, QueryError> {
+        let how = (is_newest_first, Some(place));
+        self.ask(|store, snapshot| events::page(store, snapshot, query, how, (0, take)))
     }
 
     /// Number of unique visitors, to about 2 %. People only, unless the classes include prefetches or test traffic.
+    /// With those, or with a filter, every click is read.
     ///
     /// # Errors
     /// See above.
@@ -156,6 +217,19 @@ impl Reader {
     /// See above.
     pub fn find(&self, at: Timestamp, sequence: u64, link: LinkNo) -> Result<Option<Click>, QueryError> {
         self.ask(|store, snapshot| events::find(store, snapshot, (at, sequence, link)))
+    }
+
+    /// When the newest click happened, by the clock of then; `None` when there is none.
+    pub fn newest_at(&self) -> Option<Timestamp> {
+        self.shared.pending().newest_at
+    }
+
+    /// The newest erasures of `workspace`, newest first, at most a thousand.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn erasures(&self, workspace: WorkspaceNo) -> Result<Vec<Erasure>, QueryError> {
+        self.ask(|store, _| erasure::list(store, workspace))
     }
 
     /// Waits until the log's store is open and has caught up, at most `longest`; whether it is.
@@ -193,9 +267,24 @@ impl Reader {
     ) -> Result<T, QueryError> {
         self.ask_until(query.end, |store, snapshot| {
             let mut sum = T::default();
-            count::visit(store, snapshot, query, is_by_link, &mut |at, link, count| {
-                fold(&mut sum, at, link, count);
-            })?;
+            if query.filter.is_empty() {
+                count::visit(store, snapshot, query, is_by_link, &mut |at, link, count| {
+                    fold(&mut sum, at, link, count);
+                })?;
+            } else {
+                let how = (None, is_by_link);
+                facet_count::visit(
+                    store,
+                    snapshot,
+                    query,
+                    how,
+                    &mut Budget::new(),
+                    &mut |at, link, _, count| {
+                        fold(&mut sum, at, link, count);
+                        Ok(())
+                    },
+                )?;
+            }
             Ok(sum)
         })
     }

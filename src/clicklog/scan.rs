@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use crate::domain::click::Click;
+use crate::domain::click::{Click, ClickFlags};
 use crate::domain::id::LinkNo;
 use crate::domain::time::Timestamp;
+use crate::domain::user_agent::UserAgent;
 
 use super::block::SPAN_MS;
 use super::bytes::Source;
-use super::columns::{Columns, Header};
+use super::columns::{Columns, Depth, Header};
 use super::error::QueryError;
-use super::key::BlockKey;
+use super::key::{self, BlockKey};
 use super::pending::Snapshot;
 use super::query::{Budget, Query};
 use super::store::Store;
@@ -37,6 +38,56 @@ impl<'a> Row<'a> {
         }
     }
 
+    pub(super) fn flags(&self) -> ClickFlags {
+        match self {
+            Self::Stored(columns, row) => columns.mark.get(*row).flags,
+            Self::Pending(click) => click.flags,
+        }
+    }
+
+    pub(super) fn variant(&self) -> u8 {
+        match self {
+            Self::Stored(columns, row) => columns.mark.get(*row).variant,
+            Self::Pending(click) => click.variant,
+        }
+    }
+
+    pub(super) fn country(&self) -> &'a [u8; 2] {
+        match self {
+            Self::Stored(columns, row) => columns.country.get(*row),
+            Self::Pending(click) => &click.country,
+        }
+    }
+
+    pub(super) fn user_agent(&self) -> UserAgent {
+        match self {
+            Self::Stored(columns, row) => *columns.user_agent.get(*row),
+            Self::Pending(click) => click.user_agent,
+        }
+    }
+
+    pub(super) fn language(&self) -> &'a str {
+        match self {
+            Self::Stored(columns, row) => columns.language.get(*row),
+            Self::Pending(click) => &click.language,
+        }
+    }
+
+    pub(super) fn referrer(&self) -> &'a str {
+        match self {
+            Self::Stored(columns, row) => columns.referrer.get(*row),
+            Self::Pending(click) => &click.referrer,
+        }
+    }
+
+    pub(super) fn utm(&self) -> &'a [Box<str>; 5] {
+        match self {
+            Self::Stored(columns, row) => columns.utm.get(*row),
+            Self::Pending(click) => &click.utm,
+        }
+    }
+
+    /// The visitor; only where clicks were read whole.
     pub(super) fn visitor(&self) -> u64 {
         match self {
             Self::Stored(columns, row) => columns.visitor[*row],
@@ -44,7 +95,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The whole click; one in memory is not copied.
+    /// The whole click, where clicks were read whole; one in memory is not copied.
     pub(super) fn click(&self) -> Cow<'a, Click> {
         match self {
             Self::Stored(columns, row) => Cow::Owned(columns.click(*row)),
@@ -53,33 +104,40 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Hands the pending clicks that `query` asks about to `each`.
+/// Hands the pending clicks that `query` asks about, with the index of their frame, to `each`.
 pub(super) fn pending<'a>(
     snapshot: &'a Snapshot,
     query: &Query,
-    mut each: impl FnMut(Row<'a>) -> Result<(), QueryError>,
+    mut each: impl FnMut(u64, Row<'a>) -> Result<(), QueryError>,
 ) -> Result<(), QueryError> {
-    let clicks = snapshot.frames.iter().flat_map(|frame| &frame.clicks);
-    clicks
-        .filter(|click| query.has_instant(click.at) && query.has_link(click.workspace, click.link))
-        .filter(|click| query.classes.has(click.flags.class()))
-        .try_for_each(|click| each(Row::Pending(click)))
+    for frame in snapshot.frames.iter() {
+        let clicks = frame.clicks.iter();
+        clicks
+            .filter(|click| query.has_instant(click.at) && query.has_link(click.workspace, click.link))
+            .filter(|click| query.classes.has(click.flags.class()))
+            .map(Row::Pending)
+            .filter(|row| query.filter.has(row))
+            .try_for_each(|row| each(frame.index, row))?;
+    }
+    Ok(())
 }
 
 /// Hands the blocks that may hold clicks of `query` to `each` in order of their latest click, until it answers false.
+/// Notes when clicks that it asks about are gone by age.
 ///
 /// Blocks written after the snapshot are left out: their clicks are among its pending ones, or newer than the question.
 pub(super) fn blocks(
     store: &Store,
     snapshot: &Snapshot,
     query: &Query,
-    is_newest_first: bool,
+    (is_newest_first, depth): (bool, Depth),
     budget: &mut Budget,
     mut each: impl FnMut(Timestamp, &Columns) -> Result<bool, QueryError>,
 ) -> Result<(), QueryError> {
     let first = BlockKey::lowest(query.start);
     // A block with clicks before `end` ends at most its span later.
     let last = BlockKey::highest(query.end.plus_ms(SPAN_MS));
+    let mut is_whole = true;
     store.scan(&first, &last, is_newest_first, |key, body| {
         let key = BlockKey::read(key)?;
         let header = Header::read(&mut Source(body))?;
@@ -87,28 +145,48 @@ pub(super) fn blocks(
             return Ok(true);
         }
         budget.clicks(header.count)?;
-        each(key.last_at, &Columns::decode(body)?)
-    })
+        is_whole = each(key.last_at, &Columns::decode_to(depth, body)?)?;
+        Ok::<_, QueryError>(is_whole)
+    })?;
+    if is_whole {
+        note_what_is_gone(store, query)
+    } else {
+        Ok(())
+    }
+}
+
+/// Notes it in `query` when the log knows of clicks in its time that were removed by age. Asked after the clicks were
+/// read: what was removed meanwhile is noted too.
+fn note_what_is_gone(store: &Store, query: &Query) -> Result<(), QueryError> {
+    let Some(cut) = store.history()?.cut.filter(|cut| query.start < *cut) else {
+        return Ok(());
+    };
+    let last = cut.min(query.end).plus_ms(-1).bucket();
+    let first = key::workspace_rollup(query.workspace, query.start.bucket());
+    let last = key::workspace_rollup(query.workspace, last);
+    if store.first_key(&first, &last)?.is_some() {
+        query.lacks.note(cut);
+    }
+    Ok(())
 }
 
 /// The rows of `columns` that `query` asks about.
 pub(super) fn matching<'a>(columns: &'a Columns, query: &'a Query) -> impl Iterator<Item = Row<'a>> {
-    let places: Vec<bool> = columns
-        .place
-        .values
-        .iter()
+    let places = columns.place.values.iter();
+    let places: Vec<bool> = places
         .map(|place| query.has_link(place.workspace, place.link))
         .collect();
-    let marks: Vec<bool> = columns
-        .mark
-        .values
-        .iter()
-        .map(|mark| query.classes.has(mark.flags.class()))
-        .collect();
-    (0..columns.header.count)
-        .filter(move |row| places[columns.place.pick(*row)] && marks[columns.mark.pick(*row)])
-        .filter(|row| query.has_instant(columns.at[*row]))
-        .map(|row| Row::Stored(columns, row))
+    let marks = columns.mark.values.iter();
+    let marks: Vec<bool> = marks.map(|mark| query.classes.has(mark.flags.class())).collect();
+    let mut is_asked: Vec<bool> = Vec::new();
+    if places.contains(&true) && marks.contains(&true) {
+        is_asked.extend((0..columns.header.count).map(|row| {
+            places[columns.place.pick(row)] && marks[columns.mark.pick(row)] && query.has_instant(columns.at[row])
+        }));
+        query.filter.narrow(columns, &mut is_asked);
+    }
+    let rows = is_asked.into_iter().enumerate().filter(|(_, is_asked)| *is_asked);
+    rows.map(|(row, _)| Row::Stored(columns, row))
 }
 
 /// Hands every click that `query` asks about to `each`, in no order.
@@ -116,14 +194,15 @@ pub(super) fn rows(
     store: &Store,
     snapshot: &Snapshot,
     query: &Query,
+    depth: Depth,
     budget: &mut Budget,
     mut each: impl FnMut(Row<'_>) -> Result<(), QueryError>,
 ) -> Result<(), QueryError> {
     if query.start >= query.end {
         return Ok(());
     }
-    pending(snapshot, query, &mut each)?;
-    blocks(store, snapshot, query, false, budget, |_, columns| {
+    pending(snapshot, query, |_, row| each(row))?;
+    blocks(store, snapshot, query, (false, depth), budget, |_, columns| {
         matching(columns, query).try_for_each(&mut each)?;
         Ok(true)
     })

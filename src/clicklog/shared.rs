@@ -1,11 +1,12 @@
 //! What writer, readers and the checkpoint thread share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::domain::outside::Clock;
 
+use super::erase::Requests;
 use super::error::OpenError;
 use super::floor::Floor;
 use super::open::Recovery;
@@ -33,6 +34,9 @@ pub(super) struct Shared {
     /// Checkpoints in a row that failed because stored bytes are damaged.
     pub(super) corruptions: AtomicU64,
     pending: Mutex<Pending>,
+    requests: Mutex<Requests>,
+    /// Number of the first journal segment that is still written to, or will be.
+    sealed: AtomicU64,
     /// `None` while it is opened and after the log was closed.
     store: RwLock<Option<Arc<Store>>>,
     opening: Mutex<Opening>,
@@ -61,6 +65,8 @@ impl Shared {
             is_suspect: AtomicBool::new(false),
             corruptions: AtomicU64::new(0),
             pending: Mutex::new(pending),
+            requests: Mutex::default(),
+            sealed: AtomicU64::new(0),
             store: RwLock::new(store),
             opening: Mutex::new(Opening::Running),
             opened: Condvar::new(),
@@ -114,6 +120,22 @@ impl Shared {
     pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
         // Nothing that holds this lock leaves it half done when it panics.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Erasures that wait, locked.
+    pub(super) fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Number of the first journal segment that is still written to, or will be; as of the last erasure asked for.
+    pub(super) fn sealed(&self) -> u64 {
+        self.sealed.load(Ordering::Acquire)
+    }
+
+    /// Journal segments below `number` are finished, and with them everything that erasures so far are about.
+    pub(super) fn seal(&self, number: u64) {
+        self.sealed.store(number, Ordering::Release);
+        self.requests().make_ready();
     }
 
     pub(super) fn store(&self) -> Option<Arc<Store>> {

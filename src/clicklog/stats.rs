@@ -162,7 +162,7 @@ impl Counters {
         self.append_ended();
         let kind = match error {
             WriteError::Journal { source, .. } => source.kind(),
-            WriteError::Checkpoint(_) => io::ErrorKind::Other,
+            WriteError::Checkpoint(_) | WriteError::Erasure(_) => io::ErrorKind::Other,
         };
         let counter = match kind {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => &self.full,

@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 
 use super::error::{OpenError, StoreError};
 use super::gap::Gap;
+use super::history::History;
 use super::key;
 use super::options::sync_dir;
 use super::value::{Meta, seal, unseal};
@@ -144,6 +145,22 @@ impl Store {
     /// Writes `batch` and `meta` as one and makes them durable.
     pub(super) fn commit(&self, mut batch: sled::Batch, meta: &Meta) -> Result<(), StoreError> {
         batch.insert(&key::META, seal(&key::META, &meta.body()));
+        self.rewrite(batch)
+    }
+
+    /// What the tree can still tell; the default for one of before that was written down.
+    pub(super) fn history(&self) -> Result<History, StoreError> {
+        // The watermark first: a checkpoint in between must not look like a version that writes no facets.
+        let meta = self.meta()?;
+        let history = match self.get(&key::HISTORY)? {
+            Some(body) => History::read(&body)?,
+            None => History::default(),
+        };
+        Ok(history.as_of(&meta))
+    }
+
+    /// Writes `batch`, which leaves the watermark where it is, and makes it durable.
+    pub(super) fn rewrite(&self, batch: sled::Batch) -> Result<(), StoreError> {
         self.db.apply_batch(batch)?;
         self.db.flush()?;
         self.file.sync_data()?;

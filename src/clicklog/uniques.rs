@@ -9,6 +9,7 @@ use crate::domain::click::{ClassSet, ClickClass};
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::{DAY_MS, Timestamp};
 
+use super::columns::Depth;
 use super::count::each_link;
 use super::error::QueryError;
 use super::key;
@@ -40,8 +41,9 @@ pub(super) fn of_query(store: &Store, snapshot: &Snapshot, query: &Query) -> Res
     let groups = if asked.is_empty() { Groups::All } else { grouped(&asked) };
     let mut visitors = vec![Visitors::new()?];
     // Sketches hold people only. Repeats are by people who are in them; bots and HEAD have no visitor.
+    // Nor do sketches know what else a click was like.
     let has_others = query.classes.has(ClickClass::Prefetch) || query.classes.has(ClickClass::Test);
-    if has_others {
+    if has_others || !query.filter.is_empty() {
         scan_clicks(store, snapshot, query, &groups, &mut visitors, &mut Budget::new())?;
     } else {
         let people = Query {
@@ -66,7 +68,7 @@ pub(super) fn by_group(
         links: None,
         start,
         end,
-        classes: ClassSet::default(),
+        ..Query::default()
     };
     let mut visitors = asked.iter().map(|_| Visitors::new()).collect::<Result<Vec<_>, _>>()?;
     count_people(store, snapshot, &people, &grouped(asked), &mut visitors)?;
@@ -123,7 +125,7 @@ fn count_people(
     }
     // Adding a visitor twice changes nothing: it does not matter which of these are in sketches already.
     let days = people.between(day(first), day(after));
-    scan::pending(snapshot, &days, |row| {
+    scan::pending(snapshot, &days, |_, row| {
         add(groups, visitors, row.link(), row.visitor());
         Ok(())
     })
@@ -167,7 +169,7 @@ fn scan_clicks(
     visitors: &mut [Visitors],
     budget: &mut Budget,
 ) -> Result<(), QueryError> {
-    scan::rows(store, snapshot, query, budget, |row| {
+    scan::rows(store, snapshot, query, Depth::Whole, budget, |row| {
         add(groups, visitors, row.link(), row.visitor());
         Ok(())
     })

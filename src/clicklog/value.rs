@@ -9,6 +9,8 @@
 //! | roll-up | through, counts |
 //! | total | through, counts, uses, 0 or 1 + signed ms of the last click by a person |
 //!
+//! Facets, history and erasures are laid out in the files of that name.
+//!
 //! *Through* is the watermark at which the value was written: the index of the last journal frame that it includes.
 //! A reader that holds pending frames adds only those after it, so no click counts twice while a checkpoint runs.
 //! *Counts* is a byte with a bit for each class whose count is not 0, then those counts in order of class.
@@ -152,7 +154,7 @@ pub(super) fn add(counts: &mut Counts, more: &Counts) {
     }
 }
 
-fn put_counts(out: &mut Vec<u8>, counts: &Counts) {
+pub(super) fn put_counts(out: &mut Vec<u8>, counts: &Counts) {
     let classes = counts.iter().enumerate();
     out.push(classes.fold(0, |byte, (class, count)| byte | u8::from(*count > 0) << class));
     counts
@@ -161,7 +163,7 @@ fn put_counts(out: &mut Vec<u8>, counts: &Counts) {
         .for_each(|count| put_number(out, *count));
 }
 
-fn counts(source: &mut Source<'_>) -> Result<Counts, Damaged> {
+pub(super) fn counts(source: &mut Source<'_>) -> Result<Counts, Damaged> {
     let classes = source.byte()?;
     let mut counts = [0; CLASSES];
     for (class, count) in counts.iter_mut().enumerate() {
@@ -172,14 +174,14 @@ fn counts(source: &mut Source<'_>) -> Result<Counts, Damaged> {
     Ok(counts)
 }
 
-fn put_instant(out: &mut Vec<u8>, instant: Option<Timestamp>) {
+pub(super) fn put_instant(out: &mut Vec<u8>, instant: Option<Timestamp>) {
     out.push(u8::from(instant.is_some()));
     if let Some(instant) = instant {
         put_signed(out, instant.0);
     }
 }
 
-fn instant(source: &mut Source<'_>) -> Result<Option<Timestamp>, Damaged> {
+pub(super) fn instant(source: &mut Source<'_>) -> Result<Option<Timestamp>, Damaged> {
     match source.byte()? {
         0 => Ok(None),
         1 => source.signed().map(|ms| Some(Timestamp(ms))),

@@ -13,7 +13,9 @@ use crate::domain::time::Timestamp;
 use super::block::SPAN_MS;
 use super::columns::Columns;
 use super::error::{OpenError, StoreError};
+use super::facets::Facets;
 use super::gap::{Cause, Gap};
+use super::history::History;
 use super::key::{self, BlockKey};
 use super::open::lock;
 use super::options::Options;
@@ -211,6 +213,11 @@ impl<P: FnMut(u64)> Check<P> {
             }
             "visitors" => drop(Sketch::read(body)?),
             "gaps" => drop(Gap::read(0, body)?),
+            "facets" | "hours" => {
+                let through = Facets::read(body)?.through;
+                self.is_through(key, through);
+            }
+            "history" => drop(History::read(body)?),
             _ => {}
         }
         Ok(())

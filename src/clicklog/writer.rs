@@ -16,6 +16,7 @@ use crate::domain::visitor::TOUCHES_MAX;
 use super::checkpoint::{self, Order};
 use super::columns::CLICKS_MAX;
 use super::encoder::Encoder;
+use super::erase::Eraser;
 use super::error::WriteError;
 use super::frame::{Content, LOST_DRAINED_MAX, LOST_MAX, Mark, put_clicks, put_drained, put_lost, put_reserved};
 use super::journal::Journal;
@@ -30,6 +31,9 @@ pub const DRAINED_CLICKS_MAX: usize = CLICKS_MAX;
 pub const DRAINED_LOST_MAX: usize = LOST_DRAINED_MAX;
 /// How long after a failure the next checkpoint is tried.
 const RETRY_CHECKPOINT: Duration = Duration::from_secs(1);
+
+/// How often the checkpoint thread looks for old clicks while none come in.
+const IDLE_LOOK: Duration = Duration::from_secs(60 * 60);
 
 /// What is written together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -239,17 +243,28 @@ impl Writer {
         counters.lost_details.fetch_add(lost, Ordering::Relaxed);
     }
 
+    /// Who erases on request.
+    pub fn eraser(&self) -> Eraser {
+        Eraser::new(Arc::clone(&self.shared))
+    }
+
     /// Orders a checkpoint when one is due and none is under way. Never waits.
     pub fn tick(&mut self) {
         let now = self.shared.clock.now();
+        if self.shared.requests().are_asked() && !self.is_busy.load(Ordering::Acquire) {
+            self.shared.seal(self.journal.seal());
+            return self.order(now);
+        }
         let (clicks, is_behind) = {
             let pending = self.shared.pending();
             (pending.clicks(), pending.watermark < pending.last_index)
         };
         let is_suspect = self.shared.is_suspect.load(Ordering::Acquire);
-        let needs_one = is_behind || is_suspect || self.shared.store().is_none();
         // A clock that was set back must not put checkpoints off.
         let since = u128::from(now.since(self.last_order).unsigned_abs());
+        // Clicks grow old also while none come in.
+        let is_idle = since >= IDLE_LOOK.as_millis() && self.shared.options.keep_clicks.is_some();
+        let needs_one = is_behind || is_suspect || is_idle || self.shared.store().is_none();
         let counters = &self.shared.counters;
         // A disk that refuses the journal would refuse sled as well, and one refusal poisons it.
         if counters.is_journal_failed() {
@@ -312,6 +327,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.orders.take());
+        self.shared.requests().close();
         if let Some(thread) = self.thread.take() {
             // A checkpoint that panicked has said so in the counters.
             thread.join().ok();

@@ -127,6 +127,9 @@ pub struct ClicksSection {
     /// Room for clicks that wait for the disk, in bytes for each worker, 64 KiB to 4 GiB (16 MiB: about 100,000
     /// clicks, several seconds of a spike). When it is full, details are dropped and counts kept.
     pub queue_bytes: usize,
+    /// How long single clicks are kept, in days, at most 36,500 (400); 0 = for ever. Counts of them
+    /// stay for good.
+    pub retention_days: u32,
     /// Directory of a backup (`hopcart backup`) that gives back what the journal no longer reaches, should the click
     /// store have to be rebuilt (none).
     pub backup: Option<PathBuf>,
@@ -141,6 +144,7 @@ impl Default for ClicksSection {
         Self {
             dedupe_window_seconds: 10,
             queue_bytes: 16 << 20,
+            retention_days: 400,
             backup: None,
             ring_dir: None,
         }

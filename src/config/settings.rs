@@ -33,7 +33,7 @@ const fn setting(key: &'static str, kind: Kind) -> Setting {
 }
 
 /// Every key, in the order of the fields.
-pub const SETTINGS: [Setting; 30] = [
+pub const SETTINGS: [Setting; 31] = [
     setting("data", Kind::Text),
     setting("listen", Kind::Text),
     setting("listen_tls", Kind::Text),
@@ -49,6 +49,7 @@ pub const SETTINGS: [Setting; 30] = [
     setting("destinations.allowed_hosts", Kind::List),
     setting("clicks.dedupe_window_seconds", Kind::Number),
     setting("clicks.queue_bytes", Kind::Number),
+    setting("clicks.retention_days", Kind::Number),
     setting("clicks.ring_dir", Kind::Text),
     setting("cookie.max_age_days", Kind::Number),
     setting("consent.default", Kind::Text),

@@ -45,6 +45,8 @@ impl ClickFlags {
     pub const PAGE: Self = Self(1 << 10);
     /// Not a follow: the tap on a landing page's button; [`Click::tapped`] says of which click.
     pub const TAP: Self = Self(1 << 11);
+    /// What could tell who it was has been erased on request; the click still counts.
+    pub const ERASED: Self = Self(1 << 12);
 
     /// Whether all bits of `other` are set.
     pub fn has(self, other: Self) -> bool {

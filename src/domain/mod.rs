@@ -10,6 +10,7 @@ pub mod cart;
 pub mod click;
 pub mod click_id;
 pub mod consent;
+pub mod continent;
 pub mod creator;
 pub mod customer;
 pub mod destination;

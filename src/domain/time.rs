@@ -7,6 +7,9 @@ use std::fmt;
 /// A quarter of an hour: every time zone's days begin on a multiple of it, so roll-ups serve any zone.
 pub const BUCKET_MS: i64 = 15 * 60 * 1000;
 
+/// Milliseconds of one hour without leap seconds.
+pub const HOUR_MS: i64 = 4 * BUCKET_MS;
+
 /// Milliseconds of one day without leap seconds.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -33,6 +36,11 @@ impl Timestamp {
     /// First instant of quarter hour number `bucket`.
     pub fn of_bucket(bucket: u32) -> Self {
         Self(i64::from(bucket) * BUCKET_MS)
+    }
+
+    /// Number of the UTC hour since the epoch; instants before 1970 fall into hour 0.
+    pub fn hour(self) -> u32 {
+        u32::try_from(self.0.div_euclid(HOUR_MS).max(0)).unwrap_or(u32::MAX)
     }
 
     /// Number of the UTC day since the epoch; instants before 1970 fall into day 0.

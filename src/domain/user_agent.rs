@@ -59,7 +59,7 @@ named! {
 }
 
 /// What [`parse`] found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct UserAgent {
     pub device: Device,
     pub os: Os,

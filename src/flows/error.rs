@@ -66,6 +66,13 @@ impl From<clicklog::QueryError> for Error {
     }
 }
 
+impl From<clicklog::WriteError> for Error {
+    fn from(error: clicklog::WriteError) -> Self {
+        tracing::error!(%error, "the click log could not be written");
+        Self::Unavailable
+    }
+}
+
 impl From<books::Error> for Error {
     fn from(error: books::Error) -> Self {
         match error {

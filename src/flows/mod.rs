@@ -8,6 +8,7 @@ pub mod backup;
 mod cart_draft;
 mod context;
 pub mod enlist_creator;
+pub mod erase_visitor;
 mod error;
 pub mod import_orders;
 pub mod issue_code;

@@ -622,6 +622,7 @@ mod tests {
                 start: Timestamp(0),
                 end: Timestamp(i64::MAX),
                 classes: ClassSet::default(),
+                ..Query::default()
             };
             self.reader.count(&query).expect("counted")
         }

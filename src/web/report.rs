@@ -240,6 +240,7 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: &Loaded) -
         start: request.start,
         end: request.end,
         classes: ClassSet::default(),
+        ..Query::default()
     };
     let by_link = clicks.count_by_link(&query)?;
     let taps = clicks.count_by_link(&Query {

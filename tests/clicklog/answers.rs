@@ -41,6 +41,7 @@ fn asked(workspace: u32, classes: ClassSet) -> Query {
         start: first_day(),
         end: first_day().plus_ms(DAYS * DAY_MS),
         classes,
+        ..Query::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Verifying, rebuilding, and bringing back from a backup what the journal no longer has.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -74,8 +74,8 @@ impl Log {
         let journal = self.reader.journal_after(&export).expect("listed");
         let journal = journal.into_iter().map(|file| {
             let to = dir.join(&file.name);
-            let bytes = fs::read(&file.path).expect("read");
-            fs::write(&to, &bytes[..file.bytes as usize]).expect("written");
+            let mut copy = fs::File::create(&to).expect("made");
+            std::io::copy(&mut file.file.take(file.bytes), &mut copy).expect("copied");
             (file.name, to)
         });
         BackupFiles {
@@ -134,9 +134,10 @@ impl Log {
             .journal_after(&export)
             .expect("listed")
             .into_iter()
-            .map(|file| {
+            .map(|mut file| {
                 let to = dir.join(&file.name);
-                fs::copy(&file.path, &to).expect("copied");
+                let mut copy = fs::File::create(&to).expect("made");
+                std::io::copy(&mut file.file, &mut copy).expect("copied");
                 (file.name, to)
             });
         BackupFiles {

@@ -5,6 +5,7 @@
 mod http;
 mod server;
 
+mod analytics;
 mod api;
 mod backup;
 mod cart_loop;
@@ -15,6 +16,7 @@ mod inbound;
 mod landing;
 mod operation;
 mod orders;
+mod privacy;
 mod redirect;
 mod report;
 mod rough;

@@ -44,7 +44,7 @@ fn command(data: &Path, arguments: &[&str]) -> Command {
 }
 
 /// A running `hopcart serve`.
-struct Process {
+pub struct Process {
     child: Child,
     lines: Receiver<String>,
     reader: Option<JoinHandle<()>>,
@@ -54,7 +54,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(home: &TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub fn start(home: &TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = home.path().join("stderr");
         let stderr = File::options().create(true).append(true).open(&log).expect("a log");
         let mut child = command(&home.path().join("data"), arguments)
@@ -94,15 +94,15 @@ impl Process {
         Some(line.parse().unwrap_or_else(|_| panic!("{line}")))
     }
 
-    fn public(&self) -> SocketAddr {
+    pub fn public(&self) -> SocketAddr {
         self.address("public").expect("a public address")
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("a log")
     }
 
-    fn call(&self, method: &str, target: &str, key: &str, body: Option<&Value>) -> Answer {
+    pub fn call(&self, method: &str, target: &str, key: &str, body: Option<&Value>) -> Answer {
         let request = Request::new(method, target).header("Authorization", &format!("Bearer {key}"));
         let request = body
             .into_iter()
@@ -110,7 +110,7 @@ impl Process {
         http::send(self.address("admin").expect("an admin address"), &request)
     }
 
-    fn link(&self, key: &str) {
+    pub fn link(&self, key: &str) {
         let body = json!({ "key": key, "url": "https://shop.example/" });
         assert_eq!(self.call("POST", "/links", KEY, Some(&body)).status, 200);
     }
@@ -138,7 +138,7 @@ impl Process {
         status.code()
     }
 
-    fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.signal("TERM");
         assert_eq!(self.end(), Some(0), "{}", self.log());
     }
@@ -152,7 +152,7 @@ impl Drop for Process {
     }
 }
 
-fn home() -> TempDir {
+pub fn home() -> TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
@@ -433,7 +433,7 @@ fn follow_until(public: SocketAddr, is_over: &AtomicBool) -> (u64, u64) {
 }
 
 /// The value of the line of `/metrics` that begins with `name`.
-fn metric(text: &str, name: &str) -> u64 {
+pub fn metric(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     let value = line.and_then(|value| value.trim().split('.').next()?.parse().ok());
     value.unwrap_or_else(|| panic!("no whole {name} in {text}"))
@@ -517,7 +517,7 @@ fn sizes_are_known_right_after_a_start() {
 }
 
 /// Every file below `folder`.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path());

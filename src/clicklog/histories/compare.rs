@@ -121,6 +121,7 @@ pub(super) fn query(question: &Question) -> Query {
         start: Timestamp(question.start_ms),
         end: Timestamp(question.end_ms),
         classes: asked.fold(ClassSet::only(ClickClass::Human), |set, class| set.including(*class)),
+        ..Query::default()
     }
 }
 

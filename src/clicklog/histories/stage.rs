@@ -337,6 +337,9 @@ impl Stage {
         let is_done = self.writer().reserve_sequences(before + SEQUENCES_AHEAD).is_ok();
         let next = self.writer().next_sequence();
         assert_eq!(next, before + if is_done { SEQUENCES_AHEAD } else { 0 });
+        if is_done {
+            self.held.tries.clear();
+        }
         self.set_aside_to = self.set_aside_to.max(next);
         self.disk.heal();
     }
@@ -503,7 +506,8 @@ impl Stage {
         }
     }
 
-    /// What was not acknowledged counts once or not at all; from now on it is known which.
+    /// What was not acknowledged counts once or not at all. What counts now does so for ever; what does not may still
+    /// come back after a power cut that takes the next segment away, as long as nothing was acknowledged since.
     fn judge(&mut self, recovery: &Recovery) {
         let tries = std::mem::take(&mut self.held.tries);
         assert!(recovery.bad_frames == 0 || !tries.is_empty(), "{recovery:?}");
@@ -524,6 +528,9 @@ impl Stage {
             let is_kept = found.len() > self.naive.len();
             self.tally.unproven_kept += u64::from(is_kept);
             self.tally.unproven_gone += u64::from(!is_kept);
+            if !is_kept {
+                self.held.tries = tries;
+            }
         }
         self.naive = found;
     }

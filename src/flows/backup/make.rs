@@ -240,7 +240,7 @@ impl Work<'_> {
         for segment in segments {
             let fresh = self.fresh(&segment.name);
             let mut to = private_file(&fresh)?;
-            io::copy(&mut File::open(&segment.path)?.take(segment.bytes), &mut to)?;
+            io::copy(&mut segment.file.take(segment.bytes), &mut to)?;
             self.keep(&fresh, format!("{JOURNAL}{}", segment.name))?;
         }
         Ok(())

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use axum::Json;
 use axum::extract::{RawQuery, State};
+use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::analytics::{Clicks, read_log};
+use super::analytics::{read_log, with_lacks};
+use super::click_filter::Clicks;
+use super::erasure::visitor_id;
 use super::error::ApiError;
 use super::link_answer::{LinkView, answer, deleted};
 use super::params::Params;
@@ -14,8 +16,10 @@ use super::{Api, Caller};
 use crate::books;
 use crate::domain::click::{Click, ClickClass, ClickFlags};
 use crate::domain::click_id::ClickId;
+use crate::domain::continent;
 use crate::domain::id::LinkNo;
 use crate::domain::keyring::Keyring;
+use crate::domain::time::Timestamp;
 use crate::flows::Error;
 
 /// Default and most rows of a page.
@@ -28,19 +32,43 @@ pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     RawQuery(raw): RawQuery,
-) -> Result<Json<Vec<Value>>, ApiError> {
+) -> Result<Response, ApiError> {
     let mut params = Params::of(raw.as_deref())?;
-    let page = params.number("page", 1, PAGE_MAX)?.unwrap_or(1);
-    let limit = params.number("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT);
+    let page = params.number("page", 1, PAGE_MAX)?;
+    let limit = params.number("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT) as usize;
     params.word("sortBy", &["timestamp"])?;
     let old_order = params.word("order", &["asc", "desc"])?;
     let order = params.word("sortOrder", &["asc", "desc"])?.or(old_order);
+    let is_newest_first = order != Some("asc");
+    let (after, before) = (
+        place(&api, &mut params, "startingAfter")?,
+        place(&api, &mut params, "endingBefore")?,
+    );
+    if [page.is_some(), after.is_some(), before.is_some()]
+        .into_iter()
+        .filter(|is| *is)
+        .count()
+        > 1
+    {
+        return Err(ApiError::invalid(
+            "page",
+            "goes with neither startingAfter nor endingBefore; use one of them",
+        ));
+    }
     let clicks = Clicks::take(&api, &mut params)?;
     params.end()?;
     let query = clicks.query(&api, &caller).await?;
-    let skip = (page as usize - 1) * limit as usize;
-    let found = read_log(&api, move |log| {
-        log.events(&query, order != Some("asc"), skip, limit as usize)
+    let lacks = query.lacks.clone();
+    let skip = (page.unwrap_or(1) as usize - 1) * limit;
+    let found = read_log(&api, move |log| match (after, before) {
+        (Some(place), _) => log.events_beyond(&query, is_newest_first, place, limit),
+        (_, Some(place)) => {
+            // What ends before a click is what lies beyond it the other way round.
+            let mut found = log.events_beyond(&query, !is_newest_first, place, limit)?;
+            found.reverse();
+            Ok(found)
+        }
+        _ => log.events(&query, is_newest_first, skip, limit),
     })
     .await?;
     let links = links_of(&api, &caller, &found).await?;
@@ -50,7 +78,16 @@ pub(super) async fn list(
         let link = links.get(&click.link).cloned().unwrap_or_else(|| gone(click.link));
         event(click, link, &keys, api.node)
     });
-    Ok(Json(rows.collect()))
+    Ok(with_lacks(&lacks, rows.collect()))
+}
+
+/// Where the click that parameter `name` names lies in the order of events.
+fn place(api: &Api, params: &mut Params, name: &str) -> Result<Option<(Timestamp, u64)>, ApiError> {
+    let Some(text) = params.text(name) else { return Ok(None) };
+    match ClickId::verify(&text, &(api.click_ids)()) {
+        Some(id) => Ok(Some((id.at, id.sequence))),
+        None => Err(ApiError::invalid(name, "must be a click id of this server")),
+    }
 }
 
 /// The links of `clicks` as answers; deleted ones are missing.
@@ -83,6 +120,7 @@ fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
         [0, 0] => "Unknown".to_owned(),
         code => String::from_utf8_lossy(&code).into_owned(),
     };
+    let continent = continent::of_country(&country).unwrap_or("Unknown");
     let is_qr = click.flags.has(ClickFlags::QR);
     let referrer_host = url::Url::parse(&click.referrer)
         .ok()
@@ -109,7 +147,7 @@ fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
             "country": country,
             "city": "Unknown",
             "region": "Unknown",
-            "continent": "Unknown",
+            "continent": continent,
             "device": device,
             "browser": browser,
             "os": os,
@@ -122,6 +160,7 @@ fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
             "ip": "",
             "app": click.user_agent.app.name(),
             "language": click.language,
+            "visitorId": visitor_id(click.visitor),
             "flags": flag_words(click.flags),
             "counted": click.flags.class() == ClickClass::Human,
         },
@@ -130,7 +169,7 @@ fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
         "domain": link["domain"],
         "key": link["key"],
         "url": url,
-        "continent": "Unknown",
+        "continent": continent,
         "country": country,
         "city": "Unknown",
         "device": device,
@@ -152,6 +191,7 @@ fn flag_words(flags: ClickFlags) -> Vec<&'static str> {
         (ClickFlags::REPEAT, "repeat"),
         (ClickFlags::QR, "qr"),
         (ClickFlags::OPTED_OUT, "opted_out"),
+        (ClickFlags::ERASED, "erased"),
     ];
     words
         .into_iter()

@@ -39,11 +39,14 @@ impl Named {
         }
     }
 
-    /// The domain alone, when no key narrows it to a link.
-    pub fn domain_alone(&self) -> Option<&str> {
-        self.domain
-            .as_deref()
-            .filter(|_| self.key.is_none() && self.link_id.is_none() && self.external_id.is_none())
+    /// The link with `key` on `domain`, or on the domain that links get without one.
+    pub fn by_key(domain: Option<String>, key: String) -> Self {
+        Self {
+            link_id: None,
+            external_id: None,
+            domain,
+            key: Some(key),
+        }
     }
 
     /// The link; `None` when none is named.

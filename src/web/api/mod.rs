@@ -6,8 +6,10 @@ mod analytics;
 mod auth;
 mod backup;
 mod body;
+mod click_filter;
 mod discount_code;
 mod domain;
+mod erasure;
 mod error;
 mod event;
 mod key;
@@ -50,7 +52,11 @@ pub(super) use period::{INTERVALS, Period};
 pub struct Api {
     pub context: Context,
     pub clicks: clicklog::Reader,
+    /// Erases on request.
+    pub eraser: clicklog::Eraser,
     pub click_ids: Arc<dyn Fn() -> Keyring + Send + Sync>,
+    /// Keys of the visitors' cookies.
+    pub visitors: Arc<dyn Fn() -> Keyring + Send + Sync>,
     pub node: u16,
     /// Where this API is reached, for URLs in answers.
     pub base_url: Arc<str>,
@@ -102,6 +108,8 @@ pub fn router(api: Api) -> Router {
         .route("/qr", get(qr::draw))
         .route("/analytics", get(analytics::read))
         .route("/events", get(event::list))
+        .route("/erasures", get(erasure::list).post(erasure::erase))
+        .route("/visitors/{id}", delete(erasure::erase_visitor))
         .route("/reports/performance", get(report::performance))
         .route("/workspaces", get(key::list_workspaces).post(key::open_workspace))
         .route("/keys", get(key::list).post(key::issue))

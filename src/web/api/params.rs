@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::error::ApiError;
 use crate::books::Page;
-use crate::domain::time::Timestamp;
 
 /// Most rows of a page, as in the dialect.
 const PAGE_SIZE_MAX: u32 = 100;
@@ -49,14 +48,6 @@ impl Params {
             Some("false" | "0") => Ok(Some(false)),
             Some(_) => Err(ApiError::invalid(name, "must be true or false")),
         }
-    }
-
-    /// Takes the instant `name`.
-    pub fn instant(&mut self, name: &str) -> Result<Option<Timestamp>, ApiError> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        Timestamp::parse(&text)
-            .map(Some)
-            .ok_or_else(|| ApiError::invalid(name, "must be an instant such as 2026-11-21T10:00:00Z"))
     }
 
     /// Takes one of `words`.

@@ -185,10 +185,10 @@ async fn picture(api: &Api, caller: &Caller, period: Period) -> Result<Picture, 
         start: period.start,
         end: period.end,
         classes: ClassSet::default(),
+        ..Query::default()
     };
     let read = tokio::task::spawn_blocking(move || {
-        let first = log.events(&query, false, 0, 1)?.first().map(|click| click.at);
-        let edges = period.edges(first);
+        let edges = period.edges(log.first_at(&query)?);
         let counts = log.timeseries(&query, &edges)?;
         let series: Vec<(String, u64)> = edges.iter().map(|edge| step_label(*edge, &edges)).zip(counts).collect();
         Ok::<_, crate::clicklog::QueryError>((series, log.count_by_link(&query)?))
