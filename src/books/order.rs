@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::columns::{Columns, Json};
 use super::error::Error;
+use super::experiment;
 use super::filter::Filter;
 use super::page::{Listing, Page};
 use super::view::{Tx, View};
@@ -137,6 +138,7 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
         |row| row.get(0),
     )?;
     let no = no.ok_or_else(|| Error::Failed("an order was not stored".to_owned()))?;
+    experiment::note(tx, no, order.workspace, evidence)?;
     put_lines(tx, no, &snapshot.lines)
 }
 
@@ -304,6 +306,7 @@ mod tests {
                     link: LinkNo(77),
                     creator: Some(CreatorNo(3)),
                     clicked_at_ms: 90,
+                    variant: 0,
                     journey: vec![(LinkNo(1), 5)],
                 }),
             };
@@ -333,6 +336,7 @@ mod tests {
                     link: LinkNo(77),
                     creator: Some(CreatorNo(3)),
                     clicked_at_ms: 90,
+                    variant: 0,
                     journey: vec![(LinkNo(1), 5)],
                 }),
             };

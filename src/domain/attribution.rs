@@ -27,8 +27,16 @@ pub struct ClickEvidence {
     pub creator: Option<CreatorNo>,
     /// When the link was followed, in milliseconds since the Unix epoch.
     pub clicked_at_ms: i64,
+    /// The variant that the follower got, from 1; 0 = no experiment, or the click's record was gone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub variant: u8,
     /// Links followed before, as the click's record showed them: (link, seconds), oldest first.
     pub journey: Vec<(LinkNo, u32)>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 impl ClickEvidence {
@@ -107,6 +115,7 @@ mod tests {
             link: LinkNo(7),
             creator: creator.map(CreatorNo),
             clicked_at_ms: 5,
+            variant: 0,
             journey: vec![],
         };
         for (codes, click, creator, link, by) in [

@@ -47,6 +47,20 @@ impl Sales {
     }
 }
 
+impl Sales {
+    /// These sales without `part`; `None` when it is no part of them.
+    pub fn minus(&self, part: &Sales) -> Option<Sales> {
+        Some(Sales {
+            orders: self.orders.checked_sub(part.orders)?,
+            new_customers: self.new_customers.checked_sub(part.new_customers)?,
+            returning_customers: self.returning_customers.checked_sub(part.returning_customers)?,
+            discounts: self.discounts.checked_sub(part.discounts)?,
+            gross_revenue: self.gross_revenue.checked_sub(part.gross_revenue)?,
+            refunds: self.refunds.checked_sub(part.refunds)?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +83,8 @@ mod tests {
             }),
             None
         );
+        let both = sales.plus(&sales).expect("fits");
+        assert_eq!(both.minus(&sales), Some(sales));
+        assert_eq!(sales.minus(&both), None);
     }
 }

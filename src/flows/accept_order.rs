@@ -241,6 +241,7 @@ fn click_evidence(tx: &Tx<'_>, store: &Store, returned: Returned) -> Result<Opti
         link: returned.id.link,
         creator: link.and_then(|link| link.terms.creator),
         clicked_at_ms: returned.id.at.0,
+        variant: returned.record.as_ref().map_or(0, |click| click.variant),
         journey: Vec::new(),
     };
     let journey = returned.record.map(|click| click.journey).unwrap_or_default();
