@@ -144,6 +144,7 @@ impl Log {
                     language: "".into(),
                     referrer: "".into(),
                     utm: Default::default(),
+                    locality: "".into(),
                     journey: Vec::new(),
                     ..click.clone()
                 };

@@ -37,8 +37,8 @@ const PLACES: [[(&str, &str, &str, &str); 4]; 3] = [
 /// A person's request and what reports should say of it. Every field has its own rhythm.
 fn visit(n: usize) -> (Request, Fields) {
     let network = ["192.0.2.", "198.51.100.", "203.0.113."][n % 3];
-    let host = n % 120 * 2;
-    let (country, continent, region, city) = PLACES[n % 3][host / 64];
+    let last = n % 120 * 2;
+    let (country, continent, region, city) = PLACES[n % 3][last / 64];
     let (agent, device, os, browser) = [
         (IPHONE, "Mobile", "iOS", "Safari"),
         (
@@ -87,7 +87,7 @@ fn visit(n: usize) -> (Request, Fields) {
     let request = Request::get(&target.replace(',', "%2C"))
         .header("User-Agent", agent)
         .header("Referer", referrer)
-        .header("X-Forwarded-For", &format!("{network}{host}"));
+        .header("X-Forwarded-For", &format!("{network}{last}"));
     let known = |text: &str| {
         if text.is_empty() {
             "Unknown".to_owned()
