@@ -60,7 +60,8 @@ pub(super) fn run(shared: &Shared, orders: &Receiver<Order>) {
                 let result = checkpoint(shared, &mut encoder);
                 if result.is_ok() {
                     // Only a help for the next opening: it asks the store without it.
-                    raise_floor(shared, shared.pending().watermark, true).ok();
+                    let watermark = shared.pending().watermark;
+                    raise_floor(shared, watermark, watermark, true).ok();
                 }
                 done.send(result).ok();
                 return;
@@ -178,11 +179,20 @@ fn reopen(shared: &Shared) -> Result<Arc<Store>, StoreError> {
     if shared.corruptions.load(Ordering::Relaxed) >= CORRUPTIONS_MAX && dir.exists() {
         aside = Some(set_aside(&dir, now).map_err(retold)?);
     }
-    let opened = open_or_set_aside(&dir, options.sled_cache_bytes, now);
-    let opened = opened.map_err(|error| {
-        shared.counters.reopen_failures.fetch_add(1, Ordering::Relaxed);
-        retold(error)
-    })?;
+    let open = || {
+        let opened = open_or_set_aside(&dir, options.sled_cache_bytes, now);
+        opened.map_err(|error| {
+            shared.counters.reopen_failures.fetch_add(1, Ordering::Relaxed);
+            retold(error)
+        })
+    };
+    let mut opened = open()?;
+    // sled takes a file in which it knows nothing again for a new one.
+    if aside.is_none() && opened.quarantined.is_none() && shared.stored() > 0 && opened.store.is_empty()? {
+        drop(opened);
+        aside = Some(set_aside(&dir, now).map_err(retold)?);
+        opened = open()?;
+    }
     let aside = aside.or(opened.quarantined);
     if aside.is_some() {
         shared.counters.quarantines.fetch_add(1, Ordering::Relaxed);
@@ -295,10 +305,11 @@ fn begin(shared: &Shared, store: &Arc<Store>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn raise_floor(shared: &Shared, watermark: u64, is_closed: bool) -> Result<(), StoreError> {
+fn raise_floor(shared: &Shared, watermark: u64, stored: u64, is_closed: bool) -> Result<(), StoreError> {
     let reserved = shared.reserved.load(Ordering::Acquire);
     Ok(shared.raise_floor(|floor| {
         floor.watermark = floor.watermark.max(watermark);
+        floor.stored = floor.stored.max(stored);
         floor.reserved = reserved;
         floor.is_closed = is_closed;
     })?)
@@ -313,7 +324,7 @@ fn bring_up_to_date(shared: &Shared, store: &Store, encoder: &mut Encoder) -> Re
     // What is appended from here on is the next checkpoint's.
     let last_index = shared.pending().last_index;
     if meta.watermark < last_index {
-        raise_floor(shared, last_index, false)?;
+        raise_floor(shared, last_index, meta.watermark, false)?;
     }
     while meta.watermark < last_index {
         let gap = shared.pending().gap();

@@ -315,6 +315,7 @@ pub fn load(options: &Options, files: &BackupFiles) -> Result<(), OpenError> {
         // The server that was backed up may have gone on handing numbers out.
         reserved: survey.reserved.max(meta.reserved).saturating_add(SEQUENCES_SKIPPED),
         is_closed: false,
+        stored: meta.watermark,
     };
     floor.write(&options.dir).map_err(OpenError::io(&options.dir))
 }

@@ -87,6 +87,11 @@ impl Shared {
         floor.write(&self.options.dir)
     }
 
+    /// The store had every frame up to this one.
+    pub(super) fn stored(&self) -> u64 {
+        self.floor.lock().unwrap_or_else(PoisonError::into_inner).stored
+    }
+
     /// The opening has come to this.
     pub(super) fn set_opening(&self, opening: Opening) {
         *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = opening;

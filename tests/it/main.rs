@@ -17,6 +17,7 @@ mod landing;
 mod operation;
 mod orders;
 mod privacy;
+mod recovery;
 mod redirect;
 mod report;
 mod rough;

@@ -380,13 +380,19 @@ impl Stage {
         };
         let segments = power::read(&self.journal_dir()).expect("segments can be read");
         self.checkpoint();
-        self.synced = before.clone();
-        self.end(cut, seed);
         let mut chance = Chance(!seed);
-        if cut == Cut::Kill {
+        // Segments go when sled has synced what they hold: either sled is whole, or all of them are there.
+        let is_synced = chance.one_in(2);
+        self.synced = match is_synced {
+            true => power::read(&self.store_dir()).expect("sled's files can be read"),
+            false => before.clone(),
+        };
+        self.end(cut, seed);
+        if cut == Cut::Kill && !is_synced {
             power::cut_short(&self.store_dir(), &before, &mut chance).expect("sled's files can be changed");
         }
-        power::bring_some_back(&self.journal_dir(), &segments, &mut chance).expect("segments can be written");
+        let one_in = if is_synced { 2 } else { 1 };
+        power::bring_back(&self.journal_dir(), &segments, one_in, &mut chance).expect("segments can be written");
         self.reopen();
     }
 
@@ -400,6 +406,8 @@ impl Stage {
         self.end(Cut::Kill, seed);
         power::cut_short(&self.store_dir(), &before, &mut chance).expect("sled's files can be changed");
         power::cut_short(&self.journal_dir(), &segments, &mut chance).expect("segments can be changed");
+        // sled may not have what they hold.
+        power::bring_back(&self.journal_dir(), &segments, 1, &mut chance).expect("segments can be written");
         self.reopen();
     }
 
