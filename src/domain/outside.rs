@@ -32,7 +32,7 @@ pub trait Entropy: Send + Sync + 'static {
 pub struct Place<'a> {
     /// ISO 3166-1 alpha-2 code, upper case.
     pub country: Option<[u8; 2]>,
-    /// Code of the region after its country's (ISO 3166-2: `CA` of `US-CA`), upper case; empty = unknown.
+    /// Code of the region after its country's (ISO 3166-2: `CA` of `US-CA`), 1 to 3 letters and digits; empty = unknown.
     pub region: &'a str,
     /// Name of the city, at most [`super::locality::CITY_MAX`] bytes; empty = unknown.
     pub city: &'a str,
