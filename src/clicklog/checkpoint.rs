@@ -270,7 +270,7 @@ pub(super) fn load_before(
 
 fn retold(error: OpenError) -> StoreError {
     match error {
-        OpenError::NewerFormat { found, .. } => StoreError::Newer(found),
+        OpenError::NewerFormat { found, known } => StoreError::Newer { found, known },
         other => StoreError::Io(io::Error::other(other.to_string())),
     }
 }

@@ -1,5 +1,5 @@
-//! Erases on request what tells who somebody was: visitor, journey, agent, language, referrer and UTM parameters go, in
-//! the journal, in blocks and in facets; instant, link, country and every count stay.
+//! Erases on request what tells who somebody was: visitor, journey, agent, language, referrer, UTM parameters, region and
+//! city go, in the journal, in blocks and in facets; instant, link, country and every count stay.
 //!
 //! Works on the checkpoint thread, so that nothing writes beside it, on clicks that sled has. Journal segments come
 //! first, each replaced as a whole: a store that is rebuilt while or after this runs is rebuilt from what was erased.
@@ -199,6 +199,7 @@ fn bared(click: &Click) -> Click {
         language: "".into(),
         referrer: "".into(),
         utm: Default::default(),
+        locality: "".into(),
         journey: Vec::new(),
         ..click.clone()
     }

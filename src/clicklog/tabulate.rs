@@ -1,7 +1,7 @@
 //! Counts a checkpoint's clicks by dimension and adds them to the facets that sled has.
 //!
 //! Looks at each distinct value of a block once, with what its encoder found out: a click is then five counts by number.
-//! The eleven dimensions, the link's day and the workspace's hour are made of those afterwards.
+//! The twelve dimensions, the link's day and the workspace's hour are made of those afterwards.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::domain::time::{HOUR_MS, Timestamp};
 use crate::domain::user_agent::UserAgent;
 
 use super::block::Cut;
-use super::dimension::{Dimension, FACETS, country_key, host, trigger_key};
+use super::dimension::{Dimension, FACETS, area_key, country_key, host, trigger_key};
 use super::error::StoreError;
 use super::facets::Facets;
 use super::key;
@@ -35,7 +35,8 @@ const BYTES: [u8; 256] = {
 /// What clicks are alike in; tells several dimensions at once.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Trait<'c> {
-    Country(&'c [u8; 2]),
+    /// Country, and area as `area_key` names it.
+    Place(&'c [u8; 2], &'c str),
     Agent(UserAgent),
     Referrer(&'c str),
     Utm(&'c [Box<str>; 5]),
@@ -47,7 +48,8 @@ impl<'c> Trait<'c> {
     fn key(self, by: Dimension) -> Option<&'c [u8]> {
         type D = Dimension;
         Some(match (self, by) {
-            (Self::Country(code), D::Country) => country_key(code),
+            (Self::Place(country, _), D::Country) => country_key(country),
+            (Self::Place(_, area), D::Area) => area.as_bytes(),
             (Self::Agent(agent), D::Device) => byte(agent.device as u8),
             (Self::Agent(agent), D::Browser) => byte(agent.browser as u8),
             (Self::Agent(agent), D::Os) => byte(agent.os as u8),
@@ -60,9 +62,13 @@ impl<'c> Trait<'c> {
         })
     }
 
+    fn place(click: &'c Click) -> Self {
+        Self::Place(&click.country, area_key(&click.country, &click.locality))
+    }
+
     fn all(click: &'c Click) -> [Self; 5] {
         [
-            Self::Country(&click.country),
+            Self::place(click),
             Self::Agent(click.user_agent),
             Self::Referrer(&click.referrer),
             Self::Utm(&click.utm),
@@ -148,9 +154,10 @@ impl<'c> Table<'c> {
     pub(super) fn add(&mut self, (clicks, picks): Cut<'_, 'c>) {
         let group = |click: &Click| (click.workspace, click.link, click.at.hour());
         let groups = self.groups.of_column(clicks, &picks.place, group);
-        let countries = self
-            .traits
-            .of_column(clicks, &picks.country, |click| Trait::Country(&click.country));
+        // Where no more than the country is known, the first click of a locality says nothing of the next one's.
+        let bare = |click: &'c Click| Trait::Place(&click.country, area_key(&click.country, ""));
+        let countries = self.traits.of_column(clicks, &picks.country, bare);
+        let localities = self.traits.of_column(clicks, &picks.locality, Trait::place);
         let agents = self
             .traits
             .of_column(clicks, &picks.user_agent, |click| Trait::Agent(click.user_agent));
@@ -164,8 +171,12 @@ impl<'c> Table<'c> {
         for (row, click) in clicks.iter().enumerate() {
             let class = click.flags.class() as usize;
             let group = groups[picks.place[row] as usize];
+            let place = match picks.locality.get(row) {
+                Some(pick) if !click.locality.is_empty() => localities[*pick as usize],
+                _ => countries[picks.country[row] as usize],
+            };
             for number in [
-                countries[picks.country[row] as usize],
+                place,
                 agents[picks.user_agent[row] as usize],
                 referrers[picks.referrer[row] as usize],
                 utms[picks.utm[row] as usize],

@@ -91,7 +91,7 @@ pub fn verify(options: &Options, progress: impl FnMut(u64)) -> Result<Verified, 
                         .found(format!("the store cannot be read to its end: {error}"));
                 }
             }
-            Err(StoreError::Newer(found)) => return Err(fatal(StoreError::Newer(found), &options.dir)),
+            Err(newer @ StoreError::Newer { .. }) => return Err(fatal(newer, &options.dir)),
             Err(error) => check.told.found(format!("the store does not open: {error}")),
         }
     }
@@ -160,7 +160,7 @@ impl<P: FnMut(u64)> Check<P> {
             self.told.values += 1;
             let body = match body {
                 Ok(body) => body,
-                Err(StoreError::Newer(found)) => return Err(StoreError::Newer(found)),
+                Err(newer @ StoreError::Newer { .. }) => return Err(newer),
                 Err(error) => {
                     self.told.found(format!("value {}: {error}", hex(key)));
                     return Ok(());

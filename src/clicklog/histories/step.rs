@@ -191,6 +191,14 @@ fn instant() -> impl Strategy<Value = Timestamp> {
     ]
 }
 
+/// By country: what else is known of the place.
+const LOCALITIES: [[&str; 3]; 4] = [
+    [""; 3],
+    ["", "DE-BE/Berlin", "DE-BY"],
+    ["US-OR/Portland", "US-ME/Portland", "US/Portland"],
+    ["", "", "BR-SP/São Paulo"],
+];
+
 fn click() -> impl Strategy<Value = Click> {
     type F = ClickFlags;
     let tap = F::TAP.with(F::REPEAT);
@@ -226,6 +234,7 @@ fn click() -> impl Strategy<Value = Click> {
             visitor,
             variant,
             country: [[0; 2], *b"DE", *b"US", *b"BR"][from.0],
+            locality: LOCALITIES[from.0][from.3 as usize].into(),
             user_agent: UserAgent {
                 device: Device::of_code(from.2),
                 os: Os::of_code(from.3),
