@@ -307,7 +307,7 @@ pub(super) fn fatal(error: StoreError, path: &Path) -> OpenError {
             path: path.to_owned(),
             source,
         },
-        StoreError::Newer(found) => OpenError::NewerFormat { found, known: 1 },
+        StoreError::Newer { found, known } => OpenError::NewerFormat { found, known },
         other => OpenError::Store(other.to_string()),
     }
 }

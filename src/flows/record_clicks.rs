@@ -4,14 +4,16 @@
 //! link. What a process left in its lanes when it was killed is read first, once. The request path never waits for any
 //! of this (in durable mode a connection waits for its ticket, at most 25 ms).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use foldhash::{HashMap, HashMapExt};
+
 use crate::clicklog::{Batch, DRAINED_CLICKS_MAX, DRAINED_LOST_MAX, Mark, Writer};
 use crate::domain::click::{Click, ClickClass, ClickFlags, LostDetail};
+use crate::domain::locality;
 use crate::domain::outside::Clock;
 use crate::domain::recognition::{Recognition, Seen};
 use crate::domain::time::Timestamp;
@@ -470,6 +472,7 @@ fn recognise(recognition: &mut Recognition, agents: &mut HashMap<Box<str>, UserA
         visitor,
         variant: new.variant,
         country: new.country,
+        locality: locality::of(new.country, new.region, new.city),
         user_agent: parse_agent(agents, new.user_agent),
         language: new.language.into(),
         referrer: new.referrer.into(),
@@ -590,6 +593,8 @@ mod tests {
                     outcome: Outcome::default(),
                     variant: 0,
                     country: [0; 2],
+                    region: "",
+                    city: "",
                     visitor_known: self.clicks,
                     visitor_new: 0,
                     identity: 0,

@@ -14,7 +14,7 @@ use super::record::LinkRecord;
 use super::table::TableReader;
 use super::throttle::Throttle;
 use crate::domain::keyring::Keyring;
-use crate::domain::outside::{Clock, Countries};
+use crate::domain::outside::{Clock, Places};
 use crate::domain::visitor::Visitor;
 
 /// Sequence numbers that a worker takes at a time, so that a click writes no shared cache line.
@@ -49,7 +49,7 @@ pub struct Shared {
     pub table: TableReader,
     pub keys: Arc<ArcSwap<Keys>>,
     pub options: Options,
-    pub countries: Arc<dyn Countries>,
+    pub places: Arc<dyn Places>,
     pub clock: Arc<dyn Clock>,
     pub throttle: Throttle,
     /// The next sequence number that no worker holds.
@@ -114,7 +114,7 @@ impl Worker {
     }
 
     /// A visitor with a new number: one that keeps the person in the variant that was just given by another number.
-    pub(super) fn new_visitor(&self, link: &LinkRecord, person: &Person) -> Visitor {
+    pub(super) fn new_visitor(&self, link: &LinkRecord, person: &Person<'_>) -> Visitor {
         let split = link
             .experiment
             .as_ref()
