@@ -36,9 +36,9 @@ pub struct Credible {
 pub struct Belief {
     /// Orders a visitor.
     pub conversion: Credible,
-    /// Minor units a visitor; `None` while no variant has brought anything.
+    /// Minor units a visitor; `None` while the variant has no order: all of it would be the prior's.
     pub per_visitor: Option<Credible>,
-    /// The probability that this variant brings the most a visitor; `None` as above.
+    /// The probability that this variant brings the most a visitor; `None` while none has brought anything.
     pub best: Option<f64>,
 }
 
@@ -52,7 +52,10 @@ pub fn beliefs(arms: &[Arm]) -> Vec<Belief> {
                 low: beta_quantile(0.025, a, b),
                 high: beta_quantile(0.975, a, b),
             },
-            per_visitor: drawn.as_ref().map(|(_, values)| middle(&values[place])),
+            per_visitor: drawn
+                .as_ref()
+                .filter(|_| arm.orders > 0)
+                .map(|(_, values)| middle(&values[place])),
             best: drawn.as_ref().map(|(wins, _)| wins[place] as f64 / DRAWS as f64),
         }
     };
@@ -275,6 +278,7 @@ mod tests {
         let refunded = beliefs(&[arm(10, &[0, 0]), arm(10, &[0])]);
         assert_eq!(refunded[0].best, None, "all of it was given back");
         let one_sided = beliefs(&[arm(1_000, &[]), arm(1_000, &[500; 50])]);
+        assert_eq!(one_sided[0].per_visitor, None);
         // What no order has told is taken to be worth the usual, within an order of magnitude.
         assert!(one_sided[1].best > Some(0.95), "{one_sided:?}");
         let more_orders_than_visitors = beliefs(&[arm(1, &[500; 3]), arm(0, &[500])]);
