@@ -81,17 +81,20 @@ impl Look {
     /// The record of the click that `id` names. The id proves itself; without a record only the journey is missing.
     fn click(&self, text: String, id: ClickId) -> Returned {
         let mut record = self.find(id);
-        let is_fresh = self.context.inner.clock.now().since(id.at) < FRESH_MS;
-        if record.is_none()
-            && is_fresh
-            && let Some(recorder) = self.context.inner.recorder.get()
-        {
-            if let Err(error) = recorder.wait_for_sweep_at_most(SWEEP_WAIT_MAX) {
-                tracing::warn!(%error, "an order came before its click was written");
-            }
+        if record.is_none() && self.context.inner.clock.now().since(id.at) < FRESH_MS {
+            self.wait_for_clicks();
             record = self.find(id);
         }
         Returned { text, id, record }
+    }
+
+    /// Returns when the clicks that were answered so far are in the log, or after a second.
+    fn wait_for_clicks(&self) {
+        if let Some(recorder) = self.context.inner.recorder.get()
+            && let Err(error) = recorder.wait_for_sweep_at_most(SWEEP_WAIT_MAX)
+        {
+            tracing::warn!(%error, "an order came before the clicks in front of it were written");
+        }
     }
 
     fn find(&self, id: ClickId) -> Option<Click> {
@@ -102,10 +105,16 @@ impl Look {
             .flatten()
     }
 
+    /// Creators of these codes whom nobody follows. Before one is suspected, the latest clicks come in.
     fn without_clicks(&self, codes: &[String]) -> Result<Vec<CreatorNo>, Error> {
-        if codes.is_empty() {
+        if codes.is_empty() || self.unfollowed(codes)?.is_empty() {
             return Ok(Vec::new());
         }
+        self.wait_for_clicks();
+        self.unfollowed(codes)
+    }
+
+    fn unfollowed(&self, codes: &[String]) -> Result<Vec<CreatorNo>, Error> {
         let books = &self.context.inner.books;
         let (program, creators) = books.read_blocking(|view| self.creators(view, codes))?;
         let mut without = Vec::new();
