@@ -43,6 +43,14 @@ impl<'a> Facets<'a> {
         }
     }
 
+    /// No dimension is kept.
+    pub(super) fn not_kept() -> Self {
+        Self {
+            through: 0,
+            of: std::array::from_fn(|_| None),
+        }
+    }
+
     /// Adds clicks that have `key` in dimension number `facet`.
     pub(super) fn add(&mut self, facet: usize, key: &'a [u8], more: &Counts) {
         let Some(keys) = &mut self.of[facet] else { return };
