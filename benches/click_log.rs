@@ -75,6 +75,7 @@ impl Stream {
             visitor: self.entropy.number() | 1,
             variant: 0,
             country: countries[pick(28, 6) as usize],
+            locality: "".into(),
             user_agent: UserAgent {
                 device: if pick(31, 8) == 0 {
                     Device::Desktop

@@ -21,7 +21,7 @@ use hopcart::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use hopcart::domain::keyring::{Keyring, Secret};
 use hopcart::domain::link::{Link, LinkTerms};
 use hopcart::domain::link_domain::LinkDomain;
-use hopcart::domain::outside::{Clock, Entropy, NoCountries, SeededEntropy};
+use hopcart::domain::outside::{Clock, Entropy, NoPlaces, SeededEntropy};
 use hopcart::domain::store::{OversellPolicy, Permalink, Product, Provider, Shelf, Store, StoreLook};
 use hopcart::domain::time::Timestamp;
 use hopcart::redirect::{
@@ -182,7 +182,7 @@ fn worker() -> (Worker, LaneReader, Vec<String>) {
             cookie_max_age_seconds: 365 * 24 * 60 * 60,
             is_durable: false,
         },
-        countries: Arc::new(NoCountries),
+        places: Arc::new(NoPlaces),
         clock: Arc::new(WallClock),
         throttle: Throttle::new(u32::MAX, [4; 32]),
         sequence: AtomicU64::new(1),

@@ -23,11 +23,11 @@ use crate::clicklog;
 use crate::config::{ClickAck, Config};
 use crate::domain::destination::Policy;
 use crate::domain::id::DomainNo;
-use crate::domain::outside::{Clock, Countries, Entropy, Fetch, NoCountries};
+use crate::domain::outside::{Clock, Entropy, Fetch, NoPlaces, Places};
 use crate::flows::backup::{Backups, NewestBackup};
 use crate::flows::record_clicks::{self, Recorder};
 use crate::flows::{Context, PublicName, issue_key, load_table, refresh_profiles, rotate_secrets, watch_codes};
-use crate::integrations::maxmind::CountryFile;
+use crate::integrations::maxmind::PlaceFile;
 use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
@@ -125,7 +125,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
 /// As [`start`], with a clock and entropy of the caller's. Blocks; not for async code.
 pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let data = DataDir::open(&config.data)?;
-    let countries = open_countries(&config)?;
+    let places = open_places(&config)?;
     let tls = open_tls(&config)?;
     let books = open_books(&data)?;
     let (writer, clicks) = open_clicks(&config, &data, &world.clock)?;
@@ -176,7 +176,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
             cookie_max_age_seconds: config.cookie.max_age_days * 24 * 60 * 60,
             is_durable: config.click_ack == ClickAck::Durable,
         },
-        countries,
+        places,
         clock: Arc::clone(&world.clock),
         throttle: Throttle::new(MISSES_MAX, fresh_key(&*world.entropy)),
         sequence: AtomicU64::new(desk.next_sequence()),
@@ -304,13 +304,13 @@ impl Running {
 /// This server's number in click ids; a cluster will give each server its own.
 const NODE: u16 = 0;
 
-fn open_countries(config: &Config) -> Result<Arc<dyn Countries>, StartError> {
+fn open_places(config: &Config) -> Result<Arc<dyn Places>, StartError> {
     match &config.country_file {
-        Some(path) => match CountryFile::open(path) {
+        Some(path) => match PlaceFile::open(path) {
             Ok(file) => Ok(Arc::new(file)),
             Err(error) => Err(StartError::Config(format!("country_file cannot be used: {error}"))),
         },
-        None => Ok(Arc::new(NoCountries)),
+        None => Ok(Arc::new(NoPlaces)),
     }
 }
 

@@ -5,6 +5,10 @@
 //! memory never reaches the file. Then the program is killed, the file unmounted and mounted again, which recovers its
 //! log, and the program started. Links that were answered as created must lead somewhere, too.
 //!
+//! A machine that loses its power answers nobody afterwards; this one goes on. An `fdatasync` that is under way while the
+//! shutdown is returns 0 now and then though nothing of it stays (seen with three lines of Python as well, on both file
+//! systems, Linux 6.18): who was answered in those milliseconds is told apart, one answer a follower, and counted.
+//!
 //! Needs root, loop mounts, xfsprogs and e2fsprogs: `tests/power-loss` sees whether they are there, says so loudly when
 //! not, and runs this. Environment: `HOPCART_POWER_LOSS_ROUNDS` (for each file system, 2), `HOPCART_POWER_LOSS_SEED`.
 
@@ -19,7 +23,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -101,10 +105,29 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {said}");
 }
 
+/// How far the loss of power is.
+#[derive(Default)]
+struct Power(AtomicU8);
+
+impl Power {
+    const GOING: u8 = 1;
+    const GONE: u8 = 2;
+
+    fn is_at(&self) -> u8 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn set(&self, to: u8) {
+        self.0.store(to, Ordering::SeqCst);
+    }
+}
+
 /// What followers were told.
 #[derive(Default)]
 struct Told {
     durable: Vec<String>,
+    /// Told to be durable while the power went: the last of each follower.
+    meanwhile: Vec<String>,
     late: Vec<String>,
     /// Sent, and never answered.
     unanswered: usize,
@@ -121,6 +144,8 @@ struct Drill {
     /// Each round's link and how many clicks it had after the power came back.
     counted: Vec<(String, usize)>,
     durable: usize,
+    meanwhile: usize,
+    meanwhile_lost: usize,
     late: usize,
     late_lost: usize,
     links: usize,
@@ -139,6 +164,8 @@ impl Drill {
             drawn: 0,
             counted: Vec::new(),
             durable: 0,
+            meanwhile: 0,
+            meanwhile_lost: 0,
             late: 0,
             late_lost: 0,
             links: 0,
@@ -172,10 +199,12 @@ impl Drill {
             self.kind
         );
         println!(
-            "{}: {rounds} power losses: {} clicks answered durable, 0 of them lost; {} answered late, {} of them lost; {} \
-             links created, 0 lost; longest start {} ms",
+            "{}: {rounds} power losses: {} clicks answered durable, 0 of them lost; {} answered while the power went, {} of \
+             them lost; {} answered late, {} of them lost; {} links created, 0 lost; longest start {} ms",
             self.kind,
             self.durable,
+            self.meanwhile,
+            self.meanwhile_lost,
             self.late,
             self.late_lost,
             self.links,
@@ -226,14 +255,17 @@ impl Drill {
         let after = Duration::from_millis(150 + self.draw(600));
         let (public, admin) = (server.public, server.admin);
         let rings = self.rings_in_memory();
+        let power = &Power::default();
         let told = thread::scope(|scope| {
             let followers: Vec<_> = (0..FOLLOWERS)
-                .map(|_| scope.spawn(move || follow_until_killed(public, target)))
+                .map(|_| scope.spawn(move || follow_until_killed(public, target, power)))
                 .collect();
             let brand = scope.spawn(move || create_until_dark(admin, round));
             // Not a wait for anything: the moment of the loss is what is drawn.
             thread::sleep(after);
+            power.set(Power::GOING);
             self.disk.cut_power();
+            power.set(Power::GONE);
             thread::sleep(DARKNESS);
             server.kill();
             let mut told = Told {
@@ -243,6 +275,7 @@ impl Drill {
             for follower in followers {
                 let own = follower.join().expect("a follower");
                 told.durable.extend(own.durable);
+                told.meanwhile.extend(own.meanwhile);
                 told.late.extend(own.late);
                 told.unanswered += own.unanswered;
             }
@@ -269,7 +302,8 @@ impl Drill {
         let lost = told.durable.iter().filter(is_lost).count();
         assert_eq!(lost, 0, "{context}: of {} answered durable", told.durable.len());
         let late_lost = told.late.iter().filter(is_lost).count();
-        let answered = told.durable.len() + told.late.len() - late_lost;
+        let meanwhile_lost = told.meanwhile.iter().filter(is_lost).count();
+        let answered = told.durable.len() + told.meanwhile.len() + told.late.len() - late_lost - meanwhile_lost;
         assert!(
             stored.len() <= answered + told.unanswered,
             "{context}: {} clicks, of which {answered} were answered and {} were not",
@@ -293,6 +327,8 @@ impl Drill {
         }
         self.counted.push((link.to_owned(), stored.len()));
         self.durable += told.durable.len();
+        self.meanwhile += told.meanwhile.len();
+        self.meanwhile_lost += meanwhile_lost;
         self.late += told.late.len();
         self.late_lost += late_lost;
         self.links += told.links.len();
@@ -316,17 +352,25 @@ fn forget(rings: Vec<PathBuf>) {
 }
 
 /// Follows one link as somebody new each time, until nobody answers.
-fn follow_until_killed(public: SocketAddr, target: &str) -> Told {
+fn follow_until_killed(public: SocketAddr, target: &str, power: &Power) -> Told {
     let mut told = Told::default();
     let mut connection = Connection::open(public).expect("followers come in");
     loop {
-        match follow(&mut connection, target) {
-            Ok((id, true)) => told.durable.push(id),
-            Ok((id, false)) => told.late.push(id),
-            Err(_) => {
-                told.unanswered += 1;
-                return told;
-            }
+        let sent = power.is_at();
+        let Ok((id, is_durable)) = follow(&mut connection, target) else {
+            told.unanswered += 1;
+            return told;
+        };
+        if !is_durable {
+            told.late.push(id);
+            continue;
+        }
+        // Only the answers of one request can be meant by a sync that was under way.
+        if sent != Power::GONE && power.is_at() != 0 {
+            told.durable.append(&mut told.meanwhile);
+            told.meanwhile.push(id);
+        } else {
+            told.durable.push(id);
         }
     }
 }

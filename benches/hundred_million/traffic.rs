@@ -127,6 +127,8 @@ impl Traffic {
             outcome: Outcome::of_code(pick(24, 2) as u8),
             variant: 0,
             country: COUNTRIES[pick(28, 16) as usize],
+            region: "",
+            city: "",
             visitor_known: known,
             visitor_new: new,
             identity: if is_bot { 0 } else { (known | new).rotate_left(17) | 1 },

@@ -16,7 +16,7 @@ use hopcart::domain::consent::ConsentMode;
 use hopcart::domain::id::DomainNo;
 use hopcart::domain::keyring::{Keyring, Secret};
 use hopcart::domain::link_domain::LinkDomain;
-use hopcart::domain::outside::{Clock, NoCountries};
+use hopcart::domain::outside::{Clock, NoPlaces};
 use hopcart::domain::time::{DAY_MS, Timestamp};
 use hopcart::flows::record_clicks::{self, Desk, Recorder};
 use hopcart::redirect::{Keys, Lane, Options, Shared, Table, Throttle};
@@ -251,7 +251,7 @@ fn shared(clock: Arc<dyn Clock>, sequence: u64) -> Shared {
             cookie_max_age_seconds: 1,
             is_durable: false,
         },
-        countries: Arc::new(NoCountries),
+        places: Arc::new(NoPlaces),
         clock,
         throttle: Throttle::new(u32::MAX, [4; 32]),
         sequence: AtomicU64::new(sequence),

@@ -57,7 +57,7 @@ pub struct Arguments {
     /// Network whose forwarding headers are believed, several times [env: HOPCART_TRUSTED_PROXIES]
     #[arg(long, value_name = "NETWORK")]
     trusted_proxy: Vec<String>,
-    /// MaxMind file for countries [env: HOPCART_COUNTRY_FILE]
+    /// MaxMind file for countries; a City file tells regions and cities as well [env: HOPCART_COUNTRY_FILE]
     #[arg(long, value_name = "FILE")]
     country_file: Option<PathBuf>,
 }

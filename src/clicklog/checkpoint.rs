@@ -15,6 +15,7 @@ use std::time::Instant;
 use crate::domain::time::Timestamp;
 
 use super::apply::apply;
+use super::backlog::Backlog;
 use super::encoder::Encoder;
 use super::erase;
 use super::error::{OpenError, StoreError};
@@ -51,16 +52,20 @@ pub(super) fn run(shared: &Shared, orders: &Receiver<Order>) {
         match order {
             Order::Checkpoint(is_busy) => {
                 let is_up_to_date = checkpoint(shared, &mut encoder).is_ok();
-                let mut between = |encoder: &mut Encoder| checkpoint(shared, encoder);
-                erase::run_ready(shared, is_up_to_date, &mut encoder, &mut between);
+                erase::run_ready(shared, is_up_to_date, &mut encoder, &mut |encoder| {
+                    checkpoint(shared, encoder)
+                });
                 remove_old(shared, &mut retention);
                 is_busy.store(false, Ordering::Release);
             }
             Order::Last(done) => {
                 let result = checkpoint(shared, &mut encoder);
                 if result.is_ok() {
+                    // The next opening finds all the same what this cannot write.
+                    shared.store().map(|store| guarded(|| shared.backlog.write(&store)));
                     // Only a help for the next opening: it asks the store without it.
-                    raise_floor(shared, shared.pending().watermark, true).ok();
+                    let watermark = shared.pending().watermark;
+                    raise_floor(shared, watermark, watermark, true).ok();
                 }
                 done.send(result).ok();
                 return;
@@ -74,7 +79,7 @@ fn remove_old(shared: &Shared, retention: &mut Retention) {
     if let Some(store) = shared.store() {
         let keep = shared.options.keep_clicks;
         let keep_ms = keep.map(|keep| i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
-        guarded(|| retention.pass(&store, shared.clock.now(), keep_ms)).ok();
+        guarded(|| retention.pass(&store, &shared.backlog, shared.clock.now(), keep_ms)).ok();
     }
 }
 
@@ -178,11 +183,20 @@ fn reopen(shared: &Shared) -> Result<Arc<Store>, StoreError> {
     if shared.corruptions.load(Ordering::Relaxed) >= CORRUPTIONS_MAX && dir.exists() {
         aside = Some(set_aside(&dir, now).map_err(retold)?);
     }
-    let opened = open_or_set_aside(&dir, options.sled_cache_bytes, now);
-    let opened = opened.map_err(|error| {
-        shared.counters.reopen_failures.fetch_add(1, Ordering::Relaxed);
-        retold(error)
-    })?;
+    let open = || {
+        let opened = open_or_set_aside(&dir, options.sled_cache_bytes, now);
+        opened.map_err(|error| {
+            shared.counters.reopen_failures.fetch_add(1, Ordering::Relaxed);
+            retold(error)
+        })
+    };
+    let mut opened = open()?;
+    // sled takes a file in which it knows nothing again for a new one.
+    if aside.is_none() && opened.quarantined.is_none() && shared.stored() > 0 && opened.store.is_empty()? {
+        drop(opened);
+        aside = Some(set_aside(&dir, now).map_err(retold)?);
+        opened = open()?;
+    }
     let aside = aside.or(opened.quarantined);
     if aside.is_some() {
         shared.counters.quarantines.fetch_add(1, Ordering::Relaxed);
@@ -228,7 +242,7 @@ fn bring_back(shared: &Shared, store: &Store) -> Result<(), StoreError> {
         }
     };
     let last_index = shared.pending().last_index;
-    let gaps = load_before(store, &files, options, live.min(last_index + 1))?;
+    let gaps = load_before(store, &files, options, live.min(last_index + 1), &shared.backlog)?;
     shared.recovery().restored_from = Some(files.from.clone());
     gaps.iter().for_each(|gap| shared.recovery().tell(gap));
     Ok(())
@@ -240,8 +254,10 @@ pub(super) fn load_before(
     files: &BackupFiles,
     options: &Options,
     live: u64,
+    backlog: &Backlog,
 ) -> Result<Vec<Gap>, StoreError> {
     let mut meta = load_parts(store, &files.parts)?;
+    backlog.take_up(store)?;
     if meta.watermark + 1 >= live {
         return Ok(Vec::new());
     }
@@ -253,14 +269,23 @@ pub(super) fn load_before(
     copy_journal(files, &borrowed)?;
     let before = live.min(survey(&borrowed)?.last_index + 1);
     let most = options.pending_clicks_max;
-    let gaps = catch_up(store, &borrowed, before, most, &mut meta, &mut Encoder::new(), |_| ())?;
+    let gaps = catch_up(
+        store,
+        &borrowed,
+        before,
+        most,
+        &mut meta,
+        &mut Encoder::new(),
+        backlog,
+        |_| (),
+    )?;
     fs::remove_dir_all(&borrowed)?;
     Ok(gaps)
 }
 
 fn retold(error: OpenError) -> StoreError {
     match error {
-        OpenError::NewerFormat { found, .. } => StoreError::Newer(found),
+        OpenError::NewerFormat { found, known } => StoreError::Newer { found, known },
         other => StoreError::Io(io::Error::other(other.to_string())),
     }
 }
@@ -274,6 +299,7 @@ fn begin(shared: &Shared, store: &Arc<Store>) -> Result<(), StoreError> {
     if meta.watermark > shared.pending().last_index {
         return Err(StoreError::Damaged("the store is ahead of its journal"));
     }
+    shared.backlog.take_up(store)?;
     let found: Vec<Gap> = shared
         .recovery()
         .gaps
@@ -282,7 +308,14 @@ fn begin(shared: &Shared, store: &Arc<Store>) -> Result<(), StoreError> {
         .cloned()
         .collect();
     if !found.is_empty() {
-        apply(store, &[], &found, &mut meta.clone(), &mut Encoder::new())?;
+        apply(
+            store,
+            &[],
+            &found,
+            &mut meta.clone(),
+            &mut Encoder::new(),
+            &shared.backlog,
+        )?;
     }
     let gaps = store.gaps()?;
     shared.counters.know(&gaps);
@@ -295,10 +328,11 @@ fn begin(shared: &Shared, store: &Arc<Store>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn raise_floor(shared: &Shared, watermark: u64, is_closed: bool) -> Result<(), StoreError> {
+fn raise_floor(shared: &Shared, watermark: u64, stored: u64, is_closed: bool) -> Result<(), StoreError> {
     let reserved = shared.reserved.load(Ordering::Acquire);
     Ok(shared.raise_floor(|floor| {
         floor.watermark = floor.watermark.max(watermark);
+        floor.stored = floor.stored.max(stored);
         floor.reserved = reserved;
         floor.is_closed = is_closed;
     })?)
@@ -313,7 +347,7 @@ fn bring_up_to_date(shared: &Shared, store: &Store, encoder: &mut Encoder) -> Re
     // What is appended from here on is the next checkpoint's.
     let last_index = shared.pending().last_index;
     if meta.watermark < last_index {
-        raise_floor(shared, last_index, false)?;
+        raise_floor(shared, last_index, meta.watermark, false)?;
     }
     while meta.watermark < last_index {
         let gap = shared.pending().gap();
@@ -323,7 +357,7 @@ fn bring_up_to_date(shared: &Shared, store: &Store, encoder: &mut Encoder) -> Re
                 break;
             }
             meta.reserved = shared.reserved.load(Ordering::Acquire);
-            apply(store, &frames, &[], &mut meta, encoder)?;
+            apply(store, &frames, &[], &mut meta, encoder, &shared.backlog)?;
             shared.pending().applied(meta.watermark);
         } else {
             fill(shared, store, gap.end, &mut meta, encoder)?;
@@ -347,6 +381,7 @@ fn fill(shared: &Shared, store: &Store, before: u64, meta: &mut Meta, encoder: &
         options.pending_clicks_max,
         meta,
         encoder,
+        &shared.backlog,
         |applied: Progress| {
             let mut pending = shared.pending();
             pending.newest_at = pending.newest_at.max(applied.newest_at);
@@ -388,6 +423,7 @@ pub(super) fn catch_up(
     clicks_max: usize,
     meta: &mut Meta,
     encoder: &mut Encoder,
+    backlog: &Backlog,
     mut progress: impl FnMut(Progress),
 ) -> Result<Vec<Gap>, StoreError> {
     let mut frames: Vec<Arc<Frame>> = Vec::new();
@@ -399,7 +435,7 @@ pub(super) fn catch_up(
     let mut take = |frames: &mut Vec<Arc<Frame>>, gaps: &[Gap], reserved: u64| {
         // With the watermark that passes it by: nobody reads the frame again that says so.
         meta.reserved = reserved;
-        apply(store, frames, gaps, meta, encoder)?;
+        apply(store, frames, gaps, meta, encoder, backlog)?;
         let clicks = frames.drain(..).map(|frame| frame.clicks.len() as u64).sum();
         progress(Progress {
             watermark: meta.watermark,

@@ -2,7 +2,7 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | version, 1 |
+//! | 1 | version: 2 when it has a column of localities, else 1 |
 //! | 1 | packing of the columns: 0 plain, 1 zstd |
 //! | number | count of clicks, 1 to [`CLICKS_MAX`] |
 //! | signed, number | earliest instant in ms since 1970; how much later the latest is |
@@ -23,6 +23,7 @@
 //! | user agent | dictionary of 4 bytes: device, os, browser, app |
 //! | language, referrer | dictionary of texts |
 //! | UTM | dictionary of five texts |
+//! | locality | in version 2 alone: dictionary of texts, as in `domain::locality`; in version 1 none is known |
 //! | has a visitor | one bit a click, the first in the lowest bit of the first byte |
 //! | journey | number of touches, then each touch: link number, signed seconds from the touch to the click |
 //! | tapped | for taps alone: signed difference from the tapped click's sequence to the tap's, the same of the instants in ms |
@@ -40,7 +41,10 @@ use super::dictionary::Column;
 
 /// Most clicks encoded together: keeps what a reader must hold at once to a few megabytes.
 pub(super) const CLICKS_MAX: usize = 4096;
-pub(super) const VERSION: u8 = 1;
+/// Clicks of which no locality is known: what any version of this program reads.
+pub(super) const VERSION_BARE: u8 = 1;
+/// Clicks with a column of localities.
+pub(super) const VERSION_PLACED: u8 = 2;
 pub(super) const PLAIN: u8 = 0;
 pub(super) const ZSTD: u8 = 1;
 /// Longest columns that are unpacked: [`CLICKS_MAX`] clicks whose every text has its longest length stay below.
@@ -54,6 +58,7 @@ pub(super) struct Header {
     pub(super) last_at: Timestamp,
     pub(super) first_sequence: u64,
     pub(super) last_sequence: u64,
+    is_placed: bool,
     packing: u8,
     columns_length: usize,
 }
@@ -61,9 +66,11 @@ pub(super) struct Header {
 impl Header {
     /// Reads the header of encoded clicks.
     pub(super) fn read(source: &mut Source<'_>) -> Result<Self, Damaged> {
-        if source.byte()? != VERSION {
-            return Err(Damaged("clicks have an unknown version"));
-        }
+        let is_placed = match source.byte()? {
+            VERSION_BARE => false,
+            VERSION_PLACED => true,
+            _ => return Err(Damaged("clicks have an unknown version")),
+        };
         let packing = source.byte()?;
         let count = source.count(CLICKS_MAX)?;
         let first_at = source.signed()?;
@@ -81,6 +88,7 @@ impl Header {
             last_at: Timestamp(last_at),
             first_sequence,
             last_sequence,
+            is_placed,
             packing,
             columns_length: source.count(COLUMNS_MAX)?,
         })
@@ -124,6 +132,7 @@ pub(super) struct Columns {
     pub(super) language: Column<Box<str>>,
     pub(super) referrer: Column<Box<str>>,
     pub(super) utm: Column<[Box<str>; 5]>,
+    pub(super) locality: Column<Box<str>>,
     pub(super) visitor: Vec<u64>,
     touches: Vec<Touch>,
     touches_end: Vec<usize>,
@@ -167,6 +176,10 @@ impl Columns {
         let utm = Column::read(&mut source, count, |s| {
             Ok([text(s)?, text(s)?, text(s)?, text(s)?, text(s)?])
         })?;
+        let locality = match header.is_placed {
+            true => Column::read(&mut source, count, text)?,
+            false => Column::of_one("".into()),
+        };
         let mut read = Self {
             header,
             at,
@@ -178,6 +191,7 @@ impl Columns {
             language,
             referrer,
             utm,
+            locality,
             visitor: Vec::new(),
             touches: Vec::new(),
             touches_end: Vec::new(),
@@ -232,6 +246,7 @@ impl Columns {
             visitor: self.visitor[row],
             variant: mark.variant,
             country: *self.country.get(row),
+            locality: self.locality.get(row).clone(),
             user_agent: *self.user_agent.get(row),
             language: self.language.get(row).clone(),
             referrer: self.referrer.get(row).clone(),
@@ -326,6 +341,15 @@ mod tests {
             let bytes = Encoder::new().encode(&clicks);
             let columns = Columns::decode(&bytes).expect("own bytes");
             prop_assert_eq!(columns.clicks(), clicks);
+        }
+
+        #[test]
+        fn localities_cost_nothing_where_none_is_known(clicks in proptest::collection::vec(any_click(), 1..60)) {
+            let bare: Vec<Click> = clicks.into_iter().map(|click| Click { locality: "".into(), ..click }).collect();
+            let mut placed = bare.clone();
+            placed[0].locality = "DE-BE/Berlin".into();
+            let (bare, placed) = (Encoder::new().encode(&bare), Encoder::new().encode(&placed));
+            prop_assert_eq!((bare[0], placed[0]), (VERSION_BARE, VERSION_PLACED));
         }
 
         #[test]

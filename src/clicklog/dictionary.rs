@@ -49,6 +49,14 @@ pub(super) struct Column<T> {
 }
 
 impl<T> Column<T> {
+    /// A column in which every click has `value`.
+    pub(super) fn of_one(value: T) -> Self {
+        Self {
+            values: vec![value],
+            picks: Vec::new(),
+        }
+    }
+
     /// Reads a column of `count` clicks.
     pub(super) fn read<'a>(
         source: &mut Source<'a>,

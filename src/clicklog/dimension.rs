@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use crate::domain::click::ClickFlags;
 use crate::domain::continent;
+use crate::domain::locality;
 use crate::domain::user_agent::{Browser, Device, Os, UserAgent};
 
 use super::scan::Row;
@@ -22,10 +23,14 @@ pub enum Dimension {
     Country,
     /// The country's, two letters.
     Continent,
-    /// Never known: clicks store a country alone.
+    /// The region with its country, such as `US-CA`.
     Region,
-    /// Never known, as [`Self::Region`].
+    /// As [`Self::Region`], and where only the country is known that: tells unknown regions of countries apart.
+    Area,
+    /// The city's name alone: cities of one name are one.
     City,
+    /// The city with what it lies in, as far as each is known, as in [`crate::domain::locality`].
+    Locality,
     Device,
     Browser,
     Os,
@@ -47,7 +52,10 @@ pub enum Dimension {
 }
 
 /// Dimensions that roll-ups keep, in the order in which `facets` writes them: append, never reorder.
-pub(super) const FACETS: [Dimension; 11] = [
+///
+/// Cities are none: a workspace has tens of thousands a day, too many for a value, and a link a hundred, which would cost
+/// more than its clicks do. They are read from the clicks, and go with them by age.
+pub(super) const FACETS: [Dimension; 12] = [
     Dimension::Country,
     Dimension::Device,
     Dimension::Browser,
@@ -59,7 +67,11 @@ pub(super) const FACETS: [Dimension; 11] = [
     Dimension::UtmCampaign,
     Dimension::UtmTerm,
     Dimension::UtmContent,
+    Dimension::Area,
 ];
+/// Places in [`FACETS`]: what tells countries alone, and what tells them with their regions.
+pub(super) const BY_COUNTRY: usize = 0;
+pub(super) const BY_AREA: usize = 11;
 
 impl Dimension {
     /// The name under which `row` counts. A value that is not known is `Unknown`, no referrer `(direct)`.
@@ -67,7 +79,9 @@ impl Dimension {
         match self {
             Self::Country => country(row.country()),
             Self::Continent => continent(row.country()),
-            Self::Region | Self::City => UNKNOWN,
+            Self::Region | Self::City => text_name(self, row.locality()),
+            Self::Area => or(area_key(row.country(), row.locality()), UNKNOWN),
+            Self::Locality => or(locality_name(row.country(), row.locality()), UNKNOWN),
             Self::Device | Self::Browser | Self::Os | Self::App => self.name_of_agent(row.user_agent()),
             Self::Referrer => or(host(row.referrer()), DIRECT),
             Self::ReferrerUrl => or(row.referrer(), DIRECT),
@@ -104,16 +118,22 @@ impl Dimension {
 
     /// Which of [`FACETS`] tells this dimension.
     pub(super) fn facet(self) -> Option<usize> {
-        let kept = if self == Self::Continent { Self::Country } else { self };
+        let kept = match self {
+            Self::Continent => Self::Country,
+            Self::Region => Self::Area,
+            other => other,
+        };
         FACETS.iter().position(|facet| *facet == kept)
     }
 
-    /// The name that a key of its facet has here.
+    /// The name that a key of its facet has here; countries and continents are told by areas as well.
     pub(super) fn name_of_key(self, key: &[u8]) -> &str {
         let code = key.first().copied().unwrap_or(0);
         let text = std::str::from_utf8(key).unwrap_or("");
         match self {
-            Self::Continent => continent::of_country(text).unwrap_or(UNKNOWN),
+            Self::Country => or(locality::country(text), UNKNOWN),
+            Self::Continent => continent::of_country(locality::country(text)).unwrap_or(UNKNOWN),
+            Self::Region => or(locality::region(text), UNKNOWN),
             Self::Device => Device::of_code(code).name(),
             Self::Browser => Browser::of_code(code).name(),
             Self::Os => Os::of_code(code).name(),
@@ -149,6 +169,16 @@ pub(super) fn country_key(country: &[u8; 2]) -> &[u8] {
     }
 }
 
+/// The key of a click in the facet of areas: its region, else its country; empty = unknown.
+pub(super) fn area_key<'a>(country: &'a [u8; 2], of: &'a str) -> &'a str {
+    locality::area(locality_name(country, of))
+}
+
+/// `of`, or the country when no more is known; empty = unknown.
+fn locality_name<'a>(country: &'a [u8; 2], of: &'a str) -> &'a str {
+    or(of, std::str::from_utf8(country_key(country)).unwrap_or(""))
+}
+
 /// The key of a click in the facet of triggers.
 pub(super) fn trigger_key(is_qr: bool) -> &'static [u8] {
     if is_qr { QR.as_bytes() } else { &[] }
@@ -175,6 +205,8 @@ pub(super) fn text_name(by: Dimension, text: &str) -> &str {
     match by {
         Dimension::Referrer => or(host(text), DIRECT),
         Dimension::ReferrerUrl => or(text, DIRECT),
+        Dimension::Region => or(locality::region(text), UNKNOWN),
+        Dimension::City => or(locality::city(text), UNKNOWN),
         _ => or(text, UNKNOWN),
     }
 }
@@ -210,12 +242,50 @@ mod tests {
     }
 
     #[test]
+    fn places_are_named_as_far_as_they_are_known() {
+        type D = Dimension;
+        for (country, text, names) in [
+            (
+                *b"US",
+                "US-CA/Portland",
+                ["US", "US-CA", "US-CA", "Portland", "US-CA/Portland"],
+            ),
+            (*b"US", "US-CA", ["US", "US-CA", "US-CA", UNKNOWN, "US-CA"]),
+            (
+                *b"SG",
+                "SG/Singapore",
+                ["SG", UNKNOWN, "SG", "Singapore", "SG/Singapore"],
+            ),
+            (*b"DE", "", ["DE", UNKNOWN, "DE", UNKNOWN, "DE"]),
+            ([0; 2], "", [UNKNOWN; 5]),
+        ] {
+            let click = Click {
+                country,
+                locality: text.into(),
+                ..Click::default()
+            };
+            let row = Row::Pending(&click);
+            let told = [D::Country, D::Region, D::Area, D::City, D::Locality].map(|by| by.name(&row));
+            assert_eq!(told, names, "{text}");
+            // The facet of areas says the same.
+            let key = area_key(&click.country, &click.locality).as_bytes();
+            for by in [D::Country, D::Continent, D::Region, D::Area] {
+                assert_eq!(by.name_of_key(key), by.name(&row), "{by:?} {text}");
+            }
+        }
+        assert_eq!((FACETS[BY_COUNTRY], FACETS[BY_AREA]), (D::Country, D::Area));
+    }
+
+    #[test]
     fn what_is_not_known_has_a_name() {
         let click = Click::default();
         for (by, name) in [
             (Dimension::Country, UNKNOWN),
             (Dimension::Continent, UNKNOWN),
+            (Dimension::Region, UNKNOWN),
+            (Dimension::Area, UNKNOWN),
             (Dimension::City, UNKNOWN),
+            (Dimension::Locality, UNKNOWN),
             (Dimension::Referrer, DIRECT),
             (Dimension::ReferrerUrl, DIRECT),
             (Dimension::Variant, UNKNOWN),

@@ -6,7 +6,7 @@ use crate::domain::click::{Click, ClickFlags, Tapped};
 use crate::domain::user_agent::UserAgent;
 
 use super::bytes::{put_number, put_signed, put_text};
-use super::columns::{CLICKS_MAX, PLAIN, VERSION, ZSTD};
+use super::columns::{CLICKS_MAX, PLAIN, VERSION_BARE, VERSION_PLACED, ZSTD};
 use super::dictionary::put_column;
 
 /// Which of the distinct values of a column, in order of first use, each of the clicks has that were encoded last.
@@ -17,6 +17,8 @@ pub(super) struct Picks {
     pub(super) user_agent: Vec<u64>,
     pub(super) referrer: Vec<u64>,
     pub(super) utm: Vec<u64>,
+    /// Empty when no locality is known.
+    pub(super) locality: Vec<u64>,
 }
 
 /// Encodes clicks; keeps its buffers from one call to the next.
@@ -58,7 +60,11 @@ impl Encoder {
             _ => (PLAIN, &self.columns),
         };
         let mut out = Vec::with_capacity(columns.len() + clicks.len() * 8 + 64);
-        out.extend([VERSION, packing]);
+        let version = match self.picks.locality.is_empty() {
+            true => VERSION_BARE,
+            false => VERSION_PLACED,
+        };
+        out.extend([version, packing]);
         put_number(&mut out, clicks.len() as u64);
         put_signed(&mut out, first_at);
         put_number(&mut out, last_at.wrapping_sub(first_at) as u64);
@@ -120,6 +126,10 @@ fn put_columns<C: Borrow<Click>>(out: &mut Vec<u8>, clicks: &[C], first_at: i64,
             texts.iter().for_each(|text| put_text(out, text));
         },
     );
+    let locality = match each().all(|click| click.locality.is_empty()) {
+        true => Vec::new(),
+        false => put_column(out, each().map(|c| &*c.locality), |out, text| put_text(out, text)),
+    };
     for group in clicks.chunks(8) {
         let bits = group.iter().enumerate();
         out.push(bits.fold(0, |byte, (bit, click)| {
@@ -147,5 +157,6 @@ fn put_columns<C: Borrow<Click>>(out: &mut Vec<u8>, clicks: &[C], first_at: i64,
         user_agent,
         referrer,
         utm,
+        locality,
     }
 }

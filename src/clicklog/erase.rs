@@ -1,5 +1,5 @@
-//! Erases on request what tells who somebody was: visitor, journey, agent, language, referrer and UTM parameters go, in
-//! the journal, in blocks and in facets; instant, link, country and every count stay.
+//! Erases on request what tells who somebody was: visitor, journey, agent, language, referrer, UTM parameters, region and
+//! city go, in the journal, in blocks and in facets; instant, link, country and every count stay.
 //!
 //! Works on the checkpoint thread, so that nothing writes beside it, on clicks that sled has. Journal segments come
 //! first, each replaced as a whole: a store that is rebuilt while or after this runs is rebuilt from what was erased.
@@ -123,7 +123,14 @@ pub(super) fn run_ready(
     let ready = std::mem::take(&mut shared.requests().ready);
     for request in ready {
         let result = match shared.store().filter(|_| is_up_to_date) {
-            Some(store) => guarded(|| erase(shared, &store, &request, encoder, between)),
+            Some(store) => guarded(|| {
+                // Erasing changes facets where they are.
+                shared.backlog.write(&store)?;
+                erase(shared, &store, &request, encoder, &mut |encoder| {
+                    between(encoder)?;
+                    shared.backlog.write(&store)
+                })
+            }),
             None => Err(StoreError::Damaged("the store is not up to date")),
         };
         // Who asked may have gone; it was done all the same.
@@ -199,6 +206,7 @@ fn bared(click: &Click) -> Click {
         language: "".into(),
         referrer: "".into(),
         utm: Default::default(),
+        locality: "".into(),
         journey: Vec::new(),
         ..click.clone()
     }

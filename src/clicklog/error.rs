@@ -118,8 +118,8 @@ pub(super) enum StoreError {
     Damaged(&'static str),
     /// sled panicked.
     Panicked,
-    /// A value or a segment of a newer version.
-    Newer(u32),
+    /// A value, a frame or a segment of a newer version than the newest that is known.
+    Newer { found: u32, known: u32 },
 }
 
 impl StoreError {
@@ -130,7 +130,7 @@ impl StoreError {
                 matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData)
             }
             Self::Sled(_) | Self::Damaged(_) | Self::Panicked => true,
-            Self::Io(_) | Self::Newer(_) => false,
+            Self::Io(_) | Self::Newer { .. } => false,
         }
     }
 }
@@ -160,7 +160,7 @@ impl fmt::Display for StoreError {
             Self::Io(error) => write!(f, "{error}"),
             Self::Damaged(what) => f.write_str(what),
             Self::Panicked => f.write_str("sled panicked"),
-            Self::Newer(found) => write!(f, "format {found} is newer than this version"),
+            Self::Newer { found, known } => write!(f, "format {found} is newer than {known}, the newest known here"),
         }
     }
 }

@@ -3,7 +3,9 @@
 //! A link has facets for each UTC day, a workspace for each UTC hour. Body of the value: through, as in `value`; then
 //! for each of [`FACETS`], in order: a number, 0 = not kept, else 1 + the length of what follows; then for each key, in
 //! order, its text and its counts by class, as in `value`. Keys are short: a country's code, the stored number of a device,
-//! browser or system, `qr` or nothing, a referrer's host, a UTM value; nothing = unknown.
+//! browser or system, `qr` or nothing, a referrer's host, a UTM value, an area (`US-CA`, or `US` where the region is not
+//! known); nothing = unknown. Areas, the last, are left out where they are the countries: no region is known then, as of
+//! all clicks of version 1.
 //!
 //! A value stays within [`FACETS_MAX`]. Where there are too many distinct keys, the longest dimension is **not kept** for
 //! that unit, and questions about it read the clicks themselves: slower, never wrong. Clicks whose details were lost
@@ -12,11 +14,14 @@
 use crate::domain::click::ClickClass;
 
 use super::bytes::{Damaged, Source, put_number};
-use super::dimension::FACETS;
+use super::dimension::{BY_AREA, BY_COUNTRY, FACETS};
 use super::value::{Counts, add, counts, put_counts};
 
 /// Longest value, in bytes: sled copies a page for each change.
 pub(super) const FACETS_MAX: usize = 4096;
+/// Most keys of a dimension: more fit no value, and finding the place of each would take long. Three bytes are the least
+/// that a key takes.
+const KEYS_MAX: usize = FACETS_MAX / 3;
 /// Version byte and checksum around the body.
 const SEAL: usize = 5;
 
@@ -38,11 +43,20 @@ impl<'a> Facets<'a> {
         }
     }
 
+    /// No dimension is kept.
+    pub(super) fn not_kept() -> Self {
+        Self {
+            through: 0,
+            of: std::array::from_fn(|_| None),
+        }
+    }
+
     /// Adds clicks that have `key` in dimension number `facet`.
     pub(super) fn add(&mut self, facet: usize, key: &'a [u8], more: &Counts) {
         let Some(keys) = &mut self.of[facet] else { return };
         match keys.binary_search_by_key(&key, |(known, _)| *known) {
             Ok(place) => add(&mut keys[place].1, more),
+            Err(_) if keys.len() == KEYS_MAX => self.of[facet] = None,
             Err(place) => keys.insert(place, (key, *more)),
         }
     }
@@ -78,7 +92,10 @@ impl<'a> Facets<'a> {
 
     /// The body, within bounds: gives up the longest dimensions until it fits.
     pub(super) fn body(&mut self) -> Vec<u8> {
-        let mut parts: Vec<Option<Vec<u8>>> = self.of.iter().map(|facet| facet.as_deref().map(part)).collect();
+        let is_without_regions = self.of[BY_AREA] == self.of[BY_COUNTRY];
+        let written = if is_without_regions { BY_AREA } else { FACETS.len() };
+        let written = self.of[..written].iter();
+        let mut parts: Vec<Option<Vec<u8>>> = written.map(|facet| facet.as_deref().map(part)).collect();
         let length = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
         // Ten bytes for `through`, three for the length of each part.
         let room = FACETS_MAX - SEAL - 10 - 3 * FACETS.len();
@@ -86,6 +103,9 @@ impl<'a> Facets<'a> {
             let longest = (0..parts.len()).max_by_key(|place| length(&parts[*place])).unwrap_or(0);
             parts[longest] = None;
             self.of[longest] = None;
+        }
+        if is_without_regions {
+            self.of[BY_AREA] = self.of[BY_COUNTRY].clone();
         }
         let mut out = Vec::with_capacity(FACETS_MAX);
         put_number(&mut out, self.through);
@@ -105,8 +125,11 @@ impl<'a> Facets<'a> {
         let mut source = Source(body);
         let mut facets = Self::new();
         facets.through = source.number()?;
-        for facet in &mut facets.of {
-            *facet = read_part(&mut source)?.map(keys_of).transpose()?;
+        for place in 0..FACETS.len() {
+            facets.of[place] = match place == BY_AREA && source.0.is_empty() {
+                true => facets.of[BY_COUNTRY].clone(),
+                false => read_part(&mut source)?.map(keys_of).transpose()?,
+            };
         }
         Ok(facets)
     }
@@ -115,8 +138,13 @@ impl<'a> Facets<'a> {
     pub(super) fn read_one(body: &'a [u8], facet: usize) -> Result<(u64, Facet<'a>), Damaged> {
         let mut source = Source(body);
         let through = source.number()?;
-        for _ in 0..facet {
-            read_part(&mut source)?;
+        let mut country = None;
+        for place in 0..facet {
+            let part = read_part(&mut source)?;
+            country = if place == BY_COUNTRY { part } else { country };
+        }
+        if facet == BY_AREA && source.0.is_empty() {
+            return Ok((through, country.map(keys_of).transpose()?));
         }
         let keys = read_part(&mut source)?.map(keys_of).transpose()?;
         Ok((through, keys))
@@ -192,6 +220,46 @@ mod tests {
             let one = Facets::read_one(&body, facet);
             prop_assert!(one.is_ok() || whole.is_err());
         }
+    }
+
+    #[test]
+    fn areas_take_room_only_where_a_region_is_known() {
+        let facets = |areas: &[&'static str]| {
+            let mut facets = Facets::new();
+            for area in areas {
+                facets.add(BY_COUNTRY, &area.as_bytes()[..2], &[1; CLASSES]);
+                facets.add(BY_AREA, area.as_bytes(), &[1; CLASSES]);
+            }
+            facets
+        };
+        let mut bare = facets(&["DE", "US"]);
+        let body = bare.body();
+        // As version 1 wrote it: eleven dimensions, ten of them empty.
+        let own: usize = [1, 1, 2 * (1 + 2 + 1 + CLASSES), FACETS.len() - 2].into_iter().sum();
+        assert_eq!(body.len(), own);
+        assert_eq!(Facets::read_one(&body, BY_AREA), Facets::read_one(&body, BY_COUNTRY));
+        // A region that comes later is told from those of before.
+        let mut sum = Facets::read(&body).expect("own bytes");
+        sum.add_all(&facets(&["US-CA"]));
+        let body = sum.body();
+        let areas = Facets::read_one(&body, BY_AREA).expect("own bytes").1.expect("kept");
+        let areas: Vec<&[u8]> = areas.into_iter().map(|(key, _)| key).collect();
+        assert_eq!(areas, [&b"DE"[..], b"US", b"US-CA"]);
+    }
+
+    #[test]
+    fn no_dimension_grows_past_what_fits() {
+        let keys: Vec<String> = (0..KEYS_MAX + 2).map(|n| format!("{n:x}")).collect();
+        let mut facets = Facets::new();
+        for key in &keys {
+            facets.add(9, key.as_bytes(), &[1; CLASSES]);
+        }
+        assert_eq!(facets.of[9], None);
+        let (key, counts) = (b"a", [1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            part(&[(&key[..0], counts)]).len() * KEYS_MAX,
+            FACETS_MAX - FACETS_MAX % 3
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::columns::Columns;
 use super::dictionary::Column;
-use super::dimension::{self, Dimension};
+use super::dimension::{self, BY_AREA, BY_COUNTRY, Dimension};
 use super::scan::Row;
 
 /// One condition: the click's name in a dimension is among some, or is not.
@@ -33,7 +33,15 @@ impl Condition {
         match self.by {
             D::Country => self.narrow_by(&columns.country, is_asked, |code| dimension::country(code)),
             D::Continent => self.narrow_by(&columns.country, is_asked, |code| dimension::continent(code)),
-            D::Region | D::City => self.narrow_by(&columns.country, is_asked, |_| dimension::UNKNOWN),
+            D::Region | D::City => {
+                self.narrow_by(&columns.locality, is_asked, |text| dimension::text_name(self.by, text))
+            }
+            // Told by two columns together.
+            D::Area | D::Locality => {
+                for (row, is_asked) in is_asked.iter_mut().enumerate() {
+                    *is_asked &= self.has(self.by.name(&Row::Stored(columns, row)));
+                }
+            }
             D::Device | D::Browser | D::Os | D::App => {
                 self.narrow_by(&columns.user_agent, is_asked, |agent| self.by.name_of_agent(*agent));
             }
@@ -106,7 +114,19 @@ impl Filter {
             .chain(by)
             .map(Dimension::facet);
         let first = facets.next()??;
-        facets.all(|facet| facet == Some(first)).then_some(first)
+        facets.try_fold(first, |told, facet| told_by_one(told, facet?))
+    }
+}
+
+/// The facet that tells what two tell.
+fn told_by_one(one: usize, other: usize) -> Option<usize> {
+    let is_of_places = |facet: usize| [BY_COUNTRY, BY_AREA].contains(&facet);
+    if one == other {
+        Some(one)
+    } else if is_of_places(one) && is_of_places(other) {
+        Some(BY_AREA)
+    } else {
+        None
     }
 }
 
@@ -117,11 +137,13 @@ mod tests {
     use crate::clicklog::samples::any_click;
     use proptest::prelude::*;
 
-    const ALL: [Dimension; 18] = [
+    const ALL: [Dimension; 20] = [
         Dimension::Country,
         Dimension::Continent,
         Dimension::Region,
+        Dimension::Area,
         Dimension::City,
+        Dimension::Locality,
         Dimension::Device,
         Dimension::Browser,
         Dimension::Os,
@@ -171,6 +193,10 @@ mod tests {
             (vec![D::Country], None, true),
             (vec![D::Country, D::Continent], Some(D::Country), true),
             (vec![D::Country, D::Device], None, false),
+            (vec![D::Country], Some(D::Area), true),
+            (vec![D::Region, D::Continent], Some(D::Country), true),
+            (vec![D::Region], Some(D::City), false),
+            (vec![], Some(D::Locality), false),
             (vec![D::Country], Some(D::Os), false),
             (vec![D::ReferrerUrl], None, false),
             (vec![], Some(D::UtmTerm), true),

@@ -6,14 +6,15 @@
 //! | 4 | 4 | CRC32C of everything from offset 8 to the end of the payload, little endian |
 //! | 8 | 4 | length of the payload, little endian, at most [`PAYLOAD_MAX`] |
 //! | 12 | 8 | frame index, little endian: grows by one from frame to frame, across segments |
-//! | 20 | 1 | version, 3; 1 and 2 are read as well |
+//! | 20 | 1 | version, 4; 1 to 3 are read as well |
 //! | 21 | 1 | kind: 1 clicks, 2 lost details, 3 reservation, 4 drained |
 //! | 22 | … | payload; since version 3 it begins with the past, as in `trail` |
 //!
 //! Payloads: *clicks* as in `columns`; *lost details* = count, then for each: signed ms, workspace, link, class byte,
 //! use byte (0 or 1), count; *reservation* = the first sequence number that was not handed out, a number; *drained*
 //! (since version 2) = number of marks, for each: a ring's id, 8 bytes little endian, and a position in it, a number;
-//! then lost details as above; then clicks as above, or nothing when there are none.
+//! then lost details as above; then clicks as above, or nothing when there are none. Since version 4 clicks may have
+//! localities.
 //!
 //! A drained frame is what was read from rings, whole: with it, everything in those rings up to the marks is in the
 //! journal, without it nothing after the marks before it. So a restart reads each record of a ring once.
@@ -28,7 +29,7 @@ use super::encoder::Encoder;
 use super::trail::{Past, Trail, united};
 
 /// Newest frame version that is read, and the one that is written.
-pub(super) const VERSION: u8 = 3;
+pub(super) const VERSION: u8 = 4;
 /// The first version that tells of the frames before.
 const VERSION_OF_PASTS: u8 = 3;
 /// Most lost details in one frame.

@@ -18,15 +18,16 @@
 //! | `db.replaced-<ms>/` | a sled that `hopcart clicks rebuild` replaced | |
 //!
 //! Each segment, frame, block of columns and value starts with a version. A newer one is refused, damage is told from
-//! it by checksums. A change of any layout raises the version that the table there names. Frames have version 3 since
-//! they tell what those before them held (see `trail`), 2 where they first said what was read from rings; 1 and 2 are
-//! read for ever. All that is in `db/` is of version 1.
+//! it by checksums. A change of any layout raises the version that the table there names. Frames have version 4 since
+//! clicks may have regions and cities, 3 where they first told what those before them held (see `trail`), 2 where they
+//! first said what was read from rings; values in `db/` have version 2 since clicks may have regions and cities. Older
+//! ones are read for ever.
 //!
 //! **Recovery.** The checkpoint thread opens sled, sets a corrupt one aside and applies the journal; meanwhile clicks go
 //! on into the journal, and questions are refused. What is gone is told by frame and by sequence ([`Gap`]).
 //!
 //! **What is counted where.** A click is in one class. Counts by quarter hour come from roll-ups; counts by one
-//! dimension (country, device, …) from facets by UTC hour and day; parts of those, questions that combine dimensions,
+//! dimension (country, region, device, …) from facets by UTC hour and day; parts of those, questions that combine dimensions,
 //! and events from blocks. Clicks whose details were lost are in roll-ups and totals only: a question
 //! about part of a quarter hour leaves them out. Instants before 1970 count as the first quarter hour of it.
 //!
@@ -38,6 +39,7 @@
 //! panic because a disk fails.
 
 mod apply;
+mod backlog;
 mod block;
 mod breakdown;
 mod bytes;

@@ -106,6 +106,7 @@ pub fn start(options: Options, clock: Arc<dyn Clock>) -> Result<(Writer, Reader)
         segment: last_number,
         reserved,
         is_closed: false,
+        stored: floor.stored,
     };
     // A disk that takes nothing now must not keep links from being followed; the next checkpoint writes it.
     going_on.write(&options.dir).ok();
@@ -136,6 +137,7 @@ fn floor(options: &Options, clock: &dyn Clock) -> Result<(Floor, Option<Opened>)
     let floor = Floor {
         watermark: meta.watermark,
         reserved: meta.reserved,
+        stored: meta.watermark,
         ..Floor::default()
     };
     Ok((floor, Some(opened)))

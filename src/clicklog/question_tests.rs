@@ -18,10 +18,13 @@ use super::samples::{NOON, click};
 use super::scan::Row;
 use super::{Batch, Condition, Dimension, Filter, Options, Query, Reader, Subject, Writer, key, open, segment};
 
-const DIMENSIONS: [Dimension; 16] = [
+const DIMENSIONS: [Dimension; 19] = [
     Dimension::Country,
     Dimension::Continent,
+    Dimension::Region,
+    Dimension::Area,
     Dimension::City,
+    Dimension::Locality,
     Dimension::Device,
     Dimension::Browser,
     Dimension::Os,
@@ -43,6 +46,7 @@ struct Log {
     clock: Arc<FixedClock>,
     keep_clicks: Option<Duration>,
     clicks: Vec<Click>,
+    openings: usize,
     open: Option<(Writer, Reader)>,
 }
 
@@ -53,6 +57,7 @@ impl Log {
             clock: Arc::new(FixedClock::at(NOON)),
             keep_clicks,
             clicks: Vec::new(),
+            openings: 0,
             open: None,
         };
         log.reopen();
@@ -61,8 +66,10 @@ impl Log {
 
     fn reopen(&mut self) {
         self.open = None;
+        self.openings += 1;
         let options = Options {
             segment_bytes: 4000,
+            backlog_clicks_max: [1 << 20, 1, 40][self.openings % 3],
             sled_cache_bytes: 1 << 20,
             keep_clicks: self.keep_clicks,
             ..Options::at(self.dir.path())
@@ -101,9 +108,10 @@ impl Log {
     fn forget_facets(&mut self) {
         self.checkpoint();
         let store = self.writer().shared().store().expect("open");
+        self.writer().shared().backlog.write(&store).expect("written");
         let mut batch = sled::Batch::default();
         batch.remove(&key::HISTORY);
-        for kind in [6u8, 7] {
+        for kind in [7u8, 8] {
             let mut found = Vec::new();
             let scanned = store.scan::<super::error::StoreError>(&[kind], &[kind + 1], false, |key, _| {
                 found.push(key.to_vec());
@@ -141,6 +149,7 @@ impl Log {
                     language: "".into(),
                     referrer: "".into(),
                     utm: Default::default(),
+                    locality: "".into(),
                     journey: Vec::new(),
                     ..click.clone()
                 };
@@ -243,9 +252,22 @@ impl Log {
     }
 }
 
+/// Countries with regions and cities as far as they are known.
+const PLACES: [([u8; 2], &str); 9] = [
+    (*b"DE", ""),
+    (*b"US", ""),
+    (*b"NP", ""),
+    ([0, 0], ""),
+    (*b"DE", "DE-BE/Berlin"),
+    (*b"US", "US-OR/Portland"),
+    (*b"US", "US-ME/Portland"),
+    (*b"US", "US-ME"),
+    (*b"NP", "NP/Portland"),
+];
+
 fn some_click() -> impl Strategy<Value = Click> {
     let when = (-40i64..10, 0i64..HOUR_MS);
-    let who = (1u32..5, 1u64..40, 0usize..7, 0usize..4, 0usize..3);
+    let who = (1u32..5, 1u64..40, 0usize..7, 0usize..9, 0usize..3);
     (when, who, 0usize..5, 0usize..60, 1u32..3).prop_map(|((hours, ms), who, referrer, term, workspace)| {
         let (link, visitor, flags, country, agent) = who;
         // Some links have more terms in a day than their facets keep.
@@ -257,7 +279,8 @@ fn some_click() -> impl Strategy<Value = Click> {
         Click {
             flags: ClickFlags([0, 0, 0, 64, 1, 32, 16][flags]),
             workspace: WorkspaceNo(workspace),
-            country: [*b"DE", *b"US", *b"NP", [0, 0]][country],
+            country: PLACES[country].0,
+            locality: PLACES[country].1.into(),
             user_agent: [
                 UserAgent::default(),
                 UserAgent {
@@ -502,6 +525,7 @@ fn an_erased_visitor_is_in_no_file_and_still_counts() {
     let secret = 0x1122_3344_5566_7788u64;
     let theirs = |n: i64| Click {
         country: *b"DE",
+        locality: "DE-BW/Their-Own-Village".into(),
         referrer: "https://their-own-page.example/profile".into(),
         utm: ["".into(), "".into(), "".into(), "their-own-term".into(), "".into()],
         journey: vec![Touch::new(LinkNo(77), NOON)],
@@ -527,7 +551,13 @@ fn an_erased_visitor_is_in_no_file_and_still_counts() {
     assert_eq!(log.erase(Subject::Visitor(secret)), 3);
     assert!(!journal(&log));
     assert_eq!(log.reader().count(&query).expect("counted"), 5);
-    for by in [Dimension::Referrer, Dimension::ReferrerUrl, Dimension::UtmTerm] {
+    for by in [
+        Dimension::Referrer,
+        Dimension::ReferrerUrl,
+        Dimension::UtmTerm,
+        Dimension::Region,
+        Dimension::City,
+    ] {
         let names = log.reader().top(&query, by, 9).expect("counted");
         assert_eq!(names.len(), 1, "{names:?}");
         assert_eq!(names[0].1, 5);

@@ -109,7 +109,10 @@ impl Place {
         each: &mut impl FnMut(Met) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         if raw.version > frame::VERSION {
-            return Err(StoreError::Newer(u32::from(raw.version)));
+            return Err(StoreError::Newer {
+                found: u32::from(raw.version),
+                known: u32::from(frame::VERSION),
+            });
         }
         if raw.index < self.expected {
             self.pass((raw.index, raw.index), Passed::At(offset));
@@ -211,7 +214,12 @@ pub(super) fn parts(dir: &Path) -> Result<Vec<Part>, StoreError> {
     for (_, path) in segment::list(dir)? {
         let (first_index, reserved, is_headed) = match Header::of_file(&path)? {
             Found::Good(header) => (Some(header.first_index), header.reserved, true),
-            Found::Newer(version) => return Err(StoreError::Newer(u32::from(version))),
+            Found::Newer(version) => {
+                return Err(StoreError::Newer {
+                    found: u32::from(version),
+                    known: u32::from(segment::VERSION),
+                });
+            }
             Found::Damaged => (first_frame(&fs::read(&path)?), 0, false),
         };
         // A segment with neither a header nor a frame was never acknowledged from.

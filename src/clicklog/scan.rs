@@ -59,6 +59,13 @@ impl<'a> Row<'a> {
         }
     }
 
+    pub(super) fn locality(&self) -> &'a str {
+        match self {
+            Self::Stored(columns, row) => columns.locality.get(*row),
+            Self::Pending(click) => &click.locality,
+        }
+    }
+
     pub(super) fn user_agent(&self) -> UserAgent {
         match self {
             Self::Stored(columns, row) => *columns.user_agent.get(*row),

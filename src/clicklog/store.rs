@@ -148,6 +148,11 @@ impl Store {
         self.rewrite(batch)
     }
 
+    /// Whether nothing was ever committed.
+    pub(super) fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.meta()? == Meta::default())
+    }
+
     /// What the tree can still tell; the default for one of before that was written down.
     pub(super) fn history(&self) -> Result<History, StoreError> {
         // The watermark first: a checkpoint in between must not look like a version that writes no facets.
@@ -268,8 +273,19 @@ fn open_in_time(dir: &Path, cache_bytes: u64) -> Result<Result<Store, StoreError
     wait.recv_timeout(OPEN_DEADLINE).map_err(|_| OpenError::Stalled)
 }
 
+/// Waits until nothing of an earlier opening writes to `dir` any more: sled names its snapshots by path, and would put
+/// them into the store that comes next.
+fn wait_closed(dir: &Path) {
+    let Ok(file) = File::open(dir.join("db")) else { return };
+    let began = Instant::now();
+    while file.try_lock().is_err() && began.elapsed() < LET_GO_MAX {
+        std::thread::sleep(LET_GO_LOOK);
+    }
+}
+
 /// Moves the store in `dir` out of the way; says where it is now.
 pub(super) fn set_aside(dir: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {
+    wait_closed(dir);
     let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or("db");
     let free = (0..).map(|n| dir.with_file_name(format!("{name}.quarantine-{}", now.0.saturating_add(n))));
     // The first name that is not taken: an endless range has one.
@@ -291,7 +307,7 @@ pub(super) fn fatal(error: StoreError, path: &Path) -> OpenError {
             path: path.to_owned(),
             source,
         },
-        StoreError::Newer(found) => OpenError::NewerFormat { found, known: 1 },
+        StoreError::Newer { found, known } => OpenError::NewerFormat { found, known },
         other => OpenError::Store(other.to_string()),
     }
 }

@@ -98,7 +98,10 @@ impl Survey {
         let mut offsets = Vec::new();
         let good_end = walk(bytes, |offset, raw| {
             if raw.version > super::frame::VERSION {
-                return Err(StoreError::Newer(u32::from(raw.version)));
+                return Err(StoreError::Newer {
+                    found: u32::from(raw.version),
+                    known: u32::from(super::frame::VERSION),
+                });
             }
             if raw.index < part.end {
                 self.last_index = self.last_index.max(raw.index);

@@ -1,25 +1,18 @@
-//! Counts a checkpoint's clicks by dimension and adds them to the facets that sled has.
+//! Counts a checkpoint's clicks by dimension, for the backlog to add up.
 //!
 //! Looks at each distinct value of a block once, with what its encoder found out: a click is then five counts by number.
-//! The eleven dimensions, the link's day and the workspace's hour are made of those afterwards.
-
-use std::sync::Arc;
+//! The twelve dimensions, the link's day and the workspace's hour are made of those afterwards.
 
 use foldhash::{HashMap, HashMapExt};
 
 use crate::domain::click::{CLASSES, Click, ClickFlags};
 use crate::domain::id::{LinkNo, WorkspaceNo};
-use crate::domain::time::{HOUR_MS, Timestamp};
+use crate::domain::time::Timestamp;
 use crate::domain::user_agent::UserAgent;
 
 use super::block::Cut;
-use super::dimension::{Dimension, FACETS, country_key, host, trigger_key};
-use super::error::StoreError;
-use super::facets::Facets;
+use super::dimension::{Dimension, FACETS, area_key, country_key, host, trigger_key};
 use super::key;
-use super::pending::Frame;
-use super::store::Store;
-use super::value::{Counts, seal};
 
 /// Every byte as a key of one byte.
 const BYTES: [u8; 256] = {
@@ -34,20 +27,47 @@ const BYTES: [u8; 256] = {
 
 /// What clicks are alike in; tells several dimensions at once.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Trait<'c> {
-    Country(&'c [u8; 2]),
+pub(super) enum Trait<'c> {
+    /// Country, and area as `area_key` names it.
+    Place(&'c [u8; 2], &'c str),
     Agent(UserAgent),
     Referrer(&'c str),
     Utm(&'c [Box<str>; 5]),
     Trigger(bool),
 }
 
+/// A trait that outlives the click that it was seen in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum OwnTrait {
+    Place([u8; 2], Box<str>),
+    Agent(UserAgent),
+    Referrer(Box<str>),
+    Utm([Box<str>; 5]),
+    Trigger(bool),
+}
+
+impl OwnTrait {
+    pub(super) fn as_trait(&self) -> Trait<'_> {
+        match self {
+            Self::Place(country, area) => Trait::Place(country, area),
+            Self::Agent(agent) => Trait::Agent(*agent),
+            Self::Referrer(text) => Trait::Referrer(text),
+            Self::Utm(texts) => Trait::Utm(texts),
+            Self::Trigger(is_qr) => Trait::Trigger(*is_qr),
+        }
+    }
+}
+
+/// A link's UTC hour: workspace, link, hour.
+pub(super) type Group = (WorkspaceNo, LinkNo, u32);
+
 impl<'c> Trait<'c> {
     /// The key in dimension `by`; `None` when this does not tell it.
-    fn key(self, by: Dimension) -> Option<&'c [u8]> {
+    pub(super) fn key(self, by: Dimension) -> Option<&'c [u8]> {
         type D = Dimension;
         Some(match (self, by) {
-            (Self::Country(code), D::Country) => country_key(code),
+            (Self::Place(country, _), D::Country) => country_key(country),
+            (Self::Place(_, area), D::Area) => area.as_bytes(),
             (Self::Agent(agent), D::Device) => byte(agent.device as u8),
             (Self::Agent(agent), D::Browser) => byte(agent.browser as u8),
             (Self::Agent(agent), D::Os) => byte(agent.os as u8),
@@ -60,9 +80,31 @@ impl<'c> Trait<'c> {
         })
     }
 
+    /// The facets that this tells, and the key in each.
+    pub(super) fn keys(self) -> Vec<(usize, &'c [u8])> {
+        let facets = FACETS.iter().enumerate();
+        facets
+            .filter_map(|(facet, by)| self.key(*by).map(|key| (facet, key)))
+            .collect()
+    }
+
+    fn to_own(self) -> OwnTrait {
+        match self {
+            Self::Place(country, area) => OwnTrait::Place(*country, area.into()),
+            Self::Agent(agent) => OwnTrait::Agent(agent),
+            Self::Referrer(text) => OwnTrait::Referrer(text.into()),
+            Self::Utm(texts) => OwnTrait::Utm(texts.clone()),
+            Self::Trigger(is_qr) => OwnTrait::Trigger(is_qr),
+        }
+    }
+
+    fn place(click: &'c Click) -> Self {
+        Self::Place(&click.country, area_key(&click.country, &click.locality))
+    }
+
     fn all(click: &'c Click) -> [Self; 5] {
         [
-            Self::Country(&click.country),
+            Self::place(click),
             Self::Agent(click.user_agent),
             Self::Referrer(&click.referrer),
             Self::Utm(&click.utm),
@@ -127,7 +169,7 @@ impl<K: Copy + Eq + std::hash::Hash> Numbers<K> {
 /// Clicks of a checkpoint, counted by what they are alike in.
 pub(super) struct Table<'c> {
     /// Links and hours.
-    groups: Numbers<(WorkspaceNo, LinkNo, u32)>,
+    groups: Numbers<Group>,
     traits: Numbers<Trait<'c>>,
     /// By group and trait.
     counts: HashMap<(u32, u32), [u32; CLASSES]>,
@@ -148,9 +190,10 @@ impl<'c> Table<'c> {
     pub(super) fn add(&mut self, (clicks, picks): Cut<'_, 'c>) {
         let group = |click: &Click| (click.workspace, click.link, click.at.hour());
         let groups = self.groups.of_column(clicks, &picks.place, group);
-        let countries = self
-            .traits
-            .of_column(clicks, &picks.country, |click| Trait::Country(&click.country));
+        // Where no more than the country is known, the first click of a locality says nothing of the next one's.
+        let bare = |click: &'c Click| Trait::Place(&click.country, area_key(&click.country, ""));
+        let countries = self.traits.of_column(clicks, &picks.country, bare);
+        let localities = self.traits.of_column(clicks, &picks.locality, Trait::place);
         let agents = self
             .traits
             .of_column(clicks, &picks.user_agent, |click| Trait::Agent(click.user_agent));
@@ -164,8 +207,12 @@ impl<'c> Table<'c> {
         for (row, click) in clicks.iter().enumerate() {
             let class = click.flags.class() as usize;
             let group = groups[picks.place[row] as usize];
+            let place = match picks.locality.get(row) {
+                Some(pick) if !click.locality.is_empty() => localities[*pick as usize],
+                _ => countries[picks.country[row] as usize],
+            };
             for number in [
-                countries[picks.country[row] as usize],
+                place,
                 agents[picks.user_agent[row] as usize],
                 referrers[picks.referrer[row] as usize],
                 utms[picks.utm[row] as usize],
@@ -176,78 +223,31 @@ impl<'c> Table<'c> {
         }
     }
 
-    /// Adds what was counted, the clicks of `frames`, to the facets of the links' days and the workspaces' hours.
-    pub(super) fn put(
-        &self,
-        store: &Store,
-        frames: &[Arc<Frame>],
-        through: u64,
-        batch: &mut sled::Batch,
-    ) -> Result<(), StoreError> {
-        let first_index = frames.first().map_or(u64::MAX, |frame| frame.index);
-        let mut places: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
-        for (group, (workspace, link, hour)) in self.groups.values.iter().enumerate() {
-            let start = Timestamp(i64::from(*hour) * HOUR_MS);
-            for key in self::places(*workspace, *link, start) {
-                places.entry(key).or_default().push(group);
+    /// Counts `clicks`, however they are encoded.
+    pub(super) fn of(clicks: &[&'c Click]) -> Self {
+        let mut table = Self::default();
+        for click in clicks {
+            let group = table.groups.of((click.workspace, click.link, click.at.hour()));
+            for one in Trait::all(click) {
+                let number = table.traits.of(one);
+                table.counts.entry((group, number)).or_default()[click.flags.class() as usize] += 1;
             }
         }
-        let facets = self.facets();
-        for (key, groups) in places {
-            let stored = store.get(&key)?;
-            let mut sum = match &stored {
-                Some(body) => Facets::read(body)?,
-                None => Facets::new(),
-            };
-            if sum.through < first_index {
-                groups.iter().for_each(|group| sum.add_all(&facets[*group]));
-            } else {
-                add_after(&mut sum, frames, &key);
-            }
-            sum.through = sum.through.max(through);
-            batch.insert(&*key, seal(&key, &sum.body()));
-        }
-        Ok(())
+        table
     }
 
-    /// The facets of each group.
-    fn facets(&self) -> Vec<Facets<'c>> {
-        let mut facets: Vec<Facets<'c>> = self.groups.values.iter().map(|_| Facets::new()).collect();
-        // Hosts are looked up in referrers once, not once a group.
-        let keys: Vec<Vec<(usize, &'c [u8])>> = self.traits.values.iter().map(|t| told(*t)).collect();
-        for ((group, number), counts) in &self.counts {
-            let counts: Counts = counts.map(u64::from);
-            for (facet, key) in &keys[*number as usize] {
-                facets[*group as usize].add(*facet, key, &counts);
-            }
-        }
-        facets
+    /// Links' hours by number.
+    pub(super) fn groups(&self) -> &[Group] {
+        &self.groups.values
     }
-}
 
-/// Adds the clicks of frames that facets under `key` do not count yet: those that a backup brought may be ahead of the
-/// watermark.
-fn add_after<'c>(facets: &mut Facets<'c>, frames: &'c [Arc<Frame>], key: &[u8]) {
-    let through = facets.through;
-    let after = frames.iter().filter(|frame| frame.index > through);
-    for click in after.flat_map(|frame| &frame.clicks) {
-        if places(click.workspace, click.link, click.at)
-            .iter()
-            .any(|place| place == key)
-        {
-            let mut one = Counts::default();
-            one[click.flags.class() as usize] = 1;
-            for (facet, key) in keys(click).into_iter().enumerate() {
-                facets.add(facet, key, &one);
-            }
-        }
+    /// Traits by number.
+    pub(super) fn traits(&self) -> impl Iterator<Item = OwnTrait> {
+        self.traits.values.iter().map(|one| one.to_own())
     }
-}
 
-/// The facets that a trait tells, and its key in each.
-fn told(of: Trait<'_>) -> Vec<(usize, &[u8])> {
-    let facets = FACETS.iter().enumerate();
-    facets
-        .filter_map(|(facet, by)| of.key(*by).map(|key| (facet, key)))
-        .collect()
+    /// Clicks by class, by the numbers of group and trait.
+    pub(super) fn counts(&self) -> &HashMap<(u32, u32), [u32; CLASSES]> {
+        &self.counts
+    }
 }

@@ -1,6 +1,6 @@
 //! Small values of the sled tree: meta, roll-ups and totals, and the seal that every value carries.
 //!
-//! Every value is: version byte (1), body, CRC32C (4 bytes, little endian) over key, version and body: a value that
+//! Every value is: version byte (2; 1 is read as well), body, CRC32C (4 bytes, little endian) over key, version and body: a value that
 //! turns up under another key is noticed as well.
 //!
 //! | value | body |
@@ -9,7 +9,8 @@
 //! | roll-up | through, counts |
 //! | total | through, counts, uses, 0 or 1 + signed ms of the last click by a person |
 //!
-//! Facets, history and erasures are laid out in the files of that name.
+//! Facets, history and erasures are laid out in the files of that name. Version 1 had no regions: neither in blocks of
+//! clicks nor in facets; all else is the same.
 //!
 //! *Through* is the watermark at which the value was written: the index of the last journal frame that it includes.
 //! A reader that holds pending frames adds only those after it, so no click counts twice while a checkpoint runs.
@@ -22,7 +23,8 @@ use crate::domain::time::Timestamp;
 use super::bytes::{Damaged, Source, put_number, put_signed};
 use super::error::StoreError;
 
-const VERSION: u8 = 1;
+/// The one that is written; older ones are read.
+const VERSION: u8 = 2;
 const CRC: usize = 4;
 
 /// Clicks by class.
@@ -48,8 +50,11 @@ pub(super) fn unseal<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], StoreE
         return Err(damaged);
     }
     match checked.split_first() {
-        Some((&VERSION, body)) => Ok(body),
-        Some((newer, _)) => Err(StoreError::Newer(u32::from(*newer))),
+        Some((1..=VERSION, body)) => Ok(body),
+        Some((newer, _)) => Err(StoreError::Newer {
+            found: u32::from(*newer),
+            known: u32::from(VERSION),
+        }),
         None => Err(damaged),
     }
 }
@@ -221,10 +226,16 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_told_from_damage() {
-        let mut value = vec![2, 9];
-        let crc = crc32c::crc32c_append(crc32c::crc32c(b"k"), &value);
-        value.extend_from_slice(&crc.to_le_bytes());
-        let error = unseal(b"k", &value).expect_err("newer");
-        assert!(matches!(error, StoreError::Newer(2)), "{error}");
+        let of_version = |version: u8| {
+            let mut value = vec![version, 9];
+            let crc = crc32c::crc32c_append(crc32c::crc32c(b"k"), &value);
+            value.extend_from_slice(&crc.to_le_bytes());
+            value
+        };
+        let error = unseal(b"k", &of_version(VERSION + 1)).expect_err("newer");
+        assert!(matches!(error, StoreError::Newer { found: 3, known: 2 }), "{error}");
+        for version in 1..=VERSION {
+            assert_eq!(unseal(b"k", &of_version(version)).expect("known"), [9]);
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::domain::click::{Click, LANGUAGE_MAX, LostDetail, REFERRER_MAX, UTM_MAX, cut};
+use crate::domain::locality;
 use crate::domain::time::Timestamp;
 use crate::domain::visitor::TOUCHES_MAX;
 
@@ -358,6 +359,10 @@ fn keep_within_bounds(click: &mut Click) {
             *text = cut(text, max).into();
         }
     };
+    // Facets tell the country by the region.
+    if !locality::is_of(&click.locality, click.country) {
+        click.locality = "".into();
+    }
     keep(&mut click.language, LANGUAGE_MAX);
     keep(&mut click.referrer, REFERRER_MAX);
     click.utm.iter_mut().for_each(|text| keep(text, UTM_MAX));

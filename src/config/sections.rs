@@ -38,7 +38,7 @@ pub struct Config {
     /// `--trusted-proxy`, several times; `HOPCART_TRUSTED_PROXIES`, comma-separated).
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNetwork>,
-    /// MaxMind file for countries (none; `--country-file`, `HOPCART_COUNTRY_FILE`).
+    /// MaxMind file for countries; a City file tells regions and cities as well (none; `--country-file`, `HOPCART_COUNTRY_FILE`).
     pub country_file: Option<PathBuf>,
     /// `[tls]`
     pub tls: TlsSection,

@@ -241,6 +241,8 @@ pub struct Click {
     pub variant: u8,
     /// ISO 3166-1 alpha-2; zeros = unknown.
     pub country: [u8; 2],
+    /// Region and city, as in [`super::locality`]; empty = unknown.
+    pub locality: Box<str>,
     pub user_agent: UserAgent,
     /// First tag of Accept-Language, such as `de-DE`; empty = none.
     pub language: Box<str>,

@@ -22,6 +22,7 @@ pub mod id;
 pub mod keyring;
 pub mod link;
 pub mod link_domain;
+pub mod locality;
 pub mod money;
 pub mod order;
 pub mod outside;

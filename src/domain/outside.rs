@@ -27,18 +27,29 @@ pub trait Entropy: Send + Sync + 'static {
     }
 }
 
-/// Finds the country of an address.
-pub trait Countries: Send + Sync + 'static {
-    /// The ISO 3166-1 alpha-2 code of `address`, upper case; `None` when unknown.
-    fn country(&self, address: IpAddr) -> Option<[u8; 2]>;
+/// Where an address is, as far as it is known; borrows from who told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place<'a> {
+    /// ISO 3166-1 alpha-2 code, upper case.
+    pub country: Option<[u8; 2]>,
+    /// Code of the region after its country's (ISO 3166-2: `CA` of `US-CA`), 1 to 3 letters and digits; empty = unknown.
+    pub region: &'a str,
+    /// Name of the city, at most [`super::locality::CITY_MAX`] bytes; empty = unknown.
+    pub city: &'a str,
 }
 
-/// Knows no country: what runs when no country file is configured.
-pub struct NoCountries;
+/// Finds where addresses are.
+pub trait Places: Send + Sync + 'static {
+    /// Where `address` is. Called for every follow: waits for nothing and allocates nothing.
+    fn find(&self, address: IpAddr) -> Place<'_>;
+}
 
-impl Countries for NoCountries {
-    fn country(&self, _: IpAddr) -> Option<[u8; 2]> {
-        None
+/// Knows no place: what runs when no country file is configured.
+pub struct NoPlaces;
+
+impl Places for NoPlaces {
+    fn find(&self, _: IpAddr) -> Place<'_> {
+        Place::default()
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::clicklog::{Batch, DRAINED_CLICKS_MAX, DRAINED_LOST_MAX, Mark, Writer};
 use crate::domain::click::{Click, ClickClass, ClickFlags, LostDetail};
+use crate::domain::locality;
 use crate::domain::outside::Clock;
 use crate::domain::recognition::{Recognition, Seen};
 use crate::domain::time::Timestamp;
@@ -478,6 +479,7 @@ fn recognise(recognition: &mut Recognition, agents: &mut HashMap<Box<str>, UserA
         visitor,
         variant: new.variant,
         country: new.country,
+        locality: locality::of(new.country, new.region, new.city),
         user_agent: parse_agent(agents, new.user_agent),
         language: new.language.into(),
         referrer: new.referrer.into(),
@@ -598,6 +600,8 @@ mod tests {
                     outcome: Outcome::default(),
                     variant: 0,
                     country: [0; 2],
+                    region: "",
+                    city: "",
                     visitor_known: self.clicks,
                     visitor_new: 0,
                     identity: 0,

@@ -95,7 +95,7 @@ impl Worker {
         request: &Request<'_>,
         domain: &DomainRecord,
         link: Arc<LinkRecord>,
-        mut person: Person,
+        mut person: Person<'_>,
         landed: Landed,
         shown: &Shown<'_>,
         keys: &Keys,
@@ -124,7 +124,7 @@ impl Worker {
     }
 
     /// Disabled, expired, used up: in this order. A follow that passes has taken its use.
-    fn gate(&self, link: &LinkRecord, person: &mut Person, now: Timestamp) -> Option<Reply> {
+    fn gate(&self, link: &LinkRecord, person: &mut Person<'_>, now: Timestamp) -> Option<Reply> {
         let is_over = link.expires_at.is_some_and(|end| end <= now);
         let is_counted = link.limit.is_some() && !link.is_disabled && !is_over;
         if is_counted && !self.shared.table.are_uses_known() {
@@ -168,7 +168,7 @@ impl Worker {
         request: &Request<'_>,
         domain: &DomainRecord,
         link: &LinkRecord,
-        person: &Person,
+        person: &Person<'_>,
         keys: &Keys,
         now: Timestamp,
     ) -> (Option<String>, u64) {
@@ -210,7 +210,7 @@ impl Worker {
         request: &Request<'_>,
         domain: &DomainRecord,
         link: &LinkRecord,
-        person: &Person,
+        person: &Person<'_>,
         outcome: Outcome,
         visitor_new: u64,
         id: &ClickId,
@@ -228,7 +228,9 @@ impl Worker {
             flags: person.flags,
             outcome,
             variant: 0,
-            country: person.country.unwrap_or_default(),
+            country: person.place.country.unwrap_or_default(),
+            region: person.place.region,
+            city: person.place.city,
             visitor_known: person.known.map_or(0, |visitor| visitor.id),
             visitor_new,
             identity: person.identity,

@@ -5,7 +5,8 @@
 //! click away, for the next start reads what the journal lacks.
 //!
 //! Payload of a record: kind (1), then the fields in the order of `NewClick::encode`, little endian, texts with a
-//! 2-byte length. A change of it raises the version of the ring.
+//! 2-byte length. Region and city come last, both or, when neither is known, none: rings of version 1 have none. A
+//! change of it raises the version of the ring.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,7 +41,12 @@ pub struct NewClick<'a> {
     pub flags: ClickFlags,
     pub outcome: Outcome,
     pub variant: u8,
+    /// ISO 3166-1 alpha-2; zeros = unknown.
     pub country: [u8; 2],
+    /// Code of the region in the country; empty = unknown.
+    pub region: &'a str,
+    /// Name of the city; empty = unknown.
+    pub city: &'a str,
     /// The visitor of the cookie that came with the request; 0 = none.
     pub visitor_known: u64,
     /// The visitor of a cookie that was newly set; 0 = none.
@@ -329,9 +335,7 @@ impl NewClick<'_> {
         out.extend_from_slice(&self.visitor_new.to_le_bytes());
         out.extend_from_slice(&self.identity.to_le_bytes());
         for text in [self.user_agent, self.language, self.referrer].iter().chain(&self.utm) {
-            let bytes = &text.as_bytes()[..text.len().min(usize::from(u16::MAX))];
-            out.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
-            out.extend_from_slice(bytes);
+            encode_text(text, out);
         }
         let journey = &self.journey[..self.journey.len().min(TOUCHES_MAX)];
         out.push(journey.len() as u8);
@@ -343,7 +347,17 @@ impl NewClick<'_> {
             out.extend_from_slice(&tapped.sequence.to_le_bytes());
             out.extend_from_slice(&tapped.at.0.to_le_bytes());
         }
+        if !self.region.is_empty() || !self.city.is_empty() {
+            encode_text(self.region, out);
+            encode_text(self.city, out);
+        }
     }
+}
+
+fn encode_text(text: &str, out: &mut Vec<u8>) {
+    let bytes = &text.as_bytes()[..text.len().min(usize::from(u16::MAX))];
+    out.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
+    out.extend_from_slice(bytes);
 }
 
 fn encode_lost(lost: &LostDetail, out: &mut Vec<u8>) {
@@ -422,6 +436,10 @@ fn decode_click<'a>(fields: &mut Fields<'a>, journey: &'a mut Vec<Touch>) -> Opt
         }),
         false => None,
     };
+    let (region, city) = match fields.0 {
+        [] => ("", ""),
+        _ => (fields.text()?, fields.text()?),
+    };
     let outcome = Outcome::of_code(outcome);
     Some(NewClick {
         sequence,
@@ -433,6 +451,8 @@ fn decode_click<'a>(fields: &mut Fields<'a>, journey: &'a mut Vec<Touch>) -> Opt
         outcome,
         variant,
         country,
+        region,
+        city,
         visitor_known,
         visitor_new,
         identity,
@@ -476,6 +496,8 @@ mod tests {
             outcome: Outcome::CartWithFallback,
             variant: 2,
             country: *b"DE",
+            region: "",
+            city: "",
             visitor_known: 0,
             visitor_new: 9,
             identity: 11,
@@ -535,6 +557,28 @@ mod tests {
         let mut seen = false;
         assert!(reader.next(|record| seen = record == LaneRecord::Click(tap.clone())));
         assert!(seen);
+    }
+
+    #[test]
+    fn clicks_say_where_they_came_from_and_those_of_before_do_not() {
+        for (region, city, more) in [("BE", "Berlin", 12), ("", "Zürich", 11), ("BY", "", 6), ("", "", 0)] {
+            let (mut placed, mut bare, mut journey) = (Vec::new(), Vec::new(), Vec::new());
+            let click = NewClick {
+                region,
+                city,
+                ..click(1)
+            };
+            click.encode(&mut placed);
+            self::click(1).encode(&mut bare);
+            assert_eq!(placed.len() - bare.len(), more, "{region} {city}");
+            assert_eq!(
+                placed[..bare.len()],
+                bare,
+                "what stood in a record of version 1 stands where it stood"
+            );
+            let read = decode(&placed[RECORD_HEAD..], &mut journey);
+            assert_eq!(read, Some(LaneRecord::Click(click)));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::domain::api_key;
 use crate::domain::click::{ClickFlags, LANGUAGE_MAX, REFERRER_MAX, cut};
 use crate::domain::consent::Signals;
 use crate::domain::id::WorkspaceNo;
+use crate::domain::outside::Place;
 use crate::domain::query;
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::{self, USER_AGENT_MAX};
@@ -17,9 +18,9 @@ use crate::domain::visitor::{self, Visitor};
 
 /// What is known of the follower.
 #[derive(Debug)]
-pub(super) struct Person {
+pub(super) struct Person<'a> {
     pub flags: ClickFlags,
-    pub country: Option<[u8; 2]>,
+    pub place: Place<'a>,
     /// From a valid cookie.
     pub known: Option<Visitor>,
     /// Keyed hash of address and user agent; 0 for those who must not be recognised.
@@ -28,25 +29,25 @@ pub(super) struct Person {
     pub has_cookie: bool,
 }
 
-impl Person {
+impl<'a> Person<'a> {
     /// Reads who follows a link of `workspace` on `domain`.
     pub fn read(
         request: &Request<'_>,
         domain: &DomainRecord,
         workspace: WorkspaceNo,
-        shared: &Shared,
+        shared: &'a Shared,
         keys: &Keys,
         now: Timestamp,
     ) -> Self {
-        let country = shared.countries.country(request.address);
+        let place = shared.places.find(request.address);
         let mut flags = class_flags(request, shared);
-        if domain.consent.is_opted_out(&signals(request, country)) {
+        if domain.consent.is_opted_out(&signals(request, place.country)) {
             flags = flags.with(ClickFlags::OPTED_OUT);
         }
         let text = visitor::cookie_value(request.cookie, &visitor::cookie_name(workspace));
         let mut person = Self {
             flags,
-            country,
+            place,
             known: None,
             identity: 0,
             has_cookie: text.is_some(),

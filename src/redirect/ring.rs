@@ -1,11 +1,11 @@
 //! A worker's ring: a bounded queue of records between one writer and one reader, in a file that outlives the process.
 //!
-//! Layout of a ring file, version 1. Numbers are little endian in a file's home machine; a ring is never read elsewhere.
+//! Layout of a ring file, version 2. Numbers are little endian in a file's home machine; a ring is never read elsewhere.
 //!
 //! | offset | bytes | what |
 //! |---|---|---|
 //! | 0 | 8 | `hopring` and a zero byte |
-//! | 8 | 2 | version, 1 |
+//! | 8 | 2 | version, 2; 1 is read as well: records of clicks ended sooner then, see `lane` |
 //! | 10 | 2 | node |
 //! | 12 | 4 | number of slots for lost details, [`SLOTS`] |
 //! | 16 | 8 | capacity: bytes of the record area, a multiple of 8 |
@@ -49,7 +49,7 @@ pub(super) const SLOTS: usize = 4096;
 pub(super) const SLOT_WORDS: usize = 8;
 
 const MAGIC: [u8; 8] = *b"hopring\0";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER: usize = 4096;
 const CHECKED: usize = 40;
 /// On cache lines of their own (two, for processors fetch pairs): each is stored by another thread.
@@ -437,7 +437,7 @@ fn read_header(bytes: &[u8]) -> Result<Option<(u64, u64, Timestamp)>, String> {
         return Err("its header is damaged".to_owned());
     }
     let version = number(8) as u16;
-    if version != VERSION {
+    if !(1..=VERSION).contains(&version) {
         return Err(format!(
             "it has version {version}, this program knows {VERSION}: start the other version once"
         ));
@@ -584,11 +584,18 @@ mod tests {
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(matches!(look(&bad), Found::Unknown(_)), "bit {bit}");
         }
-        let mut newer = good.clone();
-        newer[8] = 2;
-        let crc = crc32c::crc32c(&newer[..CHECKED]);
-        newer[CHECKED..CHECKED + 4].copy_from_slice(&crc.to_le_bytes());
-        assert!(matches!(look(&newer), Found::Unknown(why) if why.contains("version 2")));
+        let of_version = |version: u16| {
+            let mut ring = good.clone();
+            ring[8..10].copy_from_slice(&version.to_le_bytes());
+            let crc = crc32c::crc32c(&ring[..CHECKED]);
+            ring[CHECKED..CHECKED + 4].copy_from_slice(&crc.to_le_bytes());
+            ring
+        };
+        assert!(matches!(look(&of_version(1)), Found::Left(ring) if ring.id() == 77));
+        for version in [0, 3] {
+            let told = format!("version {version},");
+            assert!(matches!(look(&of_version(version)), Found::Unknown(why) if why.contains(&told)));
+        }
     }
 
     #[test]

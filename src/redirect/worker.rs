@@ -12,7 +12,7 @@ use super::lane::{Lane, Ticket};
 use super::table::TableReader;
 use super::throttle::Throttle;
 use crate::domain::keyring::Keyring;
-use crate::domain::outside::{Clock, Countries};
+use crate::domain::outside::{Clock, Places};
 
 /// Sequence numbers that a worker takes at a time, so that a click writes no shared cache line.
 const SEQUENCES_PER_LEASE: u64 = 64;
@@ -42,7 +42,7 @@ pub struct Shared {
     pub table: TableReader,
     pub keys: Arc<ArcSwap<Keys>>,
     pub options: Options,
-    pub countries: Arc<dyn Countries>,
+    pub places: Arc<dyn Places>,
     pub clock: Arc<dyn Clock>,
     pub throttle: Throttle,
     /// The next sequence number that no worker holds.

@@ -83,6 +83,10 @@ fn of_workspace(reader: &Reader, workspace: u32) -> Result<Value, QueryError> {
     let mut tops = Map::new();
     for (name, by) in [
         ("country", Dimension::Country),
+        ("region", Dimension::Region),
+        ("area", Dimension::Area),
+        ("city", Dimension::City),
+        ("locality", Dimension::Locality),
         ("device", Dimension::Device),
         ("browser", Dimension::Browser),
         ("app", Dimension::App),
@@ -193,6 +197,8 @@ fn digest(clicks: &[Click]) -> Value {
         let texts = (&c.language, &c.referrer, &c.utm);
         let tapped = c.tapped.map(|tapped| (tapped.sequence, tapped.at.0));
         hasher.update(json!([place, kind, texts, touches, tapped]).to_string().as_bytes());
+        // Since format 2; what was not known then is not known now.
+        hasher.update(c.locality.as_bytes());
     }
     json!({"count": clicks.len(), "blake3": hasher.finalize().to_hex().as_str()})
 }

@@ -1,14 +1,15 @@
 //! Click logs of every format that was ever written, under `fixtures/clicklog`: they open, and answer what they did.
 //!
-//! A new format gets a new fixture; those that are there never change. `HOPCART_WRITE_CLICKLOG_FIXTURE=2 cargo test
-//! --test clicklog write_a_fixture` writes number 2 with the present version.
+//! A new format gets a new fixture; those that are there never change. `HOPCART_WRITE_CLICKLOG_FIXTURE=3 cargo test
+//! --test clicklog write_a_fixture` writes number 3 with the present version. Number 1 knows no regions and cities.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hopcart::clicklog::{self, Options, Reader, Writer};
+use hopcart::clicklog::{self, Dimension, Options, Query, Reader, Writer};
+use hopcart::domain::id::WorkspaceNo;
 use hopcart::domain::outside::FixedClock;
 use serde_json::Value;
 
@@ -59,17 +60,42 @@ fn check(name: &str, change: impl FnOnce(&Path)) -> clicklog::Recovery {
 }
 
 #[test]
-fn a_log_of_format_1_answers_what_it_did() {
-    let recovery = check("format_1", |_| {});
-    assert!(recovery.replayed_clicks > 0, "some of it was never checkpointed");
-    assert_eq!(recovery.torn_bytes, 37, "a torn end is cut");
-    assert_eq!(recovery.quarantined, None);
+fn logs_of_every_format_answer_what_they_did() {
+    for name in ["format_1", "format_2"] {
+        let recovery = check(name, |_| {});
+        assert!(recovery.replayed_clicks > 0, "some of {name} was never checkpointed");
+        assert_eq!(recovery.torn_bytes, 37, "a torn end is cut");
+        assert_eq!(recovery.quarantined, None);
+    }
 }
 
 #[test]
-fn the_journal_of_format_1_alone_answers_the_same() {
-    let recovery = check("format_1", |dir| fs::remove_dir_all(dir.join("db")).expect("removed"));
-    assert!(recovery.replayed_clicks > 2000, "all of it is replayed");
+fn journals_of_every_format_alone_answer_the_same() {
+    for name in ["format_1", "format_2"] {
+        let recovery = check(name, |dir| fs::remove_dir_all(dir.join("db")).expect("removed"));
+        assert!(recovery.replayed_clicks > 2000, "all of {name} is replayed");
+    }
+}
+
+#[test]
+fn clicks_of_before_regions_are_counted_as_unknown() {
+    let dir = tempfile::tempdir().expect("a directory");
+    unpack("format_1", dir.path());
+    let (_writer, reader, _) = open(dir.path());
+    let query = Query {
+        workspace: WorkspaceNo(1),
+        end: START.plus_ms(7 * 86_400_000),
+        ..Query::default()
+    };
+    let top = |by| reader.top(&query, by, 1000).expect("counted");
+    let all = reader.top(&query, Dimension::Variant, 1000).expect("counted");
+    let all: u64 = all.into_iter().map(|(_, clicks)| clicks).sum();
+    for by in [Dimension::Region, Dimension::City] {
+        assert_eq!(top(by), [("Unknown".to_owned(), all)], "{by:?}");
+    }
+    for by in [Dimension::Area, Dimension::Locality] {
+        assert_eq!(top(by), top(Dimension::Country), "no more than the country is known");
+    }
 }
 
 #[test]

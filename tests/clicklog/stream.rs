@@ -117,6 +117,11 @@ fn click(draw: &mut Draw, sequence: u64, from: Timestamp, span: u64) -> Click {
             seconds: (at.seconds() - 90 * (n as i64 + 1)) as u32,
         })
         .collect();
+    let country = *draw
+        .pick(&["DE", "US", "BR", "FR", "\0\0"])
+        .as_bytes()
+        .first_chunk()
+        .expect("two letters");
     Click {
         sequence,
         at,
@@ -127,11 +132,8 @@ fn click(draw: &mut Draw, sequence: u64, from: Timestamp, span: u64) -> Click {
         outcome: Outcome::of_code(draw.below(5) as u8),
         visitor,
         variant: draw.below(3) as u8,
-        country: *draw
-            .pick(&["DE", "US", "BR", "FR", "\0\0"])
-            .as_bytes()
-            .first_chunk()
-            .expect("two letters"),
+        country,
+        locality: locality(draw, country).into(),
         user_agent: user_agent::parse(draw.pick(&AGENTS)),
         language: draw.pick(&["de-DE", "en", "pt-BR", ""]).into(),
         referrer: draw
@@ -150,6 +152,17 @@ fn click(draw: &mut Draw, sequence: u64, from: Timestamp, span: u64) -> Click {
             at: at.plus_ms(-(draw.below(60_000) as i64)),
         }),
     }
+}
+
+/// Region and city as far as a geolocation file might know them.
+fn locality(draw: &mut Draw, country: [u8; 2]) -> &'static str {
+    let known: &[&'static str] = match &country {
+        b"DE" => &["DE-BE/Berlin", "DE-BY/Munich", "DE-BY", ""],
+        b"US" => &["US-OR/Portland", "US-ME/Portland", "US-CA/San Francisco", "US-CA"],
+        b"BR" => &["BR-SP/São Paulo", "BR/Itu"],
+        _ => &[""],
+    };
+    known[draw.below(known.len() as u64) as usize]
 }
 
 fn lost(draw: &mut Draw, at: Timestamp) -> LostDetail {

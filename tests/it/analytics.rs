@@ -17,13 +17,28 @@ const CLICKS: usize = 360;
 /// What a click of the crowd was, as reports name it.
 type Fields = BTreeMap<&'static str, String>;
 
+/// What `fixtures/maxmind/cities.mmdb` knows of the quarters of three networks: country, continent, region, city.
+const PLACES: [[(&str, &str, &str, &str); 4]; 3] = [
+    [
+        ("DE", "EU", "DE-BE", "Berlin"),
+        ("DE", "EU", "DE-BY", "Unknown"),
+        ("DE", "EU", "Unknown", "Unknown"),
+        ("GB", "EU", "GB-ENG", "London"),
+    ],
+    [
+        ("US", "NA", "US-CA", "San Francisco"),
+        ("US", "NA", "US-OR", "Portland"),
+        ("US", "NA", "US-ME", "Portland"),
+        ("SG", "AS", "Unknown", "Singapore"),
+    ],
+    [("Unknown", "Unknown", "Unknown", "Unknown"); 4],
+];
+
 /// A person's request and what reports should say of it. Every field has its own rhythm.
 fn visit(n: usize) -> (Request, Fields) {
-    let (address, country, continent) = [
-        ("192.0.2.", "DE", "EU"),
-        ("198.51.100.", "US", "NA"),
-        ("203.0.113.", "Unknown", "Unknown"),
-    ][n % 3];
+    let network = ["192.0.2.", "198.51.100.", "203.0.113."][n % 3];
+    let last = n % 120 * 2;
+    let (country, continent, region, city) = PLACES[n % 3][last / 64];
     let (agent, device, os, browser) = [
         (IPHONE, "Mobile", "iOS", "Safari"),
         (
@@ -72,7 +87,7 @@ fn visit(n: usize) -> (Request, Fields) {
     let request = Request::get(&target.replace(',', "%2C"))
         .header("User-Agent", agent)
         .header("Referer", referrer)
-        .header("X-Forwarded-For", &format!("{address}{}", n % 120));
+        .header("X-Forwarded-For", &format!("{network}{last}"));
     let known = |text: &str| {
         if text.is_empty() {
             "Unknown".to_owned()
@@ -83,8 +98,8 @@ fn visit(n: usize) -> (Request, Fields) {
     let fields = [
         ("country", country.to_owned()),
         ("continent", continent.to_owned()),
-        ("city", "Unknown".to_owned()),
-        ("region", "Unknown".to_owned()),
+        ("city", city.to_owned()),
+        ("region", region.to_owned()),
         ("device", device.to_owned()),
         ("os", os.to_owned()),
         ("browser", browser.to_owned()),
@@ -111,7 +126,7 @@ struct Crowd {
 impl Crowd {
     /// One click each twenty minutes, five days long.
     fn gather() -> Self {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/maxmind/countries.mmdb");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/maxmind/cities.mmdb");
         let server = TestServer::with(|config| config.country_file = Some(file.into()));
         let api = server.api();
         let mia = api.partner("Mia", "ceramics");
@@ -151,7 +166,10 @@ impl Crowd {
         self.check_groups("&key=b&utm_term=mug", |fields| {
             fields["key"] == "b" && fields["utm_term"] == "mug"
         });
+        self.check_groups("&country=US", |fields| fields["country"] == "US");
+        self.check_groups("&region=-Unknown", |fields| fields["region"] != "Unknown");
         self.check_filters();
+        self.check_events();
         self.check_links();
     }
 
@@ -167,8 +185,8 @@ impl Crowd {
             ("triggers", "trigger"),
             ("trigger", "trigger"),
             ("continents", "continent"),
-            ("regions", "country"),
-            ("cities", "country"),
+            ("regions", "region"),
+            ("cities", "city"),
             ("utm_sources", "utm_source"),
             ("utm_mediums", "utm_medium"),
             ("utm_campaigns", "utm_campaign"),
@@ -177,23 +195,29 @@ impl Crowd {
         ] {
             let mut expected: BTreeMap<String, u64> = BTreeMap::new();
             for fields in self.sent.iter().filter(|fields| is_asked(fields)) {
-                *expected.entry(fields[field].clone()).or_default() += 1;
+                let (country, region, city) = (&fields["country"], &fields["region"], &fields["city"]);
+                let name = match group {
+                    "countries" => format!("{country} * *"),
+                    "regions" => format!("{country} {region} *"),
+                    "cities" => format!("{country} {region} {city}"),
+                    _ => fields[field].clone(),
+                };
+                *expected.entry(name).or_default() += 1;
             }
             if group == "continents" {
                 expected.remove("Unknown");
             }
             let rows = api.get(&format!("/analytics?interval=all&groupBy={group}{query}"));
             let found = rows.as_array().expect("rows").iter().map(|row| {
-                let name = row[field].as_str().unwrap_or_else(|| panic!("{row}")).to_owned();
+                let text = |field: &str| row[field].as_str().unwrap_or_else(|| panic!("{row}")).to_owned();
+                let name = match group {
+                    "countries" | "regions" | "cities" => ["country", "region", "city"].map(text).join(" "),
+                    _ => text(field),
+                };
                 (name, row["clicks"].as_u64().expect("clicks"))
             });
             assert_eq!(found.collect::<BTreeMap<_, _>>(), expected, "{group}{query}");
         }
-        let rows = api.get(&format!("/analytics?interval=all&groupBy=cities{query}"));
-        assert_eq!(
-            (&rows[0]["region"], &rows[0]["city"]),
-            (&json!("Unknown"), &json!("Unknown"))
-        );
         for group in ["top_folders", "top_link_tags", "top_groups", "top_partner_tags"] {
             let rows = api.get(&format!("/analytics?interval=all&groupBy={group}{query}"));
             assert_eq!(rows, json!([]), "{group}");
@@ -215,10 +239,23 @@ impl Crowd {
             }
         }
         type Asked = fn(&Fields) -> bool;
-        let together: [(&str, Asked); 9] = [
+        let together: [(&str, Asked); 14] = [
             ("country=de", |f| f["country"] == "DE"),
-            ("country=DE,US", |f| f["country"] != "Unknown"),
-            ("country=-DE,US", |f| f["country"] == "Unknown"),
+            ("country=DE,US", |f| ["DE", "US"].contains(&f["country"].as_str())),
+            ("country=-DE,US,GB,SG", |f| f["country"] == "Unknown"),
+            ("city=Portland,berlin", |f| {
+                ["Portland", "Berlin"].contains(&f["city"].as_str())
+            }),
+            ("city=Portland&region=US-ME", |f| f["region"] == "US-ME"),
+            ("region=us-or,GB-ENG", |f| {
+                ["US-OR", "GB-ENG"].contains(&f["region"].as_str())
+            }),
+            ("country=US&region=-US-CA", |f| {
+                f["country"] == "US" && f["region"] != "US-CA"
+            }),
+            ("continent=EU&region=Unknown&city=-London", |f| {
+                f["continent"] == "EU" && f["region"] == "Unknown"
+            }),
             ("continent=EU&country=DE", |f| f["country"] == "DE"),
             ("country=DE&device=Mobile&utm_source=tiktok&os=iOS", |f| {
                 f["country"] == "DE" && f["os"] == "iOS" && f["utm_source"] == "tiktok"
@@ -248,10 +285,25 @@ impl Crowd {
                 .map(|row| row["clicks"].as_u64().expect("clicks"));
             assert_eq!(series.sum::<u64>(), self.count(is_asked), "{query}");
         }
-        let unique = api.get("/analytics?interval=all&country=DE")["uniqueVisitors"]
+        let unique = api.get("/analytics?interval=all&country=DE,GB")["uniqueVisitors"]
             .as_u64()
             .expect("a number");
         assert!((100..=120).contains(&unique), "{unique}");
+    }
+
+    /// Events say of each click where it came from.
+    fn check_events(&self) {
+        let events = self.server.api().get("/events?interval=all&limit=1000&sortOrder=asc");
+        let events = events.as_array().expect("rows");
+        assert_eq!(events.len(), CLICKS);
+        for (event, fields) in events.iter().zip(&self.sent) {
+            for name in ["country", "continent", "region", "city"] {
+                assert_eq!(event["click"][name], fields[name], "{event}");
+                // The flat fields that old clients require have no region.
+                let is_flat = name == "region" || event[name] == fields[name];
+                assert!(is_flat, "{name} {event}");
+            }
+        }
     }
 
     fn check_links(&self) {

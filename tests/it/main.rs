@@ -18,6 +18,7 @@ mod landing;
 mod operation;
 mod orders;
 mod privacy;
+mod recovery;
 mod redirect;
 mod report;
 mod rough;

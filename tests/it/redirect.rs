@@ -700,7 +700,7 @@ fn a_country_file_tells_countries_and_makes_eea_consent_strict_there() {
     let countries = eventually("three clicks", || {
         (api.clicks("groupBy=count") == 3).then(|| api.get("/analytics?groupBy=countries&interval=all"))
     });
-    let mut told: Vec<_> = countries
+    let mut told: Vec<String> = countries
         .as_array()
         .expect("rows")
         .iter()
@@ -708,4 +708,18 @@ fn a_country_file_tells_countries_and_makes_eea_consent_strict_there() {
         .collect();
     told.sort();
     assert_eq!(told, ["DE", "US", "Unknown"]);
+    for (group, city) in [("regions", "*"), ("cities", "Unknown")] {
+        let rows = api.get(&format!("/analytics?groupBy={group}&interval=all"));
+        let rows = rows.as_array().expect("rows").iter();
+        let mut found: Vec<_> = rows
+            .map(|row| [&row["country"], &row["region"], &row["city"]])
+            .collect();
+        found.sort_by_key(|row| row[0].to_string());
+        let expected = told
+            .iter()
+            .map(|country| [json!(country), json!("Unknown"), json!(city)]);
+        let expected: Vec<_> = expected.collect();
+        let expected: Vec<_> = expected.iter().map(|row| row.each_ref()).collect();
+        assert_eq!(found, expected, "a country file knows no more");
+    }
 }

@@ -127,6 +127,13 @@ impl TestServer {
         self.run();
     }
 
+    /// As [`Self::restart`]; in between, `change` does what it will to the data and the configuration.
+    pub fn restart_after(&mut self, change: impl FnOnce(&mut Config)) {
+        self.stop();
+        change(&mut self.config);
+        self.run();
+    }
+
     fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop();

@@ -128,6 +128,8 @@ pub(super) fn query(question: &Question) -> Query {
 fn dimension(by: By) -> Dimension {
     match by {
         By::Country => Dimension::Country,
+        By::Region => Dimension::Region,
+        By::City => Dimension::City,
         By::Device => Dimension::Device,
         By::Os => Dimension::Os,
         By::Browser => Dimension::Browser,

@@ -39,6 +39,8 @@ struct Counted {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum By {
     Country,
+    Region,
+    City,
     Device,
     Os,
     Browser,
@@ -50,8 +52,10 @@ pub(super) enum By {
     Variant,
 }
 
-pub(super) const EVERY_BY: [By; 10] = [
+pub(super) const EVERY_BY: [By; 12] = [
     By::Country,
+    By::Region,
+    By::City,
     By::Device,
     By::Os,
     By::Browser,
@@ -193,6 +197,11 @@ fn name(click: &Click, by: By) -> String {
     match by {
         By::Country if click.country == [0; 2] => "Unknown".to_owned(),
         By::Country => String::from_utf8_lossy(&click.country).into_owned(),
+        By::Region => match click.locality.split('/').next() {
+            Some(area) if area.contains('-') => area.to_owned(),
+            _ => "Unknown".to_owned(),
+        },
+        By::City => known(click.locality.split('/').nth(1).unwrap_or_default()),
         By::Device => click.user_agent.device.name().to_owned(),
         By::Os => click.user_agent.os.name().to_owned(),
         By::Browser => click.user_agent.browser.name().to_owned(),

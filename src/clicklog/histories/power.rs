@@ -94,11 +94,12 @@ fn made(path: &Path, new: &[u8], reach: Reach, chance: &mut Chance) -> io::Resul
     }
 }
 
-/// Puts some of the files back that were removed since `before`: the removal of a name need not have reached the disk.
-pub(super) fn bring_some_back(dir: &Path, before: &Files, chance: &mut Chance) -> io::Result<()> {
+/// Puts one in `one_in` of the files back that were removed since `before`: the removal of a name need not have reached
+/// the disk.
+pub(super) fn bring_back(dir: &Path, before: &Files, one_in: usize, chance: &mut Chance) -> io::Result<()> {
     for (name, bytes) in before {
         let path = dir.join(name);
-        if !path.exists() && chance.one_in(2) {
+        if !path.exists() && chance.one_in(one_in) {
             fs::write(path, bytes)?;
         }
     }

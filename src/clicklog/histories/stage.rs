@@ -380,13 +380,19 @@ impl Stage {
         };
         let segments = power::read(&self.journal_dir()).expect("segments can be read");
         self.checkpoint();
-        self.synced = before.clone();
-        self.end(cut, seed);
         let mut chance = Chance(!seed);
-        if cut == Cut::Kill {
+        // Segments go when sled has synced what they hold: either sled is whole, or all of them are there.
+        let is_synced = chance.one_in(2);
+        self.synced = match is_synced {
+            true => power::read(&self.store_dir()).expect("sled's files can be read"),
+            false => before.clone(),
+        };
+        self.end(cut, seed);
+        if cut == Cut::Kill && !is_synced {
             power::cut_short(&self.store_dir(), &before, &mut chance).expect("sled's files can be changed");
         }
-        power::bring_some_back(&self.journal_dir(), &segments, &mut chance).expect("segments can be written");
+        let one_in = if is_synced { 2 } else { 1 };
+        power::bring_back(&self.journal_dir(), &segments, one_in, &mut chance).expect("segments can be written");
         self.reopen();
     }
 
@@ -400,6 +406,8 @@ impl Stage {
         self.end(Cut::Kill, seed);
         power::cut_short(&self.store_dir(), &before, &mut chance).expect("sled's files can be changed");
         power::cut_short(&self.journal_dir(), &segments, &mut chance).expect("segments can be changed");
+        // sled may not have what they hold.
+        power::bring_back(&self.journal_dir(), &segments, 1, &mut chance).expect("segments can be written");
         self.reopen();
     }
 
@@ -459,6 +467,7 @@ impl Stage {
         Options {
             segment_bytes: self.traits.segment_bytes,
             pending_clicks_max: self.traits.pending_clicks_max,
+            backlog_clicks_max: self.traits.backlog_clicks_max,
             keep_segments: Duration::from_secs(60 * self.traits.keep_minutes),
             sled_cache_bytes: 1 << 20,
             disk: Arc::new(self.disk.clone()),
@@ -472,11 +481,15 @@ impl Stage {
 
     fn reopen(&mut self) {
         let before = power::read(&self.store_dir()).expect("sled's files can be read");
+        let segments = power::read(&self.journal_dir()).expect("segments can be read");
         let (writer, reader, recovery) = self.open();
         self.log = Some((writer, reader));
         self.disk.note_cuts().expect("segments can be read");
-        // What was replayed without proof is durable now; the rest can be replayed again.
-        self.synced = match self.held.tries.is_empty() {
+        let left = power::read(&self.journal_dir()).expect("segments can be read");
+        let has_all = segments.keys().all(|name| left.contains_key(name));
+        // What was replayed without proof is durable now, and so is what no segment has any more; the rest can be
+        // replayed again.
+        self.synced = match self.held.tries.is_empty() && has_all {
             true => before,
             false => power::read(&self.store_dir()).expect("sled's files can be read"),
         };

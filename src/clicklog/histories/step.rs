@@ -28,6 +28,7 @@ pub(super) struct History {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Traits {
     pub(super) pending_clicks_max: usize,
+    pub(super) backlog_clicks_max: usize,
     pub(super) segment_bytes: u64,
     /// How long segments are kept that are in sled.
     pub(super) keep_minutes: u64,
@@ -124,11 +125,13 @@ pub(super) struct Question {
 pub(super) fn history() -> impl Strategy<Value = History> {
     let traits = (
         prop_oneof![Just(20usize), Just(100_000)],
+        prop_oneof![Just(1usize), Just(60), Just(1 << 20)],
         prop_oneof![Just(300u64), Just(2000), Just(1 << 20)],
         prop_oneof![Just(30u64), Just(7 * 24 * 60)],
     );
-    let traits = traits.prop_map(|(pending_clicks_max, segment_bytes, keep_minutes)| Traits {
-        pending_clicks_max,
+    let traits = traits.prop_map(|(pending, backlog, segment_bytes, keep_minutes)| Traits {
+        pending_clicks_max: pending,
+        backlog_clicks_max: backlog,
         segment_bytes,
         keep_minutes,
     });
@@ -191,6 +194,14 @@ fn instant() -> impl Strategy<Value = Timestamp> {
     ]
 }
 
+/// By country: what else is known of the place.
+const LOCALITIES: [[&str; 3]; 4] = [
+    [""; 3],
+    ["", "DE-BE/Berlin", "DE-BY"],
+    ["US-OR/Portland", "US-ME/Portland", "US/Portland"],
+    ["", "", "BR-SP/São Paulo"],
+];
+
 fn click() -> impl Strategy<Value = Click> {
     type F = ClickFlags;
     let tap = F::TAP.with(F::REPEAT);
@@ -226,6 +237,7 @@ fn click() -> impl Strategy<Value = Click> {
             visitor,
             variant,
             country: [[0; 2], *b"DE", *b"US", *b"BR"][from.0],
+            locality: LOCALITIES[from.0][from.3 as usize].into(),
             user_agent: UserAgent {
                 device: Device::of_code(from.2),
                 os: Os::of_code(from.3),

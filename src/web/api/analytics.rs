@@ -18,6 +18,7 @@ use crate::books::{self, View};
 use crate::clicklog::{Dimension, Lacks, Query, QueryError};
 use crate::domain::click::{ClassSet, ClickClass};
 use crate::domain::id::LinkNo;
+use crate::domain::locality;
 use crate::flows::Error;
 
 /// Most rows of a breakdown.
@@ -31,12 +32,15 @@ const UNIQUE_CLICKS_MAX: u64 = 4_000_000;
 /// Says in an answer that older clicks would have had to be read one by one, and are gone by age.
 const PARTIAL: HeaderName = HeaderName::from_static("hopcart-partial-before");
 
+/// What is not known, as the click log calls it.
+const UNKNOWN: &str = "Unknown";
+
 /// The dialect's groupings by what a click carries, with the row's field name.
 const BREAKDOWNS: [(&str, &str, Dimension); 16] = [
     ("continents", "continent", Dimension::Continent),
     ("countries", "country", Dimension::Country),
-    ("regions", "region", Dimension::Country),
-    ("cities", "city", Dimension::Country),
+    ("regions", "region", Dimension::Area),
+    ("cities", "city", Dimension::Locality),
     ("devices", "device", Dimension::Device),
     ("browsers", "browser", Dimension::Browser),
     ("os", "os", Dimension::Os),
@@ -179,21 +183,30 @@ async fn breakdown(
     // The dialect's clients know seven continents and no eighth.
     let known = top
         .into_iter()
-        .filter(|(value, _)| name != "continents" || value != "Unknown");
-    let place = |country: &str, region: &str, city: &str| {
-        [
-            ("country", json!(country)),
-            ("region", json!(region)),
-            ("city", json!(city)),
-        ]
-    };
+        .filter(|(value, _)| name != "continents" || value != UNKNOWN);
     let rows = known.map(|(value, clicks)| match name {
-        "countries" => with_figures(place(&value, "*", "*"), clicks),
-        "regions" => with_figures(place(&value, "Unknown", "*"), clicks),
-        "cities" => with_figures(place(&value, "Unknown", "Unknown"), clicks),
+        "countries" | "regions" | "cities" => with_figures(place(name, &value), clicks),
         _ => with_figures([(field, json!(value))], clicks),
     });
     Ok(rows.collect())
+}
+
+/// The fields of a row of places. In the dialect a star says that a row is of all regions or cities.
+fn place(name: &str, value: &str) -> [(&'static str, Value); 3] {
+    let text = if value == UNKNOWN { "" } else { value };
+    let known = |part: &str| json!(if part.is_empty() { UNKNOWN } else { part });
+    let star = json!("*");
+    let region = || known(locality::region(text));
+    let (region, city) = match name {
+        "cities" => (region(), known(locality::city(text))),
+        "regions" => (region(), star),
+        _ => (star.clone(), star),
+    };
+    [
+        ("country", known(locality::country(text))),
+        ("region", region),
+        ("city", city),
+    ]
 }
 
 async fn top_links(api: &Api, caller: &Caller, query: Query) -> Result<Value, ApiError> {

@@ -15,6 +15,7 @@ use crate::books::{self, View};
 use crate::clicklog::{Condition, Dimension, Filter, Query};
 use crate::domain::click::ClassSet;
 use crate::domain::id::{LinkNo, WorkspaceNo};
+use crate::domain::locality;
 use crate::flows::Error;
 use crate::flows::publish_link::{self, domain_for};
 
@@ -271,6 +272,20 @@ fn check(name: &str, value: &str) -> Result<(), ApiError> {
                 )),
             }
         }
+        "region" => {
+            let is_region = value.split_once('-').is_some_and(|(country, region)| {
+                country.len() == 2
+                    && country.bytes().all(|byte| byte.is_ascii_alphabetic())
+                    && locality::is_region(region)
+            });
+            match is_region || value.eq_ignore_ascii_case(UNKNOWN) {
+                true => Ok(()),
+                false => Err(ApiError::invalid(
+                    name,
+                    "must be an ISO 3166-2 code with its country such as US-CA, or Unknown",
+                )),
+            }
+        }
         "continent" => one_of(
             &["AF", "AN", "AS", "EU", "NA", "OC", "SA", UNKNOWN],
             "must be one of AF, AN, AS, EU, NA, OC, SA, Unknown",
@@ -315,6 +330,13 @@ mod tests {
             ("country", "de", true),
             ("country", "Unknown", true),
             ("country", "Germany", false),
+            ("region", "us-ca", true),
+            ("region", "GB-ENG", true),
+            ("region", "Unknown", true),
+            ("region", "CA", false),
+            ("region", "US-", false),
+            ("region", "US-California", false),
+            ("city", "São Paulo", true),
             ("continent", "EU", true),
             ("continent", "Europe", false),
             ("trigger", "pageview", true),

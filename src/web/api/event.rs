@@ -19,6 +19,7 @@ use crate::domain::click_id::ClickId;
 use crate::domain::continent;
 use crate::domain::id::LinkNo;
 use crate::domain::keyring::Keyring;
+use crate::domain::locality;
 use crate::domain::time::Timestamp;
 use crate::flows::Error;
 
@@ -121,6 +122,17 @@ fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
         code => String::from_utf8_lossy(&code).into_owned(),
     };
     let continent = continent::of_country(&country).unwrap_or("Unknown");
+    let known = |part: &str| {
+        if part.is_empty() {
+            "Unknown".to_owned()
+        } else {
+            part.to_owned()
+        }
+    };
+    let (region, city) = (
+        known(locality::region(&click.locality)),
+        known(locality::city(&click.locality)),
+    );
     let is_qr = click.flags.has(ClickFlags::QR);
     let referrer_host = url::Url::parse(&click.referrer)
         .ok()
@@ -145,8 +157,8 @@ fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
             "timestamp": at,
             "url": url,
             "country": country,
-            "city": "Unknown",
-            "region": "Unknown",
+            "city": city,
+            "region": region,
             "continent": continent,
             "device": device,
             "browser": browser,
@@ -171,7 +183,7 @@ fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
         "url": url,
         "continent": continent,
         "country": country,
-        "city": "Unknown",
+        "city": city,
         "device": device,
         "browser": browser,
         "os": os,
