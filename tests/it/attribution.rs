@@ -282,6 +282,21 @@ fn nobody_earns_from_their_own_purchase() {
     assert_eq!(credit(&told), stands("none", "creator_code", "-"));
     assert_eq!(told["evidence"][0]["why"], "self_purchase");
     assert_eq!(told["flags"], json!(["self_purchase"]));
+
+    // A shop that numbers its customers tells the address beside the number.
+    let text = include_str!("../../fixtures/shopify/orders_paid.json");
+    let mut order: Value = serde_json::from_str(text).expect("JSON");
+    order["email"] = json!("MIA@brand.example");
+    order["note_attributes"] = json!([]);
+    let sent = delivery(&brand.store, "orders/paid", "d1", &order, SECRET);
+    assert_eq!(brand.server.send(&sent).status, 200);
+    let listed = brand.api().get("/orders?credit=none&pageSize=100");
+    let own = listed
+        .as_array()
+        .expect("orders")
+        .iter()
+        .filter(|order| order["credit"]["by"] == "creator_code");
+    assert_eq!(own.count(), 2, "{listed}");
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub struct Telling {
     pub customer: Option<String>,
     /// The creator who is that customer.
     pub customer_is: Option<Creator>,
+    /// The address on the order, and the creator whose it is.
+    pub buyer: Option<(String, Option<Creator>)>,
     pub is_paid: bool,
     pub is_test: bool,
     pub is_euro: bool,
@@ -136,6 +138,14 @@ impl Order {
 
     fn customer(&self) -> Option<(String, Option<Creator>)> {
         self.said(|told| told.customer.clone().map(|customer| (customer, told.customer_is)))
+    }
+
+    /// The creator who buys: by the address on the order, else by the customer's.
+    fn buyer(&self) -> Option<Creator> {
+        match self.said(|told| told.buyer.clone()) {
+            Some((_, creator)) => creator,
+            None => self.customer().and_then(|(_, creator)| creator),
+        }
     }
 
     fn ordered(&self) -> i64 {
@@ -323,7 +333,7 @@ impl World {
     fn decide(&self, order: &Order, past: Option<(Creator, i64)>) -> Verdict {
         let (window, customer_window, kinds, _) = PROGRAMS[order.program];
         let ordered = order.ordered();
-        let buyer = order.customer().and_then(|(_, creator)| creator);
+        let buyer = order.buyer();
         let click = self
             .click_of(order)
             .filter(|click| ordered - self.clicks[click.click].at <= i64::from(window) * DAY);
@@ -403,7 +413,7 @@ impl World {
         }
         let (window, _, kinds, _) = PROGRAMS[order.program];
         let ordered = order.ordered();
-        let buyer = order.customer().and_then(|(_, creator)| creator);
+        let buyer = order.buyer();
         let mut touches: Vec<(Receiver, i64)> = Vec::new();
         if let (true, Some(click)) = (kinds.contains('k'), self.click_of(order)) {
             let before = click.before.iter();

@@ -273,6 +273,10 @@ impl<'a> Play<'a> {
                 .customer(self.workspace, &format!("C{creator}@brand.example")),
             None => format!("person-{customer}"),
         });
+        let buyer = told.buyer.map(|buyer| {
+            let address = self.rooms.customer(self.workspace, &format!("C{buyer}@brand.example"));
+            (address, (buyer < CREATORS).then_some(buyer))
+        });
         let codes: Vec<String> = CODE_LISTS[told.codes].iter().map(ToString::to_string).collect();
         let telling = Telling {
             updated: told.updated,
@@ -283,6 +287,7 @@ impl<'a> Play<'a> {
             click,
             customer: customer.clone(),
             customer_is: creator,
+            buyer: buyer.clone(),
             is_paid: told.is_paid,
             is_test: told.is_test,
             is_euro: !told.is_foreign,
@@ -300,6 +305,7 @@ impl<'a> Play<'a> {
             is_paid: told.is_paid,
             cancelled_at: told.cancelled.map(|hours| Timestamp(START + hours)),
             customer,
+            buyer: buyer.map(|(address, _)| address),
             codes,
             click_id: click.map(|click| self.world.clicks[click].id.clone()),
             lines: Vec::new(),

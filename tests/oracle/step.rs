@@ -20,6 +20,8 @@ pub struct Told {
     pub click: Option<usize>,
     /// Below 3 a person, from 3 on the creator of that number less 3.
     pub customer: Option<usize>,
+    /// Whose address is on it: a creator, past their number a stranger.
+    pub buyer: Option<usize>,
     pub is_paid: bool,
     pub is_test: bool,
     pub is_foreign: bool,
@@ -182,6 +184,7 @@ fn told(chance: &mut Chance) -> Told {
         codes: chance.below(CODE_LISTS.len()),
         click: chance.option(60, 16),
         customer: chance.option(70, CUSTOMERS + CREATORS),
+        buyer: chance.option(20, CREATORS + 1),
         is_paid: chance.in_100(85),
         is_test: chance.in_100(4),
         is_foreign: chance.in_100(4),

@@ -81,7 +81,8 @@ fn shopify_tells(steps: &[Step]) -> Vec<Vec<OrderEvent>> {
             told.push(("refunds/create", refund));
         }
     }
-    let read = |(topic, body): (&str, Value)| shopify::webhook::parse(topic, body.to_string().as_bytes(), "EUR");
+    let read =
+        |(topic, body): (&str, Value)| shopify::webhook::parse(topic, body.to_string().as_bytes(), "EUR", &customers());
     told.into_iter()
         .map(|told| vec![read(told).expect("a good body")])
         .collect()
