@@ -92,7 +92,11 @@ fn order(number: u64, orders: u64, (workspace, store, first): (WorkspaceNo, Stor
         }),
         ..Evidence::default()
     };
-    let customer = if (drawn >> 24).is_multiple_of(5) { mixed(number) % (number + 1) } else { number };
+    let customer = if (drawn >> 24).is_multiple_of(5) {
+        mixed(number) % (number + 1)
+    } else {
+        number
+    };
     let snapshot = OrderSnapshot {
         external_id: number.to_string(),
         name: format!("#{number}"),
@@ -154,14 +158,20 @@ fn main() {
     let books = Books::open(Options::at(directory.path().join("books.sqlite"))).expect("new books");
     let place = books.commit_blocking(set_up).expect("set up");
     let took = fill(&books, orders, place);
-    let (rate, bytes) = (orders as f64 / took.as_secs_f64(), books.stats().file_bytes / orders.max(1));
+    let (rate, bytes) = (
+        orders as f64 / took.as_secs_f64(),
+        books.stats().file_bytes / orders.max(1),
+    );
     println!("{orders} orders stored, {rate:.0} a second, {bytes} bytes each");
     println!("| period | model | sources | shortest of {ROUNDS}, ms |\n|---|---|---|---|");
     let end = START + DAYS * DAY_MS;
     for (name, span) in [
         ("90 whole days", (START, end)),
         ("all time, to now", (0, end - 12_345)),
-        ("30 days, cut at both ends", (end - 30 * DAY_MS - 40_000_000, end - 40_000_000)),
+        (
+            "30 days, cut at both ends",
+            (end - 30 * DAY_MS - 40_000_000, end - 40_000_000),
+        ),
     ] {
         for model in Model::ALL {
             let wanted = Wanted {
@@ -174,7 +184,9 @@ fn main() {
             let mut sources = 0;
             for _ in 0..ROUNDS {
                 let began = Instant::now();
-                let rows = books.read_blocking(|view| by_source(view, wanted, model)).expect("read");
+                let rows = books
+                    .read_blocking(|view| by_source(view, wanted, model))
+                    .expect("read");
                 shortest = shortest.min(began.elapsed());
                 sources = rows.len();
             }
