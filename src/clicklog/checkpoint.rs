@@ -270,13 +270,12 @@ pub(super) fn load_before(
     let before = live.min(survey(&borrowed)?.last_index + 1);
     let most = options.pending_clicks_max;
     let gaps = catch_up(
-        store,
+        (store, backlog),
         &borrowed,
         before,
         most,
         &mut meta,
         &mut Encoder::new(),
-        backlog,
         |_| (),
     )?;
     fs::remove_dir_all(&borrowed)?;
@@ -375,13 +374,12 @@ fn fill(shared: &Shared, store: &Store, before: u64, meta: &mut Meta, encoder: &
     let options = &shared.options;
     let is_opening = shared.is_opening();
     let gaps = catch_up(
-        store,
+        (store, &shared.backlog),
         &options.journal_dir(),
         before,
         options.pending_clicks_max,
         meta,
         encoder,
-        &shared.backlog,
         |applied: Progress| {
             let mut pending = shared.pending();
             pending.newest_at = pending.newest_at.max(applied.newest_at);
@@ -417,13 +415,12 @@ pub(super) struct Progress {
 /// Applies the journal's frames after the watermark of `meta` and below `before`, `clicks_max` at a time; answers the
 /// gaps, which are in the store as well.
 pub(super) fn catch_up(
-    store: &Store,
+    (store, backlog): (&Store, &Backlog),
     journal: &Path,
     before: u64,
     clicks_max: usize,
     meta: &mut Meta,
     encoder: &mut Encoder,
-    backlog: &Backlog,
     mut progress: impl FnMut(Progress),
 ) -> Result<Vec<Gap>, StoreError> {
     let mut frames: Vec<Arc<Frame>> = Vec::new();

@@ -66,13 +66,12 @@ pub fn rebuild(
         let mut clicks = 0;
         let most = options.pending_clicks_max;
         let found = catch_up(
-            &store,
+            (&store, &backlog),
             &journal,
             last_index + 1,
             most,
             &mut meta,
             &mut Encoder::new(),
-            &backlog,
             |applied| {
                 clicks += applied.clicks;
                 progress(clicks);

@@ -103,6 +103,8 @@ pub struct Verdict {
 /// A row of a report: orders, new and returning customers in thousandths, gross, discounts, refunds.
 pub type Row = [i64; 6];
 type Receiver = (Option<Creator>, Option<Link>);
+/// Rows by receiver and store.
+pub type Rows = BTreeMap<(Receiver, usize), Row>;
 
 #[derive(Default)]
 pub struct World {
@@ -499,8 +501,8 @@ impl World {
     }
 
     /// The report by creator, link and store.
-    pub fn report(&self, model: &str, (start, end): (i64, i64)) -> BTreeMap<(Receiver, usize), Row> {
-        let mut rows: BTreeMap<(Receiver, usize), Row> = BTreeMap::new();
+    pub fn report(&self, model: &str, (start, end): (i64, i64)) -> Rows {
+        let mut rows = Rows::new();
         for ((store, id), order) in &self.orders {
             if !order.counts() || !(start..end).contains(&order.ordered()) {
                 continue;

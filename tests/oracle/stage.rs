@@ -1,6 +1,6 @@
 //! Where a history is played: to the program's flows and to the oracle, one step after the other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use hopcart::domain::attribution::{EvidenceKind, LeakSignal, Model, Ruling};
 use hopcart::domain::click::{Click, ClickFlags};
@@ -18,7 +18,7 @@ use hopcart::flows::accept_order::Accepted;
 use hopcart::flows::set_program::ProgramChange;
 
 use crate::rooms::Rooms;
-use crate::rules::{Clicked, Code, Owned, Row, Telling, World};
+use crate::rules::{Clicked, Code, Owned, Row, Rows, Telling, World};
 use crate::step::{CODE_LISTS, CODES, CREATORS, CUSTOMERS, JARS, LINKS, ORDERS, PROGRAMS, STORES, Step, Told};
 
 /// 2026-11-21T21:30:00Z.
@@ -430,7 +430,7 @@ impl<'a> Play<'a> {
             .expect("a link of the history")
     }
 
-    fn report(&self, model: Model, span: (i64, i64)) -> BTreeMap<((Option<usize>, Option<usize>), usize), Row> {
+    fn report(&self, model: Model, span: (i64, i64)) -> Rows {
         let creators: HashMap<_, usize> = self
             .creators
             .iter()
