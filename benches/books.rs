@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hopcart::books::{self, Books, Error, Options, Tx, link::NewLink};
-use hopcart::domain::attribution::Evidence;
+use hopcart::domain::attribution::{Credit, Evidence};
 use hopcart::domain::id::{DomainNo, StoreNo, WorkspaceNo};
 use hopcart::domain::link::LinkTerms;
-use hopcart::domain::order::{Order, OrderLine, OrderSnapshot};
+use hopcart::domain::order::{Ages, Order, OrderLine, OrderSnapshot};
 use hopcart::domain::store::{Permalink, Provider, Store, StoreLook};
 use hopcart::domain::time::Timestamp;
 
@@ -87,13 +87,21 @@ fn accept_order(tx: &Tx<'_>, number: u32, workspace: WorkspaceNo, store: StoreNo
             is_paid: true,
             cancelled_at: None,
             customer: Some(format!("customer-{}", number % 1000)),
+            buyer: None,
             codes: vec!["MIA10".to_owned()],
             click_id: None,
             lines: (0..3).map(line).collect(),
         },
+        ages: Ages {
+            customer: at,
+            buyer: at,
+            codes: at,
+            click_id: at,
+        },
         quarantine: None,
-        creator: None,
-        link: None,
+        credit: Credit::default(),
+        program: None,
+        ruling: None,
     };
     books::order::put(tx, &order, &Evidence::default(), at)
 }

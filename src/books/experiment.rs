@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::columns::Columns;
-use super::customer::HAS_EARLIER_ORDER;
 use super::error::Error;
+use super::sales::{Wanted, one_order};
 use super::view::{Tx, View};
 use crate::domain::attribution::Evidence;
 use crate::domain::experiment::Arm;
 use crate::domain::id::{LinkNo, WorkspaceNo};
-use crate::domain::order::refunded;
 use crate::domain::performance::Sales;
 use crate::domain::time::Timestamp;
 
@@ -43,18 +42,13 @@ pub fn arms(
     (start, end): (Timestamp, Timestamp),
     currency: &str,
 ) -> Result<BTreeMap<u8, Arm>, Error> {
-    let sql = "SELECT v.variant, o.revenue, o.cancelled_at IS NOT NULL,
-             (SELECT sum(r.amount) FROM refunds r WHERE r.store = o.store AND r.order_external_id = o.external_id)
-         FROM variant_orders v JOIN orders o ON o.no = v.order_no
+    let sql = "SELECT v.variant, o.revenue - o.refunded FROM variant_orders v JOIN orders o ON o.no = v.order_no
          WHERE v.link = ? AND v.clicked_at >= ? AND v.clicked_at < ? AND v.workspace = ?
              AND o.counts = 1 AND o.currency = ?";
     let mut arms: BTreeMap<u8, Arm> = BTreeMap::new();
     view.each(sql, (link, start, end, workspace, currency), |row| {
         let mut columns = Columns::of(row);
-        let variant = columns.next()?;
-        let (revenue, is_cancelled): (i64, bool) = (columns.next()?, columns.next()?);
-        let refunds: Option<i64> = columns.next()?;
-        let net = revenue - refunded(revenue, refunds.unwrap_or(0), is_cancelled);
+        let (variant, net) = (columns.next()?, columns.next()?);
         let arm = arms.entry(variant).or_default();
         arm.add_order(net).ok_or(Error::TooLarge { what: "sales" })
     })?;
@@ -74,38 +68,20 @@ pub fn currencies(view: &View<'_>, workspace: WorkspaceNo, link: LinkNo) -> Resu
     )
 }
 
-/// Sales by variant, of the workspace's orders placed from `start` to before `end` in `currency`.
+/// Sales by variant, whoever is credited: each order is one variant's as a whole.
 ///
 /// # Errors
 /// [`Error::TooLarge`] when a sum does not fit.
-pub fn sales(
-    view: &View<'_>,
-    workspace: WorkspaceNo,
-    (start, end): (Timestamp, Timestamp),
-    currency: &str,
-) -> Result<BTreeMap<VariantOf, Sales>, Error> {
-    let sql = format!(
-        "SELECT v.link, v.variant, o.revenue, o.discounts, o.cancelled_at IS NOT NULL,
-             (SELECT sum(r.amount) FROM refunds r WHERE r.store = o.store AND r.order_external_id = o.external_id),
-             o.customer IS NOT NULL, {HAS_EARLIER_ORDER}
+pub fn sales(view: &View<'_>, wanted: Wanted<'_>) -> Result<BTreeMap<VariantOf, Sales>, Error> {
+    let sql = "SELECT v.link, v.variant, o.revenue, o.discounts, o.refunded, o.standing
          FROM variant_orders v JOIN orders o ON o.no = v.order_no
-         WHERE v.workspace = ? AND o.counts = 1 AND o.currency = ? AND o.ordered_at >= ? AND o.ordered_at < ?"
-    );
+         WHERE v.workspace = ? AND o.counts = 1 AND o.currency = ? AND o.ordered_at >= ? AND o.ordered_at < ?";
+    let params = (wanted.workspace, wanted.currency, wanted.start, wanted.end);
     let mut sums: BTreeMap<VariantOf, Sales> = BTreeMap::new();
-    view.each(&sql, (workspace, currency, start, end), |row| {
+    view.each(sql, params, |row| {
         let mut columns = Columns::of(row);
         let of = (columns.next()?, columns.next()?);
-        let (revenue, discounts, is_cancelled) = (columns.next()?, columns.next()?, columns.next()?);
-        let refunds: Option<i64> = columns.next()?;
-        let (is_known, has_earlier): (bool, bool) = (columns.next()?, columns.next()?);
-        let order = Sales {
-            orders: 1,
-            new_customers: u64::from(is_known && !has_earlier),
-            returning_customers: u64::from(is_known && has_earlier),
-            discounts,
-            gross_revenue: revenue,
-            refunds: refunded(revenue, refunds.unwrap_or(0), is_cancelled),
-        };
+        let order = one_order(&mut columns)?;
         let sum = sums.entry(of).or_default();
         *sum = sum.plus(&order).ok_or(Error::TooLarge { what: "sales" })?;
         Ok(())
@@ -129,6 +105,8 @@ mod tests {
                 clicked_at_ms,
                 variant,
                 journey: vec![],
+                is_recorded: true,
+                is_from_coupon_site: false,
             }),
             ..Evidence::default()
         }
@@ -174,14 +152,20 @@ mod tests {
             assert_eq!(told, [(1, 1, 1_000, 1_000_000), (2, 2, 1_600, 1_360_000)]);
             assert_eq!(arms(tx, workspace, LinkNo(7), all, "USD")?.len(), 0);
             assert_eq!(currencies(tx, workspace, LinkNo(7))?, ["EUR"]);
-            let by_variant = sales(tx, workspace, all, "EUR")?;
+            let wanted = |workspace| Wanted {
+                workspace,
+                start: all.0,
+                end: all.1,
+                currency: "EUR",
+            };
+            let by_variant = sales(tx, wanted(workspace))?;
             assert_eq!(
                 by_variant.keys().collect::<Vec<_>>(),
                 [&(LinkNo(7), 1), &(LinkNo(7), 2), &(LinkNo(8), 1)]
             );
             assert_eq!(by_variant[&(LinkNo(7), 2)].net_revenue(), 3_600);
             let stranger = fixture::workspace(tx, "b")?;
-            assert_eq!(sales(tx, stranger, all, "EUR")?.len(), 0);
+            assert_eq!(sales(tx, wanted(stranger))?.len(), 0);
 
             // A later telling that shows another click moves the order.
             order::put(
