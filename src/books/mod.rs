@@ -20,6 +20,7 @@ pub mod creator;
 pub mod customer;
 pub mod delivery;
 pub mod discount_code;
+pub mod experiment;
 pub mod link;
 pub mod link_domain;
 pub mod meta;

@@ -13,6 +13,7 @@ mod cart_loop;
 mod carts;
 mod catalog;
 mod counting;
+mod experiment;
 mod inbound;
 mod landing;
 mod operation;
