@@ -3,7 +3,7 @@
 //! Says what a link is and whether it may be followed; where it leads is decided in `redirect`.
 
 use super::cart::{Cart, StockPolicy};
-use super::id::{CreatorNo, DomainNo, LinkNo, WorkspaceNo};
+use super::id::{CampaignNo, CreatorNo, DomainNo, LinkNo, WorkspaceNo};
 use super::time::Timestamp;
 
 /// Longest id that a brand may give a link.
@@ -53,6 +53,11 @@ pub struct LinkTerms {
     pub utm: [Option<String>; 5],
     pub cart: Option<Cart>,
     pub stock_policy: StockPolicy,
+    pub campaign: Option<CampaignNo>,
+    /// Which video or post it stands under; the brand's own text.
+    pub content_id: Option<String>,
+    /// Where that can be seen; serialised URL.
+    pub content_url: Option<String>,
 }
 
 impl LinkTerms {

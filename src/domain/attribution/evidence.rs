@@ -122,6 +122,9 @@ pub struct ClickEvidence {
     /// Whether the follower came from a site that collects coupons.
     #[serde(default)]
     pub is_from_coupon_site: bool,
+    /// Where the click came from: ISO 3166-1 alpha-2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
 }
 
 impl ClickEvidence {
@@ -190,6 +193,7 @@ mod tests {
             journey: vec![],
             is_recorded: true,
             is_from_coupon_site: false,
+            country: None,
         }
     }
 

@@ -59,6 +59,12 @@ pub(super) struct LinkBody {
     cart: Option<Option<CartBody>>,
     #[serde(default, deserialize_with = "said")]
     stock_policy: Option<Option<StockPolicyBody>>,
+    #[serde(default, deserialize_with = "said")]
+    campaign_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    content_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    content_url: Option<Option<String>>,
     #[serde(flatten)]
     not_yet: NotYetFields,
 }
@@ -183,8 +189,16 @@ impl LinkBody {
             ],
             cart,
             stock_policy,
+            campaign_id: self.campaign_id.map(filled),
+            content_id: self.content_id.map(filled),
+            content_url: self.content_url.map(filled),
         })
     }
+}
+
+/// An empty text means "none", as in the dialect.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
 impl CartBody {
