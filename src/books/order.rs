@@ -34,8 +34,8 @@ pub struct OrderCounts {
 }
 
 const COLUMNS: &str = "no, workspace, store, external_id, name, ordered_at, updated_at, currency, revenue, discounts, \
-                       is_test, is_paid, cancelled_at, customer, codes, click_id, quarantine, creator, link, credit, \
-                       credited_by, owner, is_split, program, ruling, id, refunded, customer_at, codes_at, click_at, \
+                       is_test, is_paid, cancelled_at, customer, buyer, codes, click_id, quarantine, creator, link, credit, \
+                       credited_by, owner, is_split, program, ruling, id, refunded, customer_at, buyer_at, codes_at, click_at, \
                        evidence";
 
 /// An order with everything that is kept beside it.
@@ -78,6 +78,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<OrderRow> {
         is_paid: columns.next()?,
         cancelled_at: columns.next()?,
         customer: columns.next()?,
+        buyer: columns.next()?,
         codes: columns.next::<Json<_>>()?.0,
         click_id: columns.next()?,
         lines: Vec::new(),
@@ -101,6 +102,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<OrderRow> {
     let mut age = |own: Timestamp| Ok::<_, rusqlite::Error>(columns.next::<Option<Timestamp>>()?.unwrap_or(own));
     let ages = Ages {
         customer: age(own.customer)?,
+        buyer: age(own.buyer)?,
         codes: age(own.codes)?,
         click_id: age(own.click_id)?,
     };
@@ -207,8 +209,10 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
         refunded(snapshot.revenue, refunds, snapshot.cancelled_at.is_some()),
         customer::standing(tx, order, is_counted)?,
         order.ages.customer,
+        order.ages.buyer,
         order.ages.codes,
         order.ages.click_id,
+        snapshot.buyer,
         code_of(order, evidence),
         evidence.click.as_ref().and_then(|click| click.country.as_ref()),
         cost_of(tx, order)?,
@@ -217,8 +221,8 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
         "INSERT INTO orders (workspace, store, external_id, name, ordered_at, updated_at, received_at, currency,
          revenue, discounts, is_test, is_paid, cancelled_at, customer, codes, click_id, quarantine, creator, link,
          evidence, counts, id, credit, credited_by, owner, is_split, program, ruling, click, refunded, standing,
-         customer_at, codes_at, click_at, code, country, cost)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         customer_at, buyer_at, codes_at, click_at, buyer, code, country, cost)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (store, external_id) DO UPDATE SET name = excluded.name, ordered_at = excluded.ordered_at,
          updated_at = excluded.updated_at, currency = excluded.currency, revenue = excluded.revenue,
          discounts = excluded.discounts, is_test = excluded.is_test, is_paid = excluded.is_paid,
@@ -227,8 +231,9 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
          link = excluded.link, evidence = excluded.evidence, counts = excluded.counts, credit = excluded.credit,
          credited_by = excluded.credited_by, owner = excluded.owner, is_split = excluded.is_split,
          program = excluded.program, ruling = excluded.ruling, click = excluded.click, refunded = excluded.refunded,
-         standing = excluded.standing, customer_at = excluded.customer_at, codes_at = excluded.codes_at,
-         click_at = excluded.click_at, code = excluded.code, country = excluded.country, cost = excluded.cost
+         standing = excluded.standing, customer_at = excluded.customer_at, buyer_at = excluded.buyer_at,
+         codes_at = excluded.codes_at, click_at = excluded.click_at, buyer = excluded.buyer, code = excluded.code,
+         country = excluded.country, cost = excluded.cost
          RETURNING no",
         params,
         |row| row.get(0),
@@ -535,6 +540,7 @@ mod tests {
                 is_test: true,
                 cancelled_at: Some(Timestamp(190)),
                 customer: Some("c9".into()),
+                buyer: Some("email:00".into()),
                 codes: vec!["MIA10".into(), "x\"y".into()],
                 click_id: Some("abc".into()),
                 lines: vec![line("l2", 300)],

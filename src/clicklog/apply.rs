@@ -1,7 +1,8 @@
-//! Turns journal frames into one sled batch: blocks, roll-ups, totals, sketches, facets and the watermark.
+//! Turns journal frames into one sled batch: blocks, roll-ups, totals and the watermark. Facets and visitors are left to
+//! the backlog.
 //!
-//! Roll-ups, totals, sketches and facets are read, added to and written as absolute values: with the watermark in the same
-//! batch, applying after any crash counts each frame once.
+//! Roll-ups and totals are read, added to and written as absolute values: with the watermark in the same batch, applying
+//! after any crash counts each frame once.
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -9,26 +10,28 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt};
 
 use crate::domain::click::Click;
-use crate::domain::id::{LinkNo, WorkspaceNo};
+use crate::domain::id::LinkNo;
 
+use super::backlog::Backlog;
 use super::block;
 use super::encoder::Encoder;
 use super::error::StoreError;
 use super::gap::{Cause, Gap};
 use super::key;
 use super::pending::{Delta, Frame};
-use super::sketch::{self, Sketch};
 use super::store::Store;
 use super::tabulate::Table;
 use super::value::{Counts, Meta, Rollup, Totals, add, seal};
 
-/// Writes `frames` and `gaps`, all of them after the watermark of `meta`, which is moved to the last of them.
+/// Writes `frames` and `gaps`, all of them after the watermark of `meta`, which is moved to the last of them; and what
+/// the backlog holds, when it is time.
 pub(super) fn apply(
     store: &Store,
     frames: &[Arc<Frame>],
     gaps: &[Gap],
     meta: &mut Meta,
     encoder: &mut Encoder,
+    backlog: &Backlog,
 ) -> Result<(), StoreError> {
     // Frames of a gap at the journal's end may still come: they are not passed by.
     let passed = gaps
@@ -49,9 +52,8 @@ pub(super) fn apply(
     });
     put_rollups(store, frames, through, &mut batch)?;
     put_totals(store, frames, through, &mut batch)?;
-    put_sketches(store, &clicks, &mut batch)?;
-    table.put(store, frames, through, &mut batch)?;
-    let history = store.history()?.with_facets(through);
+    let oldest = clicks.first().map(|click| click.at);
+    let history = store.history()?.with_blocks(through, oldest);
     batch.insert(&key::HISTORY, seal(&key::HISTORY, &history.body()));
     for gap in gaps {
         let key = key::gap(gap.first_frame);
@@ -65,6 +67,10 @@ pub(super) fn apply(
     };
     store.commit(batch, &next)?;
     *meta = next;
+    backlog.add(&clicks, &table, through);
+    if backlog.is_due() {
+        backlog.write(store)?;
+    }
     Ok(())
 }
 
@@ -135,24 +141,6 @@ fn put_totals(store: &Store, frames: &[Arc<Frame>], through: u64, batch: &mut sl
     for (link, (totals, known)) in sums {
         let key = key::total(link);
         batch.insert(&key, seal(&key, &totals.body(known.max(through))));
-    }
-    Ok(())
-}
-
-fn put_sketches(store: &Store, clicks: &[&Click], batch: &mut sled::Batch) -> Result<(), StoreError> {
-    let mut visitors: HashMap<(WorkspaceNo, LinkNo, u32), Vec<u64>> = HashMap::new();
-    for click in clicks.iter().filter(|click| sketch::counts(click)) {
-        let day = (click.workspace, click.link, click.at.day());
-        visitors.entry(day).or_default().push(click.visitor);
-    }
-    for ((workspace, link, day), visitors) in visitors {
-        let key = key::sketch(workspace, link, day);
-        let mut sketch = match store.get(&key)? {
-            Some(body) => Sketch::read(&body)?,
-            None => Sketch::new()?,
-        };
-        visitors.into_iter().for_each(|visitor| sketch.add(visitor));
-        batch.insert(&key, seal(&key, &sketch.body()));
     }
     Ok(())
 }

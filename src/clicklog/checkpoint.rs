@@ -15,6 +15,7 @@ use std::time::Instant;
 use crate::domain::time::Timestamp;
 
 use super::apply::apply;
+use super::backlog::Backlog;
 use super::encoder::Encoder;
 use super::erase;
 use super::error::{OpenError, StoreError};
@@ -51,14 +52,17 @@ pub(super) fn run(shared: &Shared, orders: &Receiver<Order>) {
         match order {
             Order::Checkpoint(is_busy) => {
                 let is_up_to_date = checkpoint(shared, &mut encoder).is_ok();
-                let mut between = |encoder: &mut Encoder| checkpoint(shared, encoder);
-                erase::run_ready(shared, is_up_to_date, &mut encoder, &mut between);
+                erase::run_ready(shared, is_up_to_date, &mut encoder, &mut |encoder| {
+                    checkpoint(shared, encoder)
+                });
                 remove_old(shared, &mut retention);
                 is_busy.store(false, Ordering::Release);
             }
             Order::Last(done) => {
                 let result = checkpoint(shared, &mut encoder);
                 if result.is_ok() {
+                    // The next opening finds all the same what this cannot write.
+                    shared.store().map(|store| guarded(|| shared.backlog.write(&store)));
                     // Only a help for the next opening: it asks the store without it.
                     let watermark = shared.pending().watermark;
                     raise_floor(shared, watermark, watermark, true).ok();
@@ -75,7 +79,7 @@ fn remove_old(shared: &Shared, retention: &mut Retention) {
     if let Some(store) = shared.store() {
         let keep = shared.options.keep_clicks;
         let keep_ms = keep.map(|keep| i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
-        guarded(|| retention.pass(&store, shared.clock.now(), keep_ms)).ok();
+        guarded(|| retention.pass(&store, &shared.backlog, shared.clock.now(), keep_ms)).ok();
     }
 }
 
@@ -238,7 +242,7 @@ fn bring_back(shared: &Shared, store: &Store) -> Result<(), StoreError> {
         }
     };
     let last_index = shared.pending().last_index;
-    let gaps = load_before(store, &files, options, live.min(last_index + 1))?;
+    let gaps = load_before(store, &files, options, live.min(last_index + 1), &shared.backlog)?;
     shared.recovery().restored_from = Some(files.from.clone());
     gaps.iter().for_each(|gap| shared.recovery().tell(gap));
     Ok(())
@@ -250,8 +254,10 @@ pub(super) fn load_before(
     files: &BackupFiles,
     options: &Options,
     live: u64,
+    backlog: &Backlog,
 ) -> Result<Vec<Gap>, StoreError> {
     let mut meta = load_parts(store, &files.parts)?;
+    backlog.take_up(store)?;
     if meta.watermark + 1 >= live {
         return Ok(Vec::new());
     }
@@ -263,7 +269,15 @@ pub(super) fn load_before(
     copy_journal(files, &borrowed)?;
     let before = live.min(survey(&borrowed)?.last_index + 1);
     let most = options.pending_clicks_max;
-    let gaps = catch_up(store, &borrowed, before, most, &mut meta, &mut Encoder::new(), |_| ())?;
+    let gaps = catch_up(
+        (store, backlog),
+        &borrowed,
+        before,
+        most,
+        &mut meta,
+        &mut Encoder::new(),
+        |_| (),
+    )?;
     fs::remove_dir_all(&borrowed)?;
     Ok(gaps)
 }
@@ -284,6 +298,7 @@ fn begin(shared: &Shared, store: &Arc<Store>) -> Result<(), StoreError> {
     if meta.watermark > shared.pending().last_index {
         return Err(StoreError::Damaged("the store is ahead of its journal"));
     }
+    shared.backlog.take_up(store)?;
     let found: Vec<Gap> = shared
         .recovery()
         .gaps
@@ -292,7 +307,14 @@ fn begin(shared: &Shared, store: &Arc<Store>) -> Result<(), StoreError> {
         .cloned()
         .collect();
     if !found.is_empty() {
-        apply(store, &[], &found, &mut meta.clone(), &mut Encoder::new())?;
+        apply(
+            store,
+            &[],
+            &found,
+            &mut meta.clone(),
+            &mut Encoder::new(),
+            &shared.backlog,
+        )?;
     }
     let gaps = store.gaps()?;
     shared.counters.know(&gaps);
@@ -334,7 +356,7 @@ fn bring_up_to_date(shared: &Shared, store: &Store, encoder: &mut Encoder) -> Re
                 break;
             }
             meta.reserved = shared.reserved.load(Ordering::Acquire);
-            apply(store, &frames, &[], &mut meta, encoder)?;
+            apply(store, &frames, &[], &mut meta, encoder, &shared.backlog)?;
             shared.pending().applied(meta.watermark);
         } else {
             fill(shared, store, gap.end, &mut meta, encoder)?;
@@ -352,7 +374,7 @@ fn fill(shared: &Shared, store: &Store, before: u64, meta: &mut Meta, encoder: &
     let options = &shared.options;
     let is_opening = shared.is_opening();
     let gaps = catch_up(
-        store,
+        (store, &shared.backlog),
         &options.journal_dir(),
         before,
         options.pending_clicks_max,
@@ -393,7 +415,7 @@ pub(super) struct Progress {
 /// Applies the journal's frames after the watermark of `meta` and below `before`, `clicks_max` at a time; answers the
 /// gaps, which are in the store as well.
 pub(super) fn catch_up(
-    store: &Store,
+    (store, backlog): (&Store, &Backlog),
     journal: &Path,
     before: u64,
     clicks_max: usize,
@@ -410,7 +432,7 @@ pub(super) fn catch_up(
     let mut take = |frames: &mut Vec<Arc<Frame>>, gaps: &[Gap], reserved: u64| {
         // With the watermark that passes it by: nobody reads the frame again that says so.
         meta.reserved = reserved;
-        apply(store, frames, gaps, meta, encoder)?;
+        apply(store, frames, gaps, meta, encoder, backlog)?;
         let clicks = frames.drain(..).map(|frame| frame.clicks.len() as u64).sum();
         progress(Progress {
             watermark: meta.watermark,

@@ -123,7 +123,14 @@ pub(super) fn run_ready(
     let ready = std::mem::take(&mut shared.requests().ready);
     for request in ready {
         let result = match shared.store().filter(|_| is_up_to_date) {
-            Some(store) => guarded(|| erase(shared, &store, &request, encoder, between)),
+            Some(store) => guarded(|| {
+                // Erasing changes facets where they are.
+                shared.backlog.write(&store)?;
+                erase(shared, &store, &request, encoder, &mut |encoder| {
+                    between(encoder)?;
+                    shared.backlog.write(&store)
+                })
+            }),
             None => Err(StoreError::Damaged("the store is not up to date")),
         };
         // Who asked may have gone; it was done all the same.

@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use super::backlog::Hold;
 use super::block::VALUE_MAX;
 use super::bytes::put_number;
 use super::error::{OpenError, StoreError};
@@ -37,14 +38,18 @@ type Entry = (Vec<u8>, Vec<u8>);
 const META_PART: &str = "meta";
 
 /// A backup's view of a log: what its parts are called, and a hash of each.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Export {
     /// Frames up to this one are in the parts; the journal has the others.
     pub watermark: u64,
     meta: Meta,
     /// BLAKE3 of each part, by name.
     pub parts: BTreeMap<String, [u8; 32]>,
+    hold: Hold,
 }
+
+/// Why an export is of no use: sums were written into values that it had seen.
+const OVERTAKEN: &str = "the click log wrote what the backup had read already";
 
 /// A segment of the journal to be kept.
 #[derive(Debug)]
@@ -79,20 +84,33 @@ impl Reader {
     /// # Errors
     /// The store is not open, or damaged: a backup of damage would look whole.
     pub fn export(&self) -> io::Result<Export> {
-        self.read_all(export)
+        let hold = self.hold();
+        let (meta, parts) = self.read_all(export)?;
+        Ok(Export {
+            watermark: meta.watermark,
+            meta,
+            parts,
+            hold,
+        })
     }
 
     /// Writes the parts `names` of `export`, each to the file that `to` opens for it.
     ///
     /// # Errors
-    /// As [`Reader::export`]; and what `to` or the files say.
+    /// As [`Reader::export`]; what `to` or the files say; [`io::ErrorKind::Interrupted`] when the export is overtaken: begin
+    /// again with a new one.
     pub fn write_parts(
         &self,
         export: &Export,
         names: &BTreeSet<String>,
         to: impl FnMut(&str) -> io::Result<Box<dyn Write>>,
     ) -> io::Result<()> {
-        self.read_all(|store| write_parts(store, export, names, to))
+        self.read_all(|store| write_parts(store, export, names, to))?;
+        match export.hold.is_whole() {
+            true => Ok(()),
+            // Facets of one time beside those of another would count clicks twice.
+            false => Err(io::Error::new(io::ErrorKind::Interrupted, OVERTAKEN)),
+        }
     }
 
     /// Reads the store beside all questions: a file that cannot be written is no damage of the store.
@@ -142,7 +160,7 @@ impl Reader {
     }
 }
 
-fn export(store: &Store) -> Result<Export, StoreError> {
+fn export(store: &Store) -> Result<(Meta, BTreeMap<String, [u8; 32]>), StoreError> {
     let meta = store.meta()?;
     let mut hashers: BTreeMap<String, blake3::Hasher> = BTreeMap::new();
     let mut entry = Vec::new();
@@ -159,11 +177,7 @@ fn export(store: &Store) -> Result<Export, StoreError> {
     let parts = hashers
         .into_iter()
         .map(|(name, hasher)| (name, *hasher.finalize().as_bytes()));
-    Ok(Export {
-        watermark: meta.watermark,
-        meta,
-        parts: parts.collect(),
-    })
+    Ok((meta, parts.collect()))
 }
 
 fn write_parts(

@@ -1,4 +1,4 @@
-//! Counts by one dimension from facets; from the clicks themselves where facets do not reach.
+//! Counts by one dimension from facets, in sled and in the backlog; from the clicks themselves where facets do not reach.
 //!
 //! Facets do not reach the ragged ends of a time range, units of before facets were written, and dimensions that a unit
 //! does not keep. What they tell and what is read beside them never overlap, so every click counts once.
@@ -21,6 +21,8 @@ use super::pending::Snapshot;
 use super::query::{Budget, Query, Ragged};
 use super::scan;
 use super::store::Store;
+use super::tabulate::Group;
+use super::value::Counts;
 
 /// A count that a question asks about: when (an instant, or the start of a unit), its link (0 when the question is about
 /// a whole workspace and not by link), its name, how many.
@@ -67,12 +69,13 @@ pub(super) fn visit(
         facet,
         by,
         pending: pending(snapshot, &clipped(complete, after), by, is_by_link, unit_ms)?,
+        waiting: Waiting::of(snapshot, query, (facet, by), is_by_link, (complete, after)),
         not_kept: BTreeMap::new(),
         budget,
         each,
     };
     units.read((complete, after - 1), is_by_link)?;
-    units.only_pending()?;
+    units.not_in_sled()?;
     for (number, links) in std::mem::take(&mut units.not_kept) {
         let mut part = clipped(number, number + 1);
         if is_by_link {
@@ -125,7 +128,55 @@ fn pending<'a>(
     Ok(additions)
 }
 
-/// Reads facets and adds to each what is pending.
+/// What the backlog adds to units.
+struct Waiting {
+    /// A value of sled that holds later frames holds these as well.
+    since: u64,
+    /// Frames up to this one are in sled or here.
+    through: u64,
+    /// By link and number of the unit: names, and how many.
+    of: HashMap<(LinkNo, u32), Vec<(String, u64)>>,
+}
+
+impl Waiting {
+    fn of(
+        snapshot: &Snapshot,
+        query: &Query,
+        (facet, by): (usize, Option<Dimension>),
+        is_by_link: bool,
+        (first, after): (u32, u32),
+    ) -> Self {
+        let sums = snapshot.backlog.read();
+        let mut waiting = Self {
+            since: sums.since,
+            through: sums.through,
+            of: HashMap::new(),
+        };
+        let unit = |(workspace, link, hour): &Group| {
+            let (link_of, unit) = match is_by_link {
+                true => (*link, Timestamp(i64::from(*hour) * HOUR_MS).day()),
+                false => (LinkNo(0), *hour),
+            };
+            (query.has_link(*workspace, *link) && (first..after).contains(&unit)).then_some((link_of, unit))
+        };
+        sums.visit(facet, unit, |unit, key, counts| {
+            if let Some((name, count)) = counted(query, by, key, counts) {
+                waiting.of.entry(unit).or_default().push((name.to_owned(), count));
+            }
+        });
+        waiting
+    }
+}
+
+/// The name under which clicks with `key` count, and how many of them do; `None` when none does.
+fn counted<'k>(query: &Query, by: Option<Dimension>, key: &'k [u8], counts: &Counts) -> Option<(&'k str, u64)> {
+    let count = query.classes.sum(counts);
+    let mut conditions = query.filter.conditions().iter();
+    let is_meant = count > 0 && conditions.all(|condition| condition.has(condition.by.name_of_key(key)));
+    is_meant.then(|| (by.map_or("", |by| by.name_of_key(key)), count))
+}
+
+/// Reads facets and adds to each what waits in the backlog and what is pending.
 struct Units<'a, 'b> {
     store: &'a Store,
     query: &'a Query,
@@ -133,6 +184,7 @@ struct Units<'a, 'b> {
     by: Option<Dimension>,
     /// Additions to units that were not met yet.
     pending: Additions<'a>,
+    waiting: Waiting,
     /// Units that do not keep the dimension, and of which links.
     not_kept: BTreeMap<u32, HashSet<LinkNo>>,
     budget: &'a mut Budget,
@@ -173,6 +225,7 @@ impl Units<'_, '_> {
 
     fn unit(&mut self, link: LinkNo, unit: u32, is_day: bool, body: &[u8]) -> Result<(), QueryError> {
         let additions = self.pending.remove(&(link, unit)).unwrap_or_default();
+        let waiting = self.waiting.of.remove(&(link, unit)).unwrap_or_default();
         let (through, keys) = Facets::read_one(body, self.facet)?;
         let Some(keys) = keys else {
             // The clicks themselves, pending ones too, are read instead.
@@ -181,24 +234,36 @@ impl Units<'_, '_> {
         };
         let start = Timestamp(i64::from(unit) * if is_day { DAY_MS } else { HOUR_MS });
         for (key, counts) in keys {
-            let count = self.query.classes.sum(&counts);
-            let mut conditions = self.query.filter.conditions().iter();
-            if count > 0 && conditions.all(|condition| condition.has(condition.by.name_of_key(key))) {
-                let name = self.by.map_or("", |by| by.name_of_key(key));
+            if let Some((name, count)) = counted(self.query, self.by, key, &counts) {
                 (self.each)(start, link, name, count)?;
             }
         }
-        // Frames up to `through` are in the facets already.
+        if through <= self.waiting.since {
+            let mut waiting = waiting.iter();
+            waiting.try_for_each(|(name, count)| (self.each)(start, link, name, *count))?;
+        }
+        // Frames up to these are counted already.
+        let through = through.max(self.waiting.through);
         let mut after = additions.into_iter().filter(|(index, _)| *index > through);
         after.try_for_each(|(_, name)| (self.each)(start, link, name, 1))
     }
 
-    /// Hands on what is pending for units that sled does not have. A link's are days, a workspace's hours.
-    fn only_pending(&mut self) -> Result<(), QueryError> {
-        for ((link, unit), additions) in std::mem::take(&mut self.pending) {
+    /// Hands on what waits and what is pending for units that sled does not have. A link's are days, a workspace's hours.
+    fn not_in_sled(&mut self) -> Result<(), QueryError> {
+        let start = |link, unit| {
             let unit_ms = if link == LinkNo(0) { HOUR_MS } else { DAY_MS };
-            let start = Timestamp(i64::from(unit) * unit_ms);
-            for (_, name) in additions {
+            Timestamp(i64::from(unit) * unit_ms)
+        };
+        for ((link, unit), waiting) in std::mem::take(&mut self.waiting.of) {
+            let start = start(link, unit);
+            for (name, count) in waiting {
+                (self.each)(start, link, &name, count)?;
+            }
+        }
+        for ((link, unit), additions) in std::mem::take(&mut self.pending) {
+            let start = start(link, unit);
+            let through = self.waiting.through;
+            for (_, name) in additions.into_iter().filter(|(index, _)| *index > through) {
                 (self.each)(start, link, name, 1)?;
             }
         }

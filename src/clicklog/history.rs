@@ -1,8 +1,10 @@
 //! What the store can still tell: from when on facets are complete, and how far single clicks were removed by age.
 //!
-//! Body of the value: through, 0 or 1 + signed ms of *since*, 0 or 1 + signed ms of *cut*. *Through* is the watermark at
-//! which facets were last written. Facets hold everything that is newer than *since*: what was applied by a version
-//! that wrote none is as old as that or older. Single clicks before *cut* were removed; counts of them stay.
+//! Body of the value: through, 0 or 1 + signed ms of *since*, 0 or 1 + signed ms of *cut*, written, 0 or 1 + signed ms of
+//! *unwritten from*; the last two may be missing, then nothing is unwritten. *Through* is the watermark at which this was
+//! last written. Facets hold everything that is newer than *since*: what was applied by a version that wrote none is as
+//! old as that or older. Single clicks before *cut* were removed; counts of them stay. Facets and sketches hold frames
+//! up to *written*; of later ones only blocks that end at *unwritten from* or later have clicks (see `backlog`).
 
 use crate::domain::time::Timestamp;
 
@@ -11,12 +13,16 @@ use super::value::{Meta, instant, put_instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct History {
-    /// The watermark at which facets were last written.
+    /// The watermark at which this was last written.
     pub(super) through: u64,
     /// Facets of what is newer than this are complete; `None` = all are.
     pub(super) facets_since: Option<Timestamp>,
     /// Single clicks before this were removed; `None` = none were.
     pub(super) cut: Option<Timestamp>,
+    /// Facets and sketches hold frames up to this one.
+    pub(super) written: u64,
+    /// The oldest click of which they do not.
+    pub(super) unwritten_from: Option<Timestamp>,
 }
 
 impl History {
@@ -25,26 +31,38 @@ impl History {
         put_number(&mut out, self.through);
         put_instant(&mut out, self.facets_since);
         put_instant(&mut out, self.cut);
+        put_number(&mut out, self.written);
+        put_instant(&mut out, self.unwritten_from);
         out
     }
 
     pub(super) fn read(body: &[u8]) -> Result<Self, Damaged> {
         let mut source = Source(body);
-        let history = Self {
-            through: source.number()?,
+        let through = source.number()?;
+        let mut history = Self {
+            through,
             facets_since: instant(&mut source)?,
             cut: instant(&mut source)?,
+            written: through,
+            unwritten_from: None,
         };
+        if !source.0.is_empty() {
+            history.written = source.number()?;
+            history.unwritten_from = instant(&mut source)?;
+        }
         source.end()?;
         Ok(history)
     }
 
-    /// The history once facets of everything up to `through` are written.
+    /// The history once blocks of everything up to `through` are written; `oldest` is the oldest click in the new ones.
     #[must_use]
-    pub(super) fn with_facets(self, through: u64) -> Self {
-        // One that a backup brought may be ahead of the watermark.
-        let through = self.through.max(through);
-        Self { through, ..self }
+    pub(super) fn with_blocks(self, through: u64, oldest: Option<Timestamp>) -> Self {
+        Self {
+            // One that a backup brought may be ahead of the watermark.
+            through: self.through.max(through),
+            unwritten_from: self.unwritten_from.into_iter().chain(oldest).min(),
+            ..self
+        }
     }
 
     /// The history as it is to be read of a tree that says `stored` of itself: if that is further than the facets, a
@@ -56,6 +74,8 @@ impl History {
         }
         Self {
             facets_since: self.facets_since.max(stored.newest_at),
+            written: stored.watermark,
+            unwritten_from: None,
             ..self
         }
     }
@@ -72,9 +92,14 @@ mod tests {
                 through: 300,
                 facets_since,
                 cut,
+                written: 200,
+                unwritten_from: cut,
             };
             assert_eq!(History::read(&history.body()), Ok(history));
         }
+        // As it was written before anything could be unwritten.
+        let old = History::read(&[7, 0, 0]).expect("whole");
+        assert_eq!((old.through, old.written, old.unwritten_from), (7, 7, None));
         assert!(History::read(&[1, 0]).is_err());
     }
 
@@ -85,14 +110,14 @@ mod tests {
             newest_at,
             ..Meta::default()
         };
-        let fresh = History::default().as_of(&stored(0, None)).with_facets(5);
+        let fresh = History::default().as_of(&stored(0, None)).with_blocks(5, None);
         assert_eq!((fresh.through, fresh.facets_since), (5, None));
         assert_eq!(fresh.as_of(&stored(5, Some(Timestamp(9)))).facets_since, None);
         let old = History::default()
             .as_of(&stored(40, Some(Timestamp(9))))
-            .with_facets(41);
+            .with_blocks(41, None);
         assert_eq!(old.facets_since, Some(Timestamp(9)));
-        let meanwhile = old.as_of(&stored(50, Some(Timestamp(20)))).with_facets(51);
+        let meanwhile = old.as_of(&stored(50, Some(Timestamp(20)))).with_blocks(51, None);
         assert_eq!(meanwhile.facets_since, Some(Timestamp(20)));
     }
 }

@@ -39,6 +39,7 @@
 //! panic because a disk fails.
 
 mod apply;
+mod backlog;
 mod block;
 mod breakdown;
 mod bytes;

@@ -21,6 +21,9 @@ pub struct Options {
     /// Clicks in memory that bring a checkpoint forward. Four times as many are the most that memory ever holds:
     /// beyond that they wait in the journal alone until sled works again, and questions are refused.
     pub pending_clicks_max: usize,
+    /// Clicks whose facets and visitors are added up in memory before they are written to sled; as many are read again
+    /// from sled at the next opening after a kill.
+    pub backlog_clicks_max: usize,
     /// How long journal segments are kept after their clicks are in sled, so that sled can be rebuilt.
     pub keep_segments: Duration,
     /// How long single clicks are kept; counts of them stay for good. `None` = for ever.
@@ -42,6 +45,7 @@ impl Options {
             segment_bytes: 64 << 20,
             checkpoint_every: Duration::from_secs(5),
             pending_clicks_max: 65_536,
+            backlog_clicks_max: 1 << 20,
             keep_segments: Duration::from_secs(7 * 24 * 60 * 60),
             keep_clicks: None,
             backup: None,

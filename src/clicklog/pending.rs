@@ -12,6 +12,7 @@ use crate::domain::click::{Click, ClickClass, ClickFlags};
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
+use super::backlog::Backlog;
 use super::frame::Content;
 use super::value::{Counts, Totals, add};
 
@@ -111,6 +112,7 @@ pub(super) struct Pending {
 
 /// What a reader works with: sled's values up to at least the watermark, plus these frames.
 pub(super) struct Snapshot {
+    pub(super) backlog: Arc<Backlog>,
     pub(super) frames: Arc<Frames>,
     pub(super) watermark: u64,
     pub(super) newest_at: Option<Timestamp>,
@@ -136,8 +138,9 @@ impl Pending {
         }
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self, backlog: &Arc<Backlog>) -> Snapshot {
         Snapshot {
+            backlog: Arc::clone(backlog),
             frames: Arc::clone(&self.frames),
             watermark: self.watermark,
             newest_at: self.newest_at,
@@ -210,7 +213,7 @@ mod tests {
     fn frames_leave_when_they_are_applied() {
         let mut pending = Pending::opened(4, None);
         (5..=8).for_each(|index| pending.push(frame(index, 10), 1000));
-        let before = pending.snapshot();
+        let before = pending.snapshot(&Arc::new(Backlog::new(1)));
         let oldest: Vec<u64> = pending.oldest(25).iter().map(|frame| frame.index).collect();
         assert_eq!((oldest, pending.gap().is_empty()), (vec![5, 6], true));
         pending.applied(6);

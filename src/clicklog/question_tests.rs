@@ -46,6 +46,7 @@ struct Log {
     clock: Arc<FixedClock>,
     keep_clicks: Option<Duration>,
     clicks: Vec<Click>,
+    openings: usize,
     open: Option<(Writer, Reader)>,
 }
 
@@ -56,6 +57,7 @@ impl Log {
             clock: Arc::new(FixedClock::at(NOON)),
             keep_clicks,
             clicks: Vec::new(),
+            openings: 0,
             open: None,
         };
         log.reopen();
@@ -64,8 +66,10 @@ impl Log {
 
     fn reopen(&mut self) {
         self.open = None;
+        self.openings += 1;
         let options = Options {
             segment_bytes: 4000,
+            backlog_clicks_max: [1 << 20, 1, 40][self.openings % 3],
             sled_cache_bytes: 1 << 20,
             keep_clicks: self.keep_clicks,
             ..Options::at(self.dir.path())
@@ -104,9 +108,10 @@ impl Log {
     fn forget_facets(&mut self) {
         self.checkpoint();
         let store = self.writer().shared().store().expect("open");
+        self.writer().shared().backlog.write(&store).expect("written");
         let mut batch = sled::Batch::default();
         batch.remove(&key::HISTORY);
-        for kind in [6u8, 7] {
+        for kind in [7u8, 8] {
             let mut found = Vec::new();
             let scanned = store.scan::<super::error::StoreError>(&[kind], &[kind + 1], false, |key, _| {
                 found.push(key.to_vec());

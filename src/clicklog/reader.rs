@@ -13,6 +13,7 @@ use crate::domain::click::Click;
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
+use super::backlog::Hold;
 use super::breakdown::Breakdown;
 use super::count;
 use super::dimension::Dimension;
@@ -315,6 +316,11 @@ impl Reader {
         self.shared.store().ok_or(QueryError::Unavailable)
     }
 
+    /// Puts the writing of sums off for whoever reads all of the store.
+    pub(super) fn hold(&self) -> Hold {
+        self.shared.backlog.hold()
+    }
+
     /// Stored bytes are damaged: the checkpoint thread sees whether the journal can replace them.
     pub(super) fn suspect(&self) {
         self.shared.is_suspect.store(true, Ordering::Release);
@@ -332,7 +338,7 @@ impl Reader {
             if !pending.gap().is_empty() {
                 return Err(QueryError::Unavailable);
             }
-            pending.snapshot()
+            pending.snapshot(&self.shared.backlog)
         };
         let result = guarded(|| Ok(answer(&store, &snapshot)));
         let result = result.unwrap_or_else(|error| Err(error.into()));

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::domain::time::Timestamp;
 
+use super::backlog::Backlog;
 use super::checkpoint::{catch_up, load_before};
 use super::encoder::Encoder;
 use super::error::{OpenError, StoreError};
@@ -51,12 +52,13 @@ pub fn rebuild(
     }
     let made = guarded(|| {
         let store = Store::open(&fresh, options.sled_cache_bytes)?;
+        let backlog = Backlog::new(options.backlog_clicks_max);
         let journal = options.journal_dir();
         let floor = Floor::read(&options.dir).unwrap_or_default();
         let last_index = survey(&journal)?.last_index.max(floor.watermark);
         let live = parts(&journal)?.first().map_or(u64::MAX, |part| part.first_index);
         let mut gaps = match backup {
-            Some(files) if live > 1 => load_before(&store, files, options, live.min(last_index + 1))?,
+            Some(files) if live > 1 => load_before(&store, files, options, live.min(last_index + 1), &backlog)?,
             _ => Vec::new(),
         };
         let mut meta = store.meta()?;
@@ -64,7 +66,7 @@ pub fn rebuild(
         let mut clicks = 0;
         let most = options.pending_clicks_max;
         let found = catch_up(
-            &store,
+            (&store, &backlog),
             &journal,
             last_index + 1,
             most,
@@ -76,6 +78,7 @@ pub fn rebuild(
             },
         )?;
         gaps.extend(found);
+        backlog.write(&store)?;
         Ok((clicks, meta.watermark, gaps))
     });
     let (clicks_from_journal, through, gaps) = made.map_err(failed)?;

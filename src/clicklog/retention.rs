@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::time::{DAY_MS, Timestamp};
 
+use super::backlog::Backlog;
 use super::error::StoreError;
 use super::history::History;
 use super::key::{self, BlockKey};
@@ -27,18 +28,24 @@ pub(super) struct Retention {
 
 impl Retention {
     /// Removes what is older than `keep_ms` at `now` if a pass is due; `None` keeps everything.
-    pub(super) fn pass(&mut self, store: &Store, now: Timestamp, keep_ms: Option<i64>) -> Result<(), StoreError> {
+    pub(super) fn pass(
+        &mut self,
+        store: &Store,
+        backlog: &Backlog,
+        now: Timestamp,
+        keep_ms: Option<i64>,
+    ) -> Result<(), StoreError> {
         let is_due = self.last_pass.is_none_or(|last| last.elapsed() >= PASS_EVERY);
         let Some(keep_ms) = keep_ms.filter(|_| is_due) else {
             return Ok(());
         };
         self.last_pass = Some(Instant::now());
-        remove(store, now.plus_ms(keep_ms.saturating_neg()))
+        remove(store, backlog, now.plus_ms(keep_ms.saturating_neg()))
     }
 }
 
 /// Removes clicks before `oldest_kept`, at most a day of them.
-fn remove(store: &Store, oldest_kept: Timestamp) -> Result<(), StoreError> {
+fn remove(store: &Store, backlog: &Backlog, oldest_kept: Timestamp) -> Result<(), StoreError> {
     let first = BlockKey::lowest(Timestamp(i64::MIN));
     let Some(oldest) = store.first_key(&first, &BlockKey::highest(Timestamp(i64::MAX)))? else {
         return Ok(());
@@ -50,6 +57,10 @@ fn remove(store: &Store, oldest_kept: Timestamp) -> Result<(), StoreError> {
         return Ok(());
     }
     let last = BlockKey::highest(cut.plus_ms(-1));
+    if store.history()?.unwritten_from.is_some_and(|from| from < cut) {
+        // Nothing but these blocks can tell the sums again.
+        backlog.write(store)?;
+    }
     let history = store.history()?;
     let history = History {
         cut: history.cut.max(Some(cut)),

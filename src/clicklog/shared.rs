@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::outside::Clock;
 
+use super::backlog::Backlog;
 use super::erase::Requests;
 use super::error::OpenError;
 use super::floor::Floor;
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) is_suspect: AtomicBool,
     /// Checkpoints in a row that failed because stored bytes are damaged.
     pub(super) corruptions: AtomicU64,
+    pub(super) backlog: Arc<Backlog>,
     pending: Mutex<Pending>,
     requests: Mutex<Requests>,
     /// Number of the first journal segment that is still written to, or will be.
@@ -58,6 +60,7 @@ impl Shared {
         let counters = Counters::default();
         counters.opened(clock.now());
         Self {
+            backlog: Arc::new(Backlog::new(options.backlog_clicks_max)),
             options,
             clock,
             counters,

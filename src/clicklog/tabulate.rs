@@ -1,25 +1,18 @@
-//! Counts a checkpoint's clicks by dimension and adds them to the facets that sled has.
+//! Counts a checkpoint's clicks by dimension, for the backlog to add up.
 //!
 //! Looks at each distinct value of a block once, with what its encoder found out: a click is then five counts by number.
 //! The twelve dimensions, the link's day and the workspace's hour are made of those afterwards.
-
-use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
 use crate::domain::click::{CLASSES, Click, ClickFlags};
 use crate::domain::id::{LinkNo, WorkspaceNo};
-use crate::domain::time::{HOUR_MS, Timestamp};
+use crate::domain::time::Timestamp;
 use crate::domain::user_agent::UserAgent;
 
 use super::block::Cut;
 use super::dimension::{Dimension, FACETS, area_key, country_key, host, trigger_key};
-use super::error::StoreError;
-use super::facets::Facets;
 use super::key;
-use super::pending::Frame;
-use super::store::Store;
-use super::value::{Counts, seal};
 
 /// Every byte as a key of one byte.
 const BYTES: [u8; 256] = {
@@ -34,7 +27,7 @@ const BYTES: [u8; 256] = {
 
 /// What clicks are alike in; tells several dimensions at once.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Trait<'c> {
+pub(super) enum Trait<'c> {
     /// Country, and area as `area_key` names it.
     Place(&'c [u8; 2], &'c str),
     Agent(UserAgent),
@@ -43,9 +36,34 @@ enum Trait<'c> {
     Trigger(bool),
 }
 
+/// A trait that outlives the click that it was seen in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum OwnTrait {
+    Place([u8; 2], Box<str>),
+    Agent(UserAgent),
+    Referrer(Box<str>),
+    Utm([Box<str>; 5]),
+    Trigger(bool),
+}
+
+impl OwnTrait {
+    pub(super) fn as_trait(&self) -> Trait<'_> {
+        match self {
+            Self::Place(country, area) => Trait::Place(country, area),
+            Self::Agent(agent) => Trait::Agent(*agent),
+            Self::Referrer(text) => Trait::Referrer(text),
+            Self::Utm(texts) => Trait::Utm(texts),
+            Self::Trigger(is_qr) => Trait::Trigger(*is_qr),
+        }
+    }
+}
+
+/// A link's UTC hour: workspace, link, hour.
+pub(super) type Group = (WorkspaceNo, LinkNo, u32);
+
 impl<'c> Trait<'c> {
     /// The key in dimension `by`; `None` when this does not tell it.
-    fn key(self, by: Dimension) -> Option<&'c [u8]> {
+    pub(super) fn key(self, by: Dimension) -> Option<&'c [u8]> {
         type D = Dimension;
         Some(match (self, by) {
             (Self::Place(country, _), D::Country) => country_key(country),
@@ -60,6 +78,24 @@ impl<'c> Trait<'c> {
             }
             _ => return None,
         })
+    }
+
+    /// The facets that this tells, and the key in each.
+    pub(super) fn keys(self) -> Vec<(usize, &'c [u8])> {
+        let facets = FACETS.iter().enumerate();
+        facets
+            .filter_map(|(facet, by)| self.key(*by).map(|key| (facet, key)))
+            .collect()
+    }
+
+    fn to_own(self) -> OwnTrait {
+        match self {
+            Self::Place(country, area) => OwnTrait::Place(*country, area.into()),
+            Self::Agent(agent) => OwnTrait::Agent(agent),
+            Self::Referrer(text) => OwnTrait::Referrer(text.into()),
+            Self::Utm(texts) => OwnTrait::Utm(texts.clone()),
+            Self::Trigger(is_qr) => OwnTrait::Trigger(is_qr),
+        }
     }
 
     fn place(click: &'c Click) -> Self {
@@ -133,7 +169,7 @@ impl<K: Copy + Eq + std::hash::Hash> Numbers<K> {
 /// Clicks of a checkpoint, counted by what they are alike in.
 pub(super) struct Table<'c> {
     /// Links and hours.
-    groups: Numbers<(WorkspaceNo, LinkNo, u32)>,
+    groups: Numbers<Group>,
     traits: Numbers<Trait<'c>>,
     /// By group and trait.
     counts: HashMap<(u32, u32), [u32; CLASSES]>,
@@ -187,78 +223,31 @@ impl<'c> Table<'c> {
         }
     }
 
-    /// Adds what was counted, the clicks of `frames`, to the facets of the links' days and the workspaces' hours.
-    pub(super) fn put(
-        &self,
-        store: &Store,
-        frames: &[Arc<Frame>],
-        through: u64,
-        batch: &mut sled::Batch,
-    ) -> Result<(), StoreError> {
-        let first_index = frames.first().map_or(u64::MAX, |frame| frame.index);
-        let mut places: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
-        for (group, (workspace, link, hour)) in self.groups.values.iter().enumerate() {
-            let start = Timestamp(i64::from(*hour) * HOUR_MS);
-            for key in self::places(*workspace, *link, start) {
-                places.entry(key).or_default().push(group);
+    /// Counts `clicks`, however they are encoded.
+    pub(super) fn of(clicks: &[&'c Click]) -> Self {
+        let mut table = Self::default();
+        for click in clicks {
+            let group = table.groups.of((click.workspace, click.link, click.at.hour()));
+            for one in Trait::all(click) {
+                let number = table.traits.of(one);
+                table.counts.entry((group, number)).or_default()[click.flags.class() as usize] += 1;
             }
         }
-        let facets = self.facets();
-        for (key, groups) in places {
-            let stored = store.get(&key)?;
-            let mut sum = match &stored {
-                Some(body) => Facets::read(body)?,
-                None => Facets::new(),
-            };
-            if sum.through < first_index {
-                groups.iter().for_each(|group| sum.add_all(&facets[*group]));
-            } else {
-                add_after(&mut sum, frames, &key);
-            }
-            sum.through = sum.through.max(through);
-            batch.insert(&*key, seal(&key, &sum.body()));
-        }
-        Ok(())
+        table
     }
 
-    /// The facets of each group.
-    fn facets(&self) -> Vec<Facets<'c>> {
-        let mut facets: Vec<Facets<'c>> = self.groups.values.iter().map(|_| Facets::new()).collect();
-        // Hosts are looked up in referrers once, not once a group.
-        let keys: Vec<Vec<(usize, &'c [u8])>> = self.traits.values.iter().map(|t| told(*t)).collect();
-        for ((group, number), counts) in &self.counts {
-            let counts: Counts = counts.map(u64::from);
-            for (facet, key) in &keys[*number as usize] {
-                facets[*group as usize].add(*facet, key, &counts);
-            }
-        }
-        facets
+    /// Links' hours by number.
+    pub(super) fn groups(&self) -> &[Group] {
+        &self.groups.values
     }
-}
 
-/// Adds the clicks of frames that facets under `key` do not count yet: those that a backup brought may be ahead of the
-/// watermark.
-fn add_after<'c>(facets: &mut Facets<'c>, frames: &'c [Arc<Frame>], key: &[u8]) {
-    let through = facets.through;
-    let after = frames.iter().filter(|frame| frame.index > through);
-    for click in after.flat_map(|frame| &frame.clicks) {
-        if places(click.workspace, click.link, click.at)
-            .iter()
-            .any(|place| place == key)
-        {
-            let mut one = Counts::default();
-            one[click.flags.class() as usize] = 1;
-            for (facet, key) in keys(click).into_iter().enumerate() {
-                facets.add(facet, key, &one);
-            }
-        }
+    /// Traits by number.
+    pub(super) fn traits(&self) -> impl Iterator<Item = OwnTrait> {
+        self.traits.values.iter().map(|one| one.to_own())
     }
-}
 
-/// The facets that a trait tells, and its key in each.
-fn told(of: Trait<'_>) -> Vec<(usize, &[u8])> {
-    let facets = FACETS.iter().enumerate();
-    facets
-        .filter_map(|(facet, by)| of.key(*by).map(|key| (facet, key)))
-        .collect()
+    /// Clicks by class, by the numbers of group and trait.
+    pub(super) fn counts(&self) -> &HashMap<(u32, u32), [u32; CLASSES]> {
+        &self.counts
+    }
 }

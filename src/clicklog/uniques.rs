@@ -124,6 +124,11 @@ fn count_people(
         Groups::Of(groups) => groups.keys().try_for_each(|link| read(*link))?,
     }
     // Adding a visitor twice changes nothing: it does not matter which of these are in sketches already.
+    for ((workspace, link, day), more) in snapshot.backlog.read().visitors() {
+        if *workspace == people.workspace && (first..=last).contains(day) {
+            more.iter().for_each(|visitor| add(groups, visitors, *link, *visitor));
+        }
+    }
     let days = people.between(day(first), day(after));
     scan::pending(snapshot, &days, |_, row| {
         add(groups, visitors, row.link(), row.visitor());

@@ -73,6 +73,7 @@ pub fn verify(options: &Options, progress: impl FnMut(u64)) -> Result<Verified, 
         looked: 0,
         progress,
         meta: Meta::default(),
+        written: 0,
         by_bucket: BTreeMap::new(),
         by_workspace: BTreeMap::new(),
         by_link: HashMap::new(),
@@ -103,6 +104,8 @@ struct Check<P> {
     looked: u64,
     progress: P,
     meta: Meta,
+    /// Sketches hold the visitors of frames up to this one.
+    written: u64,
     /// Link roll-ups by workspace and bucket, and the workspaces' own.
     by_bucket: BTreeMap<(WorkspaceNo, u32), Counts>,
     by_workspace: BTreeMap<(WorkspaceNo, u32), Counts>,
@@ -154,6 +157,7 @@ impl<P: FnMut(u64)> Check<P> {
                 "the store is at frame {watermark}, the journal ends at {last_index}"
             ));
         }
+        self.written = store.history()?.written;
         let mut bucket: Option<Bucket> = None;
         store.each_value(|key, body| {
             self.looked();
@@ -187,7 +191,10 @@ impl<P: FnMut(u64)> Check<P> {
                 done.map_or(Ok(()), |done| self.leave(store, &done))?;
             }
             self.block(&place, &columns);
-            bucket.get_or_insert_with(|| Bucket::new(number)).add(&columns);
+            let has_sketch = place.through <= self.written;
+            bucket
+                .get_or_insert_with(|| Bucket::new(number))
+                .add(&columns, has_sketch);
             return Ok(());
         }
         let number = |place| key::number(key, place);
@@ -340,12 +347,13 @@ impl Bucket {
         }
     }
 
-    fn add(&mut self, columns: &Columns) {
+    /// Adds a block; whether its visitors are in sketches.
+    fn add(&mut self, columns: &Columns, has_sketch: bool) {
         for row in 0..columns.header.count {
             let (place, mark) = (columns.place.get(row), columns.mark.get(row));
             let (counts, visitors) = self.links.entry((place.workspace, place.link)).or_default();
             counts[mark.flags.class() as usize] += 1;
-            if sketch::counts_as(mark.flags, columns.visitor[row]) {
+            if has_sketch && sketch::counts_as(mark.flags, columns.visitor[row]) {
                 visitors.push(columns.visitor[row]);
             }
         }

@@ -70,6 +70,9 @@ pub(super) async fn look_up(
     looked.await.unwrap_or_default()
 }
 
+/// A creator's links.
+type Links = (CreatorNo, Vec<LinkNo>);
+
 struct Look {
     context: Context,
     clicks: clicklog::Reader,
@@ -81,17 +84,20 @@ impl Look {
     /// The record of the click that `id` names. The id proves itself; without a record only the journey is missing.
     fn click(&self, text: String, id: ClickId) -> Returned {
         let mut record = self.find(id);
-        let is_fresh = self.context.inner.clock.now().since(id.at) < FRESH_MS;
-        if record.is_none()
-            && is_fresh
-            && let Some(recorder) = self.context.inner.recorder.get()
-        {
-            if let Err(error) = recorder.wait_for_sweep_at_most(SWEEP_WAIT_MAX) {
-                tracing::warn!(%error, "an order came before its click was written");
-            }
+        if record.is_none() && self.context.inner.clock.now().since(id.at) < FRESH_MS {
+            self.wait_for_clicks();
             record = self.find(id);
         }
         Returned { text, id, record }
+    }
+
+    /// Returns when the clicks that were answered so far are in the log, or after a second.
+    fn wait_for_clicks(&self) {
+        if let Some(recorder) = self.context.inner.recorder.get()
+            && let Err(error) = recorder.wait_for_sweep_at_most(SWEEP_WAIT_MAX)
+        {
+            tracing::warn!(%error, "an order came before the clicks in front of it were written");
+        }
     }
 
     fn find(&self, id: ClickId) -> Option<Click> {
@@ -102,10 +108,16 @@ impl Look {
             .flatten()
     }
 
+    /// Creators of these codes whom nobody follows. Before one is suspected, the latest clicks come in.
     fn without_clicks(&self, codes: &[String]) -> Result<Vec<CreatorNo>, Error> {
-        if codes.is_empty() {
+        if codes.is_empty() || self.unfollowed(codes)?.is_empty() {
             return Ok(Vec::new());
         }
+        self.wait_for_clicks();
+        self.unfollowed(codes)
+    }
+
+    fn unfollowed(&self, codes: &[String]) -> Result<Vec<CreatorNo>, Error> {
         let books = &self.context.inner.books;
         let (program, creators) = books.read_blocking(|view| self.creators(view, codes))?;
         let mut without = Vec::new();
@@ -125,10 +137,10 @@ impl Look {
     }
 
     /// The program in force, and the creators of these codes with their links.
-    fn creators(&self, view: &View<'_>, codes: &[String]) -> Result<(Program, Vec<(CreatorNo, Vec<LinkNo>)>), Error> {
+    fn creators(&self, view: &View<'_>, codes: &[String]) -> Result<(Program, Vec<Links>), Error> {
         let program = books::program::in_force(view, self.workspace)?;
         let program = program.map(|(_, program)| program).unwrap_or_default();
-        let mut creators: Vec<(CreatorNo, Vec<LinkNo>)> = Vec::new();
+        let mut creators: Vec<Links> = Vec::new();
         for code in codes {
             let code = books::discount_code::by_code(view, self.workspace, code)?;
             let Some(creator) = code.map(|code| code.creator) else {

@@ -60,7 +60,8 @@ fn suspects(
         ))
     };
     let (since, is_heeded, known) = context.inner.books.read_blocking(read)?;
-    if !is_heeded || known.orders.values().all(|orders| *orders < leak::SHARE_ORDERS_MIN) {
+    let is_worth_a_look = |orders: &u64| *orders >= leak::ORDERS_ABOVE_CLICKS_MIN;
+    if !is_heeded || !known.orders.values().any(is_worth_a_look) {
         return Ok(Vec::new());
     }
     let by_link = clicks.count_by_link(&Query {

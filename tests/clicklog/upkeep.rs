@@ -262,3 +262,32 @@ fn verify_finds_a_damaged_frame() {
     assert!(told.findings[0].contains("frames 1 to 1"), "{told:?}");
     assert_eq!(told.gaps, [], "the store has the frame");
 }
+
+#[test]
+fn a_backup_that_is_overtaken_says_so_and_the_next_one_is_whole() {
+    let homes = [(); 3].map(|()| tempfile::tempdir().expect("a directory"));
+    let [dir, backup, copy] = [0, 1, 2].map(|n| homes[n].path());
+    let few = Options {
+        backlog_clicks_max: 1,
+        ..options(dir)
+    };
+    let batches = stream::batches(7, 12, 30);
+    let mut log = Log::open(few, START);
+    log.append(&batches[..5]);
+    log.checkpoint();
+    let export = log.reader.export().expect("exported");
+    // Far more than is put off for somebody who reads: sums are written over what the export has seen.
+    log.append(&batches[5..]);
+    log.checkpoint();
+    let names = export.parts.keys().cloned().collect();
+    let written = log
+        .reader
+        .write_parts(&export, &names, |_| Ok(Box::new(std::io::sink())));
+    let error = written.expect_err("overtaken");
+    assert_eq!(error.kind(), std::io::ErrorKind::Interrupted, "{error}");
+    drop(export);
+    let files = log.back_up(backup);
+    clicklog::load(&options(copy), &files).expect("loaded");
+    let loaded = Log::open(options(copy), START);
+    assert_eq!(loaded.answers(), log.answers());
+}

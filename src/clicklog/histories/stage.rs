@@ -467,6 +467,7 @@ impl Stage {
         Options {
             segment_bytes: self.traits.segment_bytes,
             pending_clicks_max: self.traits.pending_clicks_max,
+            backlog_clicks_max: self.traits.backlog_clicks_max,
             keep_segments: Duration::from_secs(60 * self.traits.keep_minutes),
             sled_cache_bytes: 1 << 20,
             disk: Arc::new(self.disk.clone()),
@@ -480,11 +481,15 @@ impl Stage {
 
     fn reopen(&mut self) {
         let before = power::read(&self.store_dir()).expect("sled's files can be read");
+        let segments = power::read(&self.journal_dir()).expect("segments can be read");
         let (writer, reader, recovery) = self.open();
         self.log = Some((writer, reader));
         self.disk.note_cuts().expect("segments can be read");
-        // What was replayed without proof is durable now; the rest can be replayed again.
-        self.synced = match self.held.tries.is_empty() {
+        let left = power::read(&self.journal_dir()).expect("segments can be read");
+        let has_all = segments.keys().all(|name| left.contains_key(name));
+        // What was replayed without proof is durable now, and so is what no segment has any more; the rest can be
+        // replayed again.
+        self.synced = match self.held.tries.is_empty() && has_all {
             true => before,
             false => power::read(&self.store_dir()).expect("sled's files can be read"),
         };

@@ -49,6 +49,8 @@ pub struct Touch {
     pub counts: bool,
     /// Whether its creator is the buyer: the share is nobody's.
     pub is_buyers_own: bool,
+    /// Whether a code decided for it: it is the code, or the click that the code confirms.
+    pub is_decided_by_code: bool,
 }
 
 impl Touch {
@@ -72,6 +74,7 @@ pub fn touches(found: &Evidence, program: &Program, ordered_at: Timestamp, verdi
         at,
         counts: is_counted && program.is_in_window(at, ordered_at),
         is_buyers_own: creator.is_some_and(|creator| found.buyers.contains(&creator)),
+        is_decided_by_code: false,
     };
     let mut touches = Vec::new();
     if let Some(click) = &found.click {
@@ -82,12 +85,19 @@ pub fn touches(found: &Evidence, program: &Program, ordered_at: Timestamp, verdi
         }));
         touches.push(touch(TouchKind::Click, Some(click.link), click.creator, click.at()));
     }
-    touches.extend(decisive(found, ordered_at, verdict, touches.last()));
+    if let Some(last) = decisive(found, ordered_at, verdict) {
+        match touches.last_mut() {
+            Some(before) if before.counts && before.creator == last.creator => {
+                before.is_decided_by_code = last.is_decided_by_code;
+            }
+            _ => touches.push(last),
+        }
+    }
     touches
 }
 
-/// The last touch that is no follow, if what decided is one.
-fn decisive(found: &Evidence, ordered_at: Timestamp, verdict: &Verdict, before: Option<&Touch>) -> Option<Touch> {
+/// The touch that what decided is, if it is no follow.
+fn decisive(found: &Evidence, ordered_at: Timestamp, verdict: &Verdict) -> Option<Touch> {
     if verdict.state == CreditState::Held {
         return None;
     }
@@ -102,9 +112,6 @@ fn decisive(found: &Evidence, ordered_at: Timestamp, verdict: &Verdict, before: 
     } else {
         return None;
     };
-    if before.is_some_and(|before| before.counts && before.creator == Some(creator)) {
-        return None;
-    }
     Some(Touch {
         kind,
         link: verdict.link,
@@ -112,6 +119,7 @@ fn decisive(found: &Evidence, ordered_at: Timestamp, verdict: &Verdict, before: 
         at,
         counts: true,
         is_buyers_own: found.buyers.contains(&creator),
+        is_decided_by_code: by.is_code(),
     })
 }
 
@@ -192,6 +200,9 @@ mod tests {
             ..evidence()
         };
         assert_eq!(told(&own_code, &program), clicked, "the code confirms the click");
+        let verdict = decide(&own_code, &program, ORDERED, None);
+        let confirmed = touches(&own_code, &program, ORDERED, &verdict);
+        assert!(confirmed.last().is_some_and(|touch| touch.is_decided_by_code));
         let other_code = Evidence {
             codes: vec![code(2)],
             ..evidence()

@@ -9,6 +9,9 @@ use crate::domain::time::Timestamp;
 /// Orders of one code below which its share says nothing: three orders in a row are luck.
 pub const SHARE_ORDERS_MIN: u64 = 20;
 
+/// Orders of one code from which on it is odd that they are more than its creator's clicks.
+pub const ORDERS_ABOVE_CLICKS_MIN: u64 = 5;
+
 /// How many times larger than its creator's share of the clicks a code's share of the orders must be to be odd. 5: within
 /// one brand creators' conversion rates lie further apart than three times, but hardly ever five.
 pub const SHARE_FACTOR: u64 = 5;
@@ -87,23 +90,26 @@ pub fn is_without_clicks(
 pub fn is_coupon_site(referrer: &str) -> bool {
     let rest = referrer.split_once("://").map_or(referrer, |(_, rest)| rest);
     let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
-    let is_below = |site: &&str| {
+    let is_below = |site: &&str| -> bool {
         let above = host
             .len()
             .checked_sub(site.len())
             .and_then(|at| host.split_at_checked(at));
         above.is_some_and(|(below, tail)| tail.eq_ignore_ascii_case(site) && (below.is_empty() || below.ends_with('.')))
     };
-    COUPON_SITES.iter().any(|site| is_below(&site))
+    COUPON_SITES.iter().any(is_below)
 }
 
-/// Whether `orders` of `all_orders` with a code is more than [`SHARE_FACTOR`] times what `clicks` of `all_clicks` is.
-/// One click is always allowed for: nobody's share is taken for nothing.
+/// Whether `orders` of `all_orders` with a code is more than [`SHARE_FACTOR`] times what `clicks` of `all_clicks` is, or
+/// simply more than the clicks. One click is always allowed for: nobody's share is taken for nothing.
 pub fn is_far_above_clicks(orders: u64, all_orders: u64, clicks: u64, all_clicks: u64) -> bool {
     let wide = u128::from;
-    orders >= SHARE_ORDERS_MIN
+    let is_above_clicks = orders >= ORDERS_ABOVE_CLICKS_MIN && orders > clicks.max(1);
+    let is_share_odd = orders >= SHARE_ORDERS_MIN
         && all_clicks > 0
-        && wide(orders) * wide(all_clicks) > (wide(clicks.max(1)) * wide(all_orders)).saturating_mul(wide(SHARE_FACTOR))
+        && wide(orders) * wide(all_clicks)
+            > (wide(clicks.max(1)) * wide(all_orders)).saturating_mul(wide(SHARE_FACTOR));
+    is_above_clicks || is_share_odd
 }
 
 #[cfg(test)]
@@ -143,12 +149,13 @@ mod tests {
     #[test]
     fn a_share_is_odd_when_it_is_far_above_the_clicks() {
         for (orders, all_orders, clicks, all_clicks, expected) in [
-            (19, 19, 0, 1_000, false),
+            (19, 100, 30, 1_000, false),
             (20, 100, 40, 1_000, false),
             (20, 100, 39, 1_000, true),
-            (20, 20, 0, 5, false),
-            (20, 20, 0, 6, true),
-            (20, 20, 0, 0, false),
+            (4, 100, 0, 1_000, false),
+            (5, 100, 4, 0, true),
+            (5, 100, 5, 1_000, false),
+            (20, 20, 20, 0, false),
             (u64::MAX, u64::MAX, u64::MAX, u64::MAX, false),
         ] {
             assert_eq!(

@@ -9,9 +9,9 @@
 //! | position | 40 % first, 40 % last, 20 % among those between; two touches halve it |
 //!
 //! With multi-touch models (linear, time decay, position) a code that decided counts as the last touch, see
-//! [`super::journey`]; with `last` and `first` it takes all.
+//! [`super::journey`]; with `last` and `first` it takes all, also where it is one touch with the click that it confirms.
 
-use super::journey::{Touch, TouchKind};
+use super::journey::Touch;
 use crate::domain::time::DAY_MS;
 
 /// Days after which a touch counts half.
@@ -74,7 +74,7 @@ pub fn weights(model: Model, touches: &[Touch]) -> Vec<u64> {
         return weights;
     };
     let between = places.len().saturating_sub(2) as u64;
-    let is_decided_by_code = touches[*last].kind == TouchKind::Code;
+    let is_decided_by_code = touches[*last].is_decided_by_code;
     for place in &places {
         let is_end = place == first || place == last;
         weights[*place] = match model {
@@ -129,6 +129,7 @@ pub fn share(amount: i64, weights: &[u64]) -> Option<Vec<i64>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::journey::TouchKind;
     use super::*;
     use crate::domain::id::{CreatorNo, LinkNo};
     use crate::domain::time::Timestamp;
@@ -142,6 +143,7 @@ mod tests {
             at: Timestamp(days * DAY_MS),
             counts,
             is_buyers_own: false,
+            is_decided_by_code: kind == TouchKind::Code,
         }
     }
 

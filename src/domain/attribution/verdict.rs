@@ -165,8 +165,8 @@ pub struct Verdict {
 /// The kinds of evidence are tried in the program's order, and the first that stands decides. A click stands when it is
 /// within the window; one after the order is of that very moment, for shops date orders as they like. A code stands
 /// unless it carries a leak signal that the program heeds; then it gives way to a click that stands and did not itself
-/// come from a coupon site, and where there is none the credit is held. A code's own link gives way to the clicked link
-/// when both belong to one creator.
+/// come from a coupon site, and where there is none the credit is held. Where the click is of the creator whom something
+/// else credits, its link is credited.
 pub fn decide(found: &Evidence, program: &Program, ordered_at: Timestamp, ruling: Option<Ruling>) -> Verdict {
     let case = Case {
         found,
@@ -269,23 +269,24 @@ impl Case<'_> {
     /// Makes the verdict of evidence that stands.
     fn credit(&self, finding: Finding, verdict: &mut Verdict) -> Why {
         let found = self.found;
+        let click = found.click.as_ref().filter(|_| self.has_click_in_window());
+        let clicked_of = |creator| {
+            click
+                .filter(|click| click.creator == Some(creator))
+                .map(|click| click.link)
+        };
         let (creator, link) = match finding.kind {
             EvidenceKind::SingleUseCode | EvidenceKind::CreatorCode => {
                 let Some(code) = found.codes.get(finding.place) else {
                     return Why::NotInProgram;
                 };
-                let clicked = found
-                    .click
-                    .as_ref()
-                    .filter(|click| click.creator == Some(code.creator) && self.has_click_in_window());
-                (Some(code.creator), clicked.map(|click| click.link).or(code.link))
+                (Some(code.creator), clicked_of(code.creator).or(code.link))
             }
-            EvidenceKind::Click => {
-                let click = found.click.as_ref();
-                (click.and_then(|click| click.creator), click.map(|click| click.link))
+            EvidenceKind::Click => (click.and_then(|click| click.creator), click.map(|click| click.link)),
+            EvidenceKind::Customer => {
+                let creator = found.customer.as_ref().map(|customer| customer.creator);
+                (creator, creator.and_then(clicked_of))
             }
-            // The order came through none of the links.
-            EvidenceKind::Customer => (found.customer.as_ref().map(|customer| customer.creator), None),
         };
         verdict.by = Some(finding.kind);
         if creator.is_some_and(|creator| found.buyers.contains(&creator)) {

@@ -13,6 +13,9 @@ use crate::clicklog::{self, Export};
 use crate::flows::record_clicks::RecorderStats;
 use crate::flows::{Context, Error};
 
+/// How often the click log is read from the start when an erasure or a flood of clicks comes in between.
+const EXPORTS_MAX: u32 = 4;
+
 /// Makes backups, one at a time.
 #[derive(Clone)]
 pub struct Backups {
@@ -163,10 +166,7 @@ impl Work<'_> {
         self.step("clicks", 0);
         // An order's click may still be in a worker's lane when the order is in the books.
         self.backups.recorder.wait_for_sweep()?;
-        let export = clicks.export()?;
-        self.backups
-            .progress(|progress| progress.total = export.parts.len() as u64);
-        self.parts(clicks, &export)?;
+        let export = self.clicks(clicks)?;
         self.journal(clicks, &export)?;
         File::open(&objects)?.sync_all()?;
         let manifest = Manifest {
@@ -205,6 +205,23 @@ impl Work<'_> {
             .back_up(&fresh)
             .map_err(|error| io::Error::other(error.to_string()))?;
         self.keep(&fresh, BOOKS.to_owned())
+    }
+
+    /// The parts of the click log, as of one moment.
+    fn clicks(&mut self, clicks: &clicklog::Reader) -> io::Result<Export> {
+        let known = self.pieces.len();
+        for attempt in 1.. {
+            let export = clicks.export()?;
+            self.step("clicks", export.parts.len() as u64);
+            match self.parts(clicks, &export) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted && attempt < EXPORTS_MAX => {
+                    tracing::info!(%error, "the backup reads the click log again");
+                    self.pieces.truncate(known);
+                }
+                result => return result.map(|()| export),
+            }
+        }
+        Err(io::Error::other("the click log changes too fast for a backup"))
     }
 
     fn parts(&mut self, clicks: &clicklog::Reader, export: &Export) -> io::Result<()> {

@@ -210,6 +210,8 @@ fn the_brand_orders_the_kinds_and_leaves_some_out() {
     let (state, creator, link, whys) = told(&evidence, &program, None);
     assert_eq!((state, creator, link), (CreditState::Credited, 4, 0));
     assert_eq!(whys, [W::NotInProgram, W::ComesAfter, W::Used]);
+    let same = found(vec![], click(Some(4), 2), customer(4, 3));
+    assert_eq!(told(&same, &program, None).2, 7, "the clicked link of the same creator");
 }
 
 #[test]
