@@ -235,6 +235,7 @@ fn put_cart(writer: &TableWriter) {
         stock: Some(if number == 2 { 0 } else { 1_000_000 }),
         policy: OversellPolicy::Deny,
         stock_at: Timestamp(0),
+        cost: None,
     };
     let products: Vec<Product> = (1..=20).map(product).collect();
     writer.put_store(&store, Arc::new(Shelf::new(&products)));

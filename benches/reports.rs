@@ -1,11 +1,12 @@
-//! Guards what a performance report over a million orders costs the books: whole days, days that the period cuts, and
-//! every model. Prints a table; `HOPCART_BENCH_ORDERS` says how many orders (1,000,000).
+//! Guards what a performance report over a million orders costs the books: whole days, days that the period cuts, every
+//! model, and by code and country. Prints a table; `HOPCART_BENCH_ORDERS` says how many orders (1,000,000).
 //!
 //! Orders of 90 days, of 200 creators with three links each; one in ten came by a journey of two creators, one in five is
 //! of a customer who bought before, and 8 % are refunded in part. Also tells how fast orders are stored, 500 in a commit.
 
 use std::time::{Duration, Instant};
 
+use hopcart::books::mark_sales::{Mark, by_mark};
 use hopcart::books::sales::{Wanted, by_source};
 use hopcart::books::{self, Books, Error, Options, Tx};
 use hopcart::domain::attribution::{ClickEvidence, Evidence, Model, PastTouch, credit};
@@ -20,6 +21,10 @@ const START: i64 = 1_795_219_200_000;
 const DAYS: i64 = 90;
 const CREATORS: u64 = 200;
 const LINKS: u64 = 3;
+const COUNTRIES: [&str; 20] = [
+    "AT", "BE", "CH", "CZ", "DE", "DK", "ES", "FI", "FR", "GB", "IE", "IT", "LU", "NL", "NO", "PL", "PT", "SE", "SK",
+    "US",
+];
 const GROUP: u64 = 500;
 const ROUNDS: usize = 5;
 
@@ -90,6 +95,7 @@ fn order(number: u64, orders: u64, (workspace, store, first): (WorkspaceNo, Stor
             journey: journey.into_iter().collect(),
             is_recorded: true,
             is_from_coupon_site: false,
+            country: Some(COUNTRIES[(drawn >> 30) as usize % COUNTRIES.len()].to_owned()),
         }),
         ..Evidence::default()
     };
@@ -111,7 +117,7 @@ fn order(number: u64, orders: u64, (workspace, store, first): (WorkspaceNo, Stor
         cancelled_at: None,
         customer: Some(customer.to_string()),
         buyer: None,
-        codes: Vec::new(),
+        codes: vec![format!("CODE{}", creator.0)],
         click_id: Some(format!("{number:032}")),
         lines: Vec::new(),
     };
@@ -174,13 +180,25 @@ fn main() {
             (end - 30 * DAY_MS - 40_000_000, end - 40_000_000),
         ),
     ] {
+        let wanted = Wanted {
+            workspace: place.0,
+            start: Timestamp(span.0),
+            end: Timestamp(span.1),
+            currency: "EUR",
+        };
+        for (mark_name, mark) in [("code", Mark::Code), ("country", Mark::Country)] {
+            let mut shortest = Duration::MAX;
+            let mut marks = 0;
+            for _ in 0..ROUNDS {
+                let began = Instant::now();
+                let rows = books.read_blocking(|view| by_mark(view, wanted, mark)).expect("read");
+                shortest = shortest.min(began.elapsed());
+                marks = rows.len();
+            }
+            let ms = shortest.as_secs_f64() * 1000.0;
+            println!("| {name} | by {mark_name} | {marks} | {ms:.1} |");
+        }
         for model in Model::ALL {
-            let wanted = Wanted {
-                workspace: place.0,
-                start: Timestamp(span.0),
-                end: Timestamp(span.1),
-                currency: "EUR",
-            };
             let mut shortest = Duration::MAX;
             let mut sources = 0;
             for _ in 0..ROUNDS {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
 use super::error::Error;
-use crate::domain::id::{CreatorNo, DomainNo, LinkNo, ProgramNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, LinkNo, ProgramNo, StoreNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
 macro_rules! integer_column {
@@ -28,7 +28,16 @@ macro_rules! integer_column {
     )+};
 }
 
-integer_column!(Timestamp, WorkspaceNo, DomainNo, LinkNo, StoreNo, CreatorNo, ProgramNo);
+integer_column!(
+    Timestamp,
+    WorkspaceNo,
+    DomainNo,
+    LinkNo,
+    StoreNo,
+    CreatorNo,
+    ProgramNo,
+    CampaignNo
+);
 
 /// A value kept as JSON text.
 pub(super) struct Json<T>(pub T);

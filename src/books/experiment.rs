@@ -73,7 +73,7 @@ pub fn currencies(view: &View<'_>, workspace: WorkspaceNo, link: LinkNo) -> Resu
 /// # Errors
 /// [`Error::TooLarge`] when a sum does not fit.
 pub fn sales(view: &View<'_>, wanted: Wanted<'_>) -> Result<BTreeMap<VariantOf, Sales>, Error> {
-    let sql = "SELECT v.link, v.variant, o.revenue, o.discounts, o.refunded, o.standing
+    let sql = "SELECT v.link, v.variant, o.revenue, o.discounts, o.refunded, o.standing, o.cost
          FROM variant_orders v JOIN orders o ON o.no = v.order_no
          WHERE v.workspace = ? AND o.counts = 1 AND o.currency = ? AND o.ordered_at >= ? AND o.ordered_at < ?";
     let params = (wanted.workspace, wanted.currency, wanted.start, wanted.end);
@@ -104,6 +104,7 @@ mod tests {
                 creator: None,
                 clicked_at_ms,
                 variant,
+                country: None,
                 journey: vec![],
                 is_recorded: true,
                 is_from_coupon_site: false,

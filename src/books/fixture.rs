@@ -4,9 +4,10 @@ use tempfile::TempDir;
 
 use super::{Books, Error, Options, Tx, link, store, workspace};
 use crate::domain::attribution::Credit;
+use crate::domain::campaign::{Campaign, CampaignTerms};
 use crate::domain::consent::ConsentMode;
 use crate::domain::creator::{Creator, CreatorTerms};
-use crate::domain::id::{CreatorNo, DomainNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, StoreNo, WorkspaceNo};
 use crate::domain::link::LinkTerms;
 use crate::domain::link_domain::LinkDomain;
 use crate::domain::order::{Ages, Order, OrderSnapshot};
@@ -77,6 +78,21 @@ pub fn creator(name: &str, workspace: WorkspaceNo) -> Creator {
             ..CreatorTerms::default()
         },
         created_at: Timestamp(1),
+    }
+}
+
+/// A campaign that was not inserted yet.
+pub fn campaign(name: &str, workspace: WorkspaceNo) -> Campaign {
+    Campaign {
+        no: CampaignNo::default(),
+        id: format!("cmp_{name}_{}", workspace.0),
+        workspace,
+        terms: CampaignTerms {
+            name: name.to_owned(),
+            ..CampaignTerms::default()
+        },
+        created_at: Timestamp(1),
+        updated_at: Timestamp(1),
     }
 }
 

@@ -45,7 +45,7 @@ pub fn slug_of_carts(view: &View<'_>, domain: DomainNo) -> Result<Option<String>
 
 pub(super) const COLUMNS: &str = "no, id, workspace, domain, slug, is_exact, destination, external_id, tenant_id, creator, tracks_conversions, \
      is_archived, expires_at, expired_url, disabled_at, clicks_max, title, description, comments, utm, cart, \
-     stock_policy, experiment, created_at, updated_at";
+     stock_policy, experiment, created_at, updated_at, campaign, content_id, content_url";
 
 const TAKEN: &[(&str, &str)] = &[
     ("links.workspace, links.external_id", "externalId"),
@@ -54,7 +54,7 @@ const TAKEN: &[(&str, &str)] = &[
 
 pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Link> {
     let mut columns = Columns::of(row);
-    Ok(Link {
+    let mut link = Link {
         no: columns.next()?,
         id: columns.next()?,
         workspace: columns.next()?,
@@ -82,10 +82,15 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Link> {
                 .map(|policy| policy.0)
                 .unwrap_or_default(),
             experiment: columns.next::<Option<Json<_>>>()?.map(|experiment| experiment.0),
+            ..LinkTerms::default()
         },
         created_at: columns.next()?,
         updated_at: columns.next()?,
-    })
+    };
+    link.terms.campaign = columns.next()?;
+    link.terms.content_id = columns.next()?;
+    link.terms.content_url = columns.next()?;
+    Ok(link)
 }
 
 /// Adds `new`; it was last updated when it was made.
@@ -111,9 +116,10 @@ pub fn insert(tx: &Tx<'_>, new: &NewLink) -> Result<Link, Error> {
         tx,
         "INSERT INTO links (no, id, workspace, domain, slug, slug_fold, is_exact, destination, external_id, tenant_id,
          creator, tracks_conversions, is_archived, expires_at, expired_url, disabled_at, clicks_max, title,
-         description, comments, utm, cart, stock_policy, experiment, created_at, updated_at)
+         description, comments, utm, cart, stock_policy, experiment, created_at, updated_at, campaign, content_id,
+         content_url)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-         ?23, ?24, ?25, ?26)",
+         ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
         None,
         &link,
     )?;
@@ -135,7 +141,7 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
          destination = ?8, external_id = ?9, tenant_id = ?10, creator = ?11, tracks_conversions = ?12,
          is_archived = ?13, expires_at = ?14, expired_url = ?15, disabled_at = ?16, clicks_max = ?17, title = ?18,
          description = ?19, comments = ?20, utm = ?21, cart = ?22, stock_policy = ?23, experiment = ?24,
-         created_at = ?25, updated_at = ?26 WHERE no = ?1",
+         created_at = ?25, updated_at = ?26, campaign = ?27, content_id = ?28, content_url = ?29 WHERE no = ?1",
         Some(link.no),
         link,
     )?;
@@ -145,7 +151,7 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
     }
 }
 
-/// Runs `sql` with the columns of `link` as ?2 to ?26.
+/// Runs `sql` with the columns of `link` as ?2 to ?29, in the order of the schema.
 fn write(tx: &Tx<'_>, sql: &str, no: Option<LinkNo>, link: &Link) -> Result<usize, Error> {
     let terms = &link.terms;
     let policy = &terms.stock_policy;
@@ -176,6 +182,9 @@ fn write(tx: &Tx<'_>, sql: &str, no: Option<LinkNo>, link: &Link) -> Result<usiz
         terms.experiment.as_ref().map(Json),
         link.created_at,
         link.updated_at,
+        terms.campaign,
+        terms.content_id,
+        terms.content_url,
     ];
     tx.run_unique(sql, params, TAKEN)
 }
@@ -309,6 +318,9 @@ mod tests {
                 completed_at: Some(Timestamp(12)),
                 changed_at: Timestamp(13),
             }),
+            campaign: Some(super::super::campaign::insert(tx, fixture::campaign("Spring", workspace))?.no),
+            content_id: text("video 7"),
+            content_url: text("https://tiktok.test/7"),
         })
     }
 

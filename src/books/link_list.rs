@@ -7,7 +7,7 @@ use super::filter::Filter;
 use super::link::{COLUMNS, read};
 use super::page::{Listing, Page};
 use super::view::View;
-use crate::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::domain::slug;
 
@@ -20,6 +20,8 @@ pub struct LinkFilter {
     pub tenant_id: Option<String>,
     pub creator: Option<CreatorNo>,
     pub external_id: Option<String>,
+    pub campaign: Option<CampaignNo>,
+    pub content_id: Option<String>,
     /// Whether archived links are shown with the others.
     pub shows_archived: bool,
     pub sort: LinkSort,
@@ -58,6 +60,8 @@ impl LinkFilter {
         filter.and_some("creator = ?", self.creator.map(|creator| i64::from(creator.0)));
         filter.and_some("tenant_id = ?", self.tenant_id.clone());
         filter.and_some("external_id = ?", self.external_id.clone());
+        filter.and_some("campaign = ?", self.campaign.map(|campaign| i64::from(campaign.0)));
+        filter.and_some("content_id = ?", self.content_id.clone());
         if let Some(search) = &self.search {
             filter.and_any_contains(&[
                 ("slug_fold", &slug::fold(search)),
@@ -127,11 +131,13 @@ pub fn newest_of_creator(view: &View<'_>, creator: CreatorNo, size: u32) -> Resu
     view.all(sql, (creator, size), |row| row.get(0))
 }
 
-/// What reports need to know of a link: whose it is, and whose carts it fills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What reports need to know of a link: whose it is, what it belongs to, and whose carts it fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkOwner {
     pub no: LinkNo,
     pub creator: Option<CreatorNo>,
+    pub campaign: Option<CampaignNo>,
+    pub content: Option<String>,
     pub store: Option<StoreNo>,
 }
 
@@ -142,14 +148,18 @@ pub struct LinkOwner {
 /// [`Error::Failed`].
 pub fn owners(view: &View<'_>, workspace: WorkspaceNo, with_stores: bool) -> Result<Vec<LinkOwner>, Error> {
     let sql = match with_stores {
-        true => "SELECT no, creator, json_extract(cart, '$.store') FROM links WHERE workspace = ? ORDER BY no",
-        false => "SELECT no, creator, NULL FROM links WHERE workspace = ? ORDER BY no",
+        true => {
+            "SELECT no, creator, campaign, content_id, json_extract(cart, '$.store') FROM links WHERE workspace = ? ORDER BY no"
+        }
+        false => "SELECT no, creator, campaign, content_id, NULL FROM links WHERE workspace = ? ORDER BY no",
     };
     view.all(sql, [workspace], |row| {
         Ok(LinkOwner {
             no: row.get(0)?,
             creator: row.get(1)?,
-            store: row.get(2)?,
+            campaign: row.get(2)?,
+            content: row.get(3)?,
+            store: row.get(4)?,
         })
     })
 }

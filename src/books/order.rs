@@ -11,10 +11,13 @@ use super::experiment;
 use super::filter::Filter;
 use super::page::{Listing, Page};
 use super::view::{Tx, View};
-use super::{customer, refund};
+use super::{customer, product, refund};
 use crate::domain::attribution::{ClickEvidence, ClickUse, Credit, CreditState, Evidence, EvidenceKind, Ruling};
+use crate::domain::discount_code::fold;
 use crate::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
-use crate::domain::order::{Ages, Order, OrderLine, OrderSnapshot, Quarantine, counts, public_id, refunded};
+use crate::domain::order::{
+    Ages, Order, OrderLine, OrderSnapshot, Quarantine, REVENUE_MAX, counts, public_id, refunded,
+};
 use crate::domain::time::Timestamp;
 
 /// Orders on one click id that are looked at: whether it is shared is clear long before.
@@ -211,13 +214,16 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
         order.ages.codes,
         order.ages.click_id,
         snapshot.buyer,
+        code_of(order, evidence),
+        evidence.click.as_ref().and_then(|click| click.country.as_ref()),
+        cost_of(tx, order)?,
     ];
     let no: Option<i64> = tx.first(
         "INSERT INTO orders (workspace, store, external_id, name, ordered_at, updated_at, received_at, currency,
          revenue, discounts, is_test, is_paid, cancelled_at, customer, codes, click_id, quarantine, creator, link,
          evidence, counts, id, credit, credited_by, owner, is_split, program, ruling, click, refunded, standing,
-         customer_at, buyer_at, codes_at, click_at, buyer)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         customer_at, buyer_at, codes_at, click_at, buyer, code, country, cost)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (store, external_id) DO UPDATE SET name = excluded.name, ordered_at = excluded.ordered_at,
          updated_at = excluded.updated_at, currency = excluded.currency, revenue = excluded.revenue,
          discounts = excluded.discounts, is_test = excluded.is_test, is_paid = excluded.is_paid,
@@ -227,7 +233,8 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
          credited_by = excluded.credited_by, owner = excluded.owner, is_split = excluded.is_split,
          program = excluded.program, ruling = excluded.ruling, click = excluded.click, refunded = excluded.refunded,
          standing = excluded.standing, customer_at = excluded.customer_at, buyer_at = excluded.buyer_at,
-         codes_at = excluded.codes_at, click_at = excluded.click_at, buyer = excluded.buyer
+         codes_at = excluded.codes_at, click_at = excluded.click_at, buyer = excluded.buyer, code = excluded.code,
+         country = excluded.country, cost = excluded.cost
          RETURNING no",
         params,
         |row| row.get(0),
@@ -241,6 +248,39 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
         customer::restate(tx, order.store, &customer)?;
     }
     put_lines(tx, no, &snapshot.lines)
+}
+
+/// The first code that is a creator's, else the first, in the form in which codes are compared.
+fn code_of(order: &Order, evidence: &Evidence) -> Option<String> {
+    let known = evidence.codes.first().map(|code| &code.code);
+    let code = known.or(order.snapshot.codes.first())?;
+    Some(fold(code)).filter(|code| !code.is_empty())
+}
+
+/// What the goods of the order cost the brand, by what its products cost now; 0 once cancelled, `None` when the cost of a
+/// line is not known. Products cost in the store's currency: in another one, nobody knows.
+fn cost_of(tx: &Tx<'_>, order: &Order) -> Result<Option<i64>, Error> {
+    let snapshot = &order.snapshot;
+    let sells_in = |store| {
+        tx.first("SELECT currency FROM stores WHERE no = ?", [store], |row| {
+            row.get::<_, String>(0)
+        })
+    };
+    if snapshot.lines.is_empty() {
+        return Ok(None);
+    }
+    let mut total = 0i64;
+    for line in &snapshot.lines {
+        let piece = product::cost_of(tx, order.store, line.sku.as_deref(), line.variant_id.as_deref())?;
+        let cost = piece.and_then(|piece| piece.checked_mul(i64::from(line.quantity)));
+        let Some(sum) = cost.and_then(|cost| total.checked_add(cost)) else {
+            return Ok(None);
+        };
+        total = sum;
+    }
+    let is_own = sells_in(order.store)?.is_some_and(|own| own.eq_ignore_ascii_case(&snapshot.currency));
+    let cost = if snapshot.cancelled_at.is_some() { 0 } else { total };
+    Ok(is_own.then_some(cost).filter(|cost| *cost <= REVENUE_MAX))
 }
 
 /// Stores who is credited with a known order by what evidence, and nothing else of it.
@@ -544,6 +584,7 @@ mod tests {
                     }],
                     is_recorded: true,
                     is_from_coupon_site: true,
+                    country: None,
                 }),
                 customer: Some(CustomerEvidence {
                     creator: mia,
@@ -591,6 +632,7 @@ mod tests {
                     }],
                     is_recorded: true,
                     is_from_coupon_site: false,
+                    country: None,
                 }),
                 ..Evidence::default()
             };
@@ -755,6 +797,7 @@ mod tests {
                     journey: vec![],
                     is_recorded: true,
                     is_from_coupon_site: false,
+                    country: None,
                 }),
                 ..Evidence::default()
             };

@@ -7,8 +7,7 @@ use crate::domain::id::StoreNo;
 use crate::domain::store::Product;
 use crate::domain::time::Timestamp;
 
-const SELECT: &str =
-    "SELECT sku, variant_id, title, image_url, price, price_at, stock, policy, stock_at FROM products WHERE store = ?";
+const SELECT: &str = "SELECT sku, variant_id, title, image_url, price, price_at, stock, policy, stock_at, cost FROM products WHERE store = ?";
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Product> {
     let mut columns = Columns::of(row);
@@ -22,6 +21,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Product> {
         stock: columns.next()?,
         policy: columns.next::<Word<_>>()?.0,
         stock_at: columns.next()?,
+        cost: columns.next()?,
     })
 }
 
@@ -33,7 +33,7 @@ pub fn upsert(tx: &Tx<'_>, store: StoreNo, products: &[Product]) -> Result<(), E
     for product in products {
         tx.run(
             "INSERT OR REPLACE INTO products (store, sku, variant_id, title, image_url, price, price_at, stock, policy,
-             stock_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             stock_at, cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 store,
                 &product.sku,
@@ -45,6 +45,7 @@ pub fn upsert(tx: &Tx<'_>, store: StoreNo, products: &[Product]) -> Result<(), E
                 product.stock,
                 Word(product.policy),
                 product.stock_at,
+                product.cost,
             ),
         )?;
     }
@@ -61,6 +62,34 @@ pub fn set_stock(tx: &Tx<'_>, store: StoreNo, sku: &str, stock: Option<i64>, at:
         (stock, at, store, sku),
     )?;
     Ok(changed > 0)
+}
+
+/// What one piece of the product costs the brand that a shop calls `sku`, or without one `variant_id`; `None` = not known.
+pub(super) fn cost_of(
+    view: &View<'_>,
+    store: StoreNo,
+    sku: Option<&str>,
+    variant_id: Option<&str>,
+) -> Result<Option<i64>, Error> {
+    let by_sku = match sku {
+        Some(sku) => view.first(
+            "SELECT cost FROM products WHERE store = ? AND sku = ?",
+            (store, sku),
+            |row| row.get(0),
+        )?,
+        None => None,
+    };
+    match (by_sku, variant_id) {
+        (Some(cost), _) => Ok(cost),
+        (None, Some(variant)) => Ok(view
+            .first(
+                "SELECT cost FROM products WHERE store = ? AND variant_id = ? ORDER BY sku LIMIT 1",
+                (store, variant),
+                |row| row.get(0),
+            )?
+            .flatten()),
+        (None, None) => Ok(None),
+    }
 }
 
 /// Every product of the store by SKU: what a shelf is made of.
@@ -117,6 +146,7 @@ mod tests {
             stock: Some(-2),
             policy: OversellPolicy::Continue,
             stock_at: Timestamp(5),
+            cost: None,
         }
     }
 

@@ -3,7 +3,7 @@
 //! Under the last touch whole days come from `sales_days`, which the schema's triggers keep, and the days that a report
 //! cuts from an index that holds all it asks. Other models share out anew what may be split: each such order is taken
 //! out of the sum and put back in parts. Sums are checked; one snapshot is read, so a late order or refund is in the
-//! next one.
+//! next one. Orders in other currencies are read one by one and converted by the rates of their days.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -12,11 +12,13 @@ use super::columns::{Columns, Json};
 use super::customer;
 use super::error::Error;
 use super::program;
+use super::rate;
 use super::view::View;
 use crate::domain::attribution::{Evidence, Model, Ruling, shares};
 use crate::domain::id::{CreatorNo, LinkNo, ProgramNo, StoreNo, WorkspaceNo};
 use crate::domain::performance::{Sales, WHOLE};
 use crate::domain::program::Program;
+use crate::domain::rate::Exchange;
 use crate::domain::time::{DAY_MS, Timestamp};
 
 /// Who and what is credited with an order, and where it was placed.
@@ -36,7 +38,7 @@ pub struct Wanted<'a> {
     pub start: Timestamp,
     /// Placed before.
     pub end: Timestamp,
-    /// ISO 4217, any letter case.
+    /// What amounts are in: ISO 4217, any letter case. Orders in others are converted where a rate is known.
     pub currency: &'a str,
 }
 
@@ -77,23 +79,40 @@ pub fn by_source(view: &View<'_>, wanted: Wanted<'_>, model: Model) -> Result<Ve
         sums.add_orders(view, wanted)?;
     }
     if model != Model::Last {
-        sums.share_out(view, wanted, model)?;
+        sums.share_out(view, wanted, model, None)?;
+    }
+    for (currency, exchange) in rate::of_others(view, wanted)? {
+        let foreign = Wanted {
+            currency: &currency,
+            ..wanted
+        };
+        sums.add_converted(view, foreign, &exchange)?;
+        if model != Model::Last {
+            sums.share_out(view, foreign, model, Some(&exchange))?;
+        }
     }
     let found = sums.0.into_iter().filter(|(_, sales)| *sales != Sales::default());
     Ok(found.collect::<BTreeMap<_, _>>().into_iter().collect())
 }
 
-/// The sums so far.
-#[derive(Default)]
-struct Sums(HashMap<Source, Sales>);
+/// The sums so far, by what they are of.
+pub(super) struct Sums<K>(pub HashMap<K, Sales>);
 
-impl Sums {
-    fn add(&mut self, source: Source, sales: &Sales) -> Result<(), Error> {
+impl<K> Default for Sums<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + std::hash::Hash> Sums<K> {
+    pub fn add(&mut self, source: K, sales: &Sales) -> Result<(), Error> {
         let sum = self.0.entry(source).or_default();
         *sum = sum.plus(sales).ok_or(Error::TooLarge { what: "sales" })?;
         Ok(())
     }
+}
 
+impl Sums<Source> {
     /// Adds the days from the first to before the second.
     fn add_days(&mut self, view: &View<'_>, wanted: Wanted<'_>, days: (i64, i64)) -> Result<(), Error> {
         view.each(
@@ -113,8 +132,24 @@ impl Sums {
                     discounts: columns.next()?,
                     gross_revenue: columns.next()?,
                     refunds: columns.next()?,
+                    ..Sales::default()
                 };
                 self.add(source, &sales)
+            },
+        )?;
+        view.each(
+            "SELECT nullif(creator, 0), nullif(link, 0), store, cost, costed
+             FROM cost_days WHERE workspace = ? AND currency = ? AND day >= ? AND day < ? AND costed > 0",
+            (wanted.workspace, wanted.currency, days.0, days.1),
+            |row| {
+                let mut columns = Columns::of(row);
+                let source = source(&mut columns)?;
+                let cost = Sales {
+                    cost: columns.next()?,
+                    costed_milli: columns.next_count()?.unwrap_or(0).saturating_mul(WHOLE),
+                    ..Sales::default()
+                };
+                self.add(source, &cost)
             },
         )
     }
@@ -122,7 +157,7 @@ impl Sums {
     /// Adds order by order.
     fn add_orders(&mut self, view: &View<'_>, wanted: Wanted<'_>) -> Result<(), Error> {
         view.each(
-            "SELECT creator, link, store, revenue, discounts, refunded, standing FROM orders
+            "SELECT creator, link, store, revenue, discounts, refunded, standing, cost FROM orders
              WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?",
             (wanted.workspace, wanted.currency, wanted.start, wanted.end),
             |row| {
@@ -133,11 +168,33 @@ impl Sums {
         )
     }
 
+    /// Adds order by order, each converted by the rate of its day.
+    fn add_converted(&mut self, view: &View<'_>, wanted: Wanted<'_>, exchange: &Exchange) -> Result<(), Error> {
+        view.each(
+            "SELECT creator, link, store, revenue, discounts, refunded, standing, cost, ordered_at FROM orders
+             WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?",
+            (wanted.workspace, wanted.currency, wanted.start, wanted.end),
+            |row| {
+                let mut columns = Columns::of(row);
+                let source = source(&mut columns)?;
+                let order = one_order(&mut columns)?;
+                self.add(source, &converted(&order, exchange, columns.next()?))
+            },
+        )
+    }
+
     /// Takes the orders that may be split out of the sums of the last touch and puts their parts back under `model`.
-    fn share_out(&mut self, view: &View<'_>, wanted: Wanted<'_>, model: Model) -> Result<(), Error> {
+    fn share_out(
+        &mut self,
+        view: &View<'_>,
+        wanted: Wanted<'_>,
+        model: Model,
+        exchange: Option<&Exchange>,
+    ) -> Result<(), Error> {
         let mut programs: HashMap<Option<ProgramNo>, Program> = HashMap::new();
         view.each(
-            "SELECT creator, link, store, revenue, discounts, refunded, standing, ordered_at, program, ruling, evidence
+            "SELECT creator, link, store, revenue, discounts, refunded, standing, cost, ordered_at, program, ruling,
+                 evidence
              FROM orders
              WHERE workspace = ? AND counts = 1 AND is_split = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?",
             (wanted.workspace, wanted.currency, wanted.start, wanted.end),
@@ -146,6 +203,10 @@ impl Sums {
                 let source = source(&mut columns)?;
                 let order = one_order(&mut columns)?;
                 let (ordered_at, program_no): (Timestamp, Option<ProgramNo>) = (columns.next()?, columns.next()?);
+                let order = exchange.map_or(order, |exchange| converted(&order, exchange, ordered_at));
+                if order.unconverted > 0 {
+                    return Ok(());
+                }
                 let ruling = columns.next_parsed(Ruling::parse)?;
                 let evidence: Evidence = columns.next::<Json<_>>()?.0;
                 let program = match programs.entry(program_no) {
@@ -175,10 +236,11 @@ fn source(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Source> {
     })
 }
 
-/// Revenue, discounts, refunds and standing of one order.
+/// Revenue, discounts, refunds, standing and cost of one order.
 pub(super) fn one_order(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Sales> {
     let (gross_revenue, discounts, refunds) = (columns.next()?, columns.next()?, columns.next()?);
     let standing: u8 = columns.next()?;
+    let cost: Option<i64> = columns.next()?;
     let is = |wanted: u8| if standing == wanted { WHOLE } else { 0 };
     Ok(Sales {
         orders_milli: WHOLE,
@@ -187,7 +249,30 @@ pub(super) fn one_order(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Sales
         discounts,
         gross_revenue,
         refunds,
+        cost: cost.unwrap_or(0),
+        costed_milli: if cost.is_some() { WHOLE } else { 0 },
+        unconverted: 0,
     })
+}
+
+/// One order by the rate of the day on which it was placed; without a rate it is only counted as left out.
+pub(super) fn converted(order: &Sales, exchange: &Exchange, ordered_at: Timestamp) -> Sales {
+    let day = ordered_at.day();
+    let convert = |amount| exchange.convert(amount, day);
+    let amounts = [order.discounts, order.gross_revenue, order.refunds, order.cost].map(convert);
+    let [Some(discounts), Some(gross_revenue), Some(refunds), Some(cost)] = amounts else {
+        return Sales {
+            unconverted: 1,
+            ..Sales::default()
+        };
+    };
+    Sales {
+        discounts,
+        gross_revenue,
+        refunds,
+        cost,
+        ..*order
+    }
 }
 
 #[cfg(test)]
@@ -195,7 +280,9 @@ mod tests {
     use super::*;
     use crate::books::{creator, fixture, order, refund};
     use crate::domain::attribution::{ClickEvidence, Credit, PastTouch};
+    use crate::domain::money::Currency;
     use crate::domain::order::{Order, Quarantine, Refund};
+    use crate::domain::rate::{DatedRate, Rate};
     use proptest::prelude::*;
 
     /// A quarter of a day: spans begin and end within days and between them.
@@ -375,14 +462,25 @@ mod tests {
                         .collect::<Vec<_>>(),
                 )
             };
-            let row = |orders: u64, gross_revenue| Sales {
+            let row = |orders: u64, gross_revenue, unconverted| Sales {
                 orders_milli: orders * WHOLE,
                 gross_revenue,
+                unconverted,
                 ..Sales::default()
             };
-            assert_eq!(all("EUR")?, [(None, row(1, 1000)), (Some(LinkNo(7)), row(2, 2000))]);
-            assert_eq!(all("usd")?, [(Some(LinkNo(7)), row(1, 1000))]);
-            assert_eq!(all("JPY")?, []);
+            let (none, seven) = (None, Some(LinkNo(7)));
+            assert_eq!(all("EUR")?, [(none, row(1, 1000, 0)), (seven, row(2, 2000, 1))]);
+            assert_eq!(all("usd")?, [(none, row(0, 0, 1)), (seven, row(1, 1000, 2))]);
+            assert_eq!(all("JPY")?, [(none, row(0, 0, 1)), (seven, row(0, 0, 3))]);
+            let dollar = DatedRate {
+                base: Currency::USD,
+                quote: Currency::EUR,
+                day: 0,
+                rate: Rate::parse("0.9236").expect("a rate"),
+            };
+            rate::put(tx, ours, &[dollar])?;
+            assert_eq!(all("EUR")?, [(none, row(1, 1000, 0)), (seven, row(3, 2924, 0))]);
+            assert_eq!(all("usd")?, [(none, row(1, 1083, 0)), (seven, row(3, 3166, 0))]);
             assert_eq!(currencies(tx, ours)?, ["EUR", "USD"]);
             assert_eq!(currencies(tx, theirs)?, ["CHF"]);
             assert_eq!(currencies(tx, fixture::workspace(tx, "c")?)?, Vec::<String>::new());
@@ -444,6 +542,7 @@ mod tests {
                     }],
                     is_recorded: true,
                     is_from_coupon_site: false,
+                    country: None,
                 }),
                 ..Evidence::default()
             };

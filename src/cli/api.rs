@@ -171,6 +171,17 @@ impl Api {
             .map_err(|error| self.explain(&Method::GET, path, error))
     }
 
+    /// Posts `body` as JSON to `path` for a file of this kind.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn post_for_file(&self, path: &str, body: &Value, kind: &str) -> Result<Bytes, Failure> {
+        let sent = ("application/json", Bytes::from(body.to_string()));
+        self.exchange(Method::POST, path, kind, Some(sent))
+            .await
+            .map_err(|error| self.explain(&Method::POST, path, error))
+    }
+
     async fn exchange(
         &self,
         method: Method,

@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{backup, clicks, completions, demo, doctor, keys, link, order, product, restore, serve, waitlist};
+use super::{
+    backup, campaign, clicks, completions, demo, doctor, keys, link, order, product, rates, restore, serve, waitlist,
+};
 
 /// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
 #[derive(Debug, Parser)]
@@ -29,6 +31,10 @@ pub enum Command {
     Products(product::Arguments),
     /// Bring in orders that no webhook told of
     Orders(order::Arguments),
+    /// Mint a campaign's links and codes
+    Campaigns(campaign::Arguments),
+    /// Load exchange rates
+    Rates(rates::Arguments),
     /// Export waiting lists, and erase addresses from them
     Waitlist(waitlist::Arguments),
     /// Make, list and revoke API keys
@@ -65,6 +71,8 @@ mod tests {
             "link",
             "products",
             "orders",
+            "campaigns",
+            "rates",
             "waitlist",
             "keys",
             "backup",

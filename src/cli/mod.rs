@@ -7,6 +7,7 @@
 mod api;
 mod arguments;
 mod backup;
+mod campaign;
 mod clicks;
 mod completions;
 mod demo;
@@ -17,6 +18,7 @@ mod link;
 mod order;
 mod product;
 mod progress;
+mod rates;
 mod restore;
 mod serve;
 mod terminal;
@@ -42,6 +44,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Link(arguments) => link::run(&arguments),
         Command::Products(arguments) => product::run(&arguments),
         Command::Orders(arguments) => order::run(&arguments),
+        Command::Campaigns(arguments) => campaign::run(&arguments),
+        Command::Rates(arguments) => rates::run(&arguments),
         Command::Waitlist(arguments) => waitlist::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Clicks(arguments) => clicks::run(&arguments),

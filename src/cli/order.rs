@@ -41,5 +41,5 @@ enum Command {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Command::Import(file) = &arguments.command;
     let api = arguments.connection.open_with(import::call_bounds())?;
-    import::run(file, &Target::orders(), &api, arguments.json)
+    import::run(file.source(), &Target::orders(), &api, arguments.json)
 }

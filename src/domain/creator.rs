@@ -21,21 +21,42 @@ pub enum Tier {
     Celebrity,
 }
 
-impl Tier {
-    /// Followers from which a tier begins, from [`Tier::Micro`] on.
-    pub const BOUNDS: [u64; 4] = [10_000, 50_000, 500_000, 1_000_000];
+/// Followers from which each tier begins, from [`Tier::Micro`] on; ascending, above 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TierBounds([u64; 4]);
 
-    /// The tier of somebody with so many followers.
-    pub fn of(followers: u64) -> Self {
-        match Self::BOUNDS.partition_point(|bound| *bound <= followers) {
-            0 => Self::Nano,
-            1 => Self::Micro,
-            2 => Self::Mid,
-            3 => Self::Macro,
-            _ => Self::Celebrity,
-        }
+impl Default for TierBounds {
+    /// The bounds of the trade.
+    fn default() -> Self {
+        Self([10_000, 50_000, 500_000, 1_000_000])
+    }
+}
+
+impl TierBounds {
+    /// Bounds of a brand's own; `None` unless they ascend from above 0 and fit the books.
+    pub fn of(bounds: [u64; 4]) -> Option<Self> {
+        let is_ascending = bounds[0] > 0 && bounds.windows(2).all(|pair| pair[0] < pair[1]);
+        (is_ascending && i64::try_from(bounds[3]).is_ok()).then_some(Self(bounds))
     }
 
+    /// The bounds, from [`Tier::Micro`] on.
+    pub fn get(self) -> [u64; 4] {
+        self.0
+    }
+
+    /// The tier of somebody with so many followers.
+    pub fn tier(self, followers: u64) -> Tier {
+        match self.0.partition_point(|bound| *bound <= followers) {
+            0 => Tier::Nano,
+            1 => Tier::Micro,
+            2 => Tier::Mid,
+            3 => Tier::Macro,
+            _ => Tier::Celebrity,
+        }
+    }
+}
+
+impl Tier {
     /// The word in reports.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -97,7 +118,12 @@ mod tests {
             (1_000_000, "celebrity"),
             (u64::MAX, "celebrity"),
         ] {
-            assert_eq!(Tier::of(followers).as_str(), expected, "{followers}");
+            assert_eq!(TierBounds::default().tier(followers).as_str(), expected, "{followers}");
+        }
+        let own = TierBounds::of([1, 2, 3, 4]).expect("ascending");
+        assert_eq!((own.tier(0), own.tier(3)), (Tier::Nano, Tier::Macro));
+        for bounds in [[0, 1, 2, 3], [1, 1, 2, 3], [4, 3, 2, 1], [1, 2, 3, u64::MAX]] {
+            assert_eq!(TierBounds::of(bounds), None, "{bounds:?}");
         }
     }
 }

@@ -28,6 +28,8 @@ row_number! {
     CreatorNo,
     /// Row number of a version of a brand's program; from 1.
     ProgramNo,
+    /// Row number of a campaign; from 1.
+    CampaignNo,
 }
 
 impl DomainNo {

@@ -4,7 +4,7 @@
 
 use super::cart::{Cart, StockPolicy};
 use super::experiment::Experiment;
-use super::id::{CreatorNo, DomainNo, LinkNo, WorkspaceNo};
+use super::id::{CampaignNo, CreatorNo, DomainNo, LinkNo, WorkspaceNo};
 use super::time::Timestamp;
 
 /// Longest id that a brand may give a link.
@@ -56,6 +56,11 @@ pub struct LinkTerms {
     pub stock_policy: StockPolicy,
     /// What the link leads to for some of its followers, and the others, while it is tried out.
     pub experiment: Option<Experiment>,
+    pub campaign: Option<CampaignNo>,
+    /// Which video or post it stands under; the brand's own text.
+    pub content_id: Option<String>,
+    /// Where that can be seen; serialised URL.
+    pub content_url: Option<String>,
 }
 
 impl LinkTerms {

@@ -6,6 +6,7 @@
 
 pub mod api_key;
 pub mod attribution;
+pub mod campaign;
 pub mod cart;
 pub mod click;
 pub mod click_id;
@@ -24,6 +25,7 @@ pub mod keyring;
 pub mod link;
 pub mod link_domain;
 pub mod locality;
+pub mod mint;
 pub mod money;
 pub mod order;
 pub mod outside;
@@ -33,8 +35,11 @@ pub mod product;
 pub mod program;
 pub mod pulse;
 pub mod query;
+pub mod rate;
 pub mod recognition;
+pub mod settings;
 pub mod slug;
+pub mod spend;
 pub mod spreadsheet;
 pub mod stats;
 pub mod store;

@@ -97,7 +97,7 @@ pub enum OrderEvent {
 /// Why an order is kept out of the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quarantine {
-    /// Its currency is not the store's.
+    /// Its currency is none that is known: nobody can say what it is worth.
     Currency,
     /// Its revenue is negative, or its discounts are.
     Negative,
@@ -128,9 +128,11 @@ impl Quarantine {
             .find(|reason| reason.as_str() == word)
     }
 
-    /// Whether `snapshot` must stay out of the numbers of a store that sells in `store_currency`.
+    /// Whether `snapshot` must stay out of the numbers of a store that sells in `store_currency`. An order in another
+    /// currency counts in reports that can convert it ([`super::rate`]), and is left out and counted by the others.
     pub fn of(snapshot: &OrderSnapshot, store_currency: &str) -> Option<Self> {
-        if !snapshot.currency.eq_ignore_ascii_case(store_currency) {
+        let is_known = |code: &str| super::money::currency(code).is_some();
+        if !snapshot.currency.eq_ignore_ascii_case(store_currency) && !is_known(&snapshot.currency) {
             Some(Self::Currency)
         } else if snapshot.revenue < 0 || snapshot.discounts < 0 {
             Some(Self::Negative)
@@ -455,7 +457,12 @@ mod tests {
     #[test]
     fn odd_orders_are_set_aside() {
         assert_eq!(Quarantine::of(&snapshot(1, 5), "eur"), None);
-        assert_eq!(Quarantine::of(&snapshot(1, 5), "USD"), Some(Quarantine::Currency));
+        assert_eq!(Quarantine::of(&snapshot(1, 5), "USD"), None, "reports convert it");
+        let unknown = OrderSnapshot {
+            currency: "XXQ".to_owned(),
+            ..snapshot(1, 5)
+        };
+        assert_eq!(Quarantine::of(&unknown, "USD"), Some(Quarantine::Currency));
         assert_eq!(Quarantine::of(&snapshot(1, -5), "EUR"), Some(Quarantine::Negative));
         assert_eq!(
             Quarantine::of(&snapshot(1, i64::MAX), "EUR"),

@@ -10,12 +10,15 @@ pub const WHOLE: u64 = 1000;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Performance {
     pub clicks: u64,
-    pub unique_visitors: u64,
+    /// `None` = nobody can tell: visitors are counted by link, not by country or code.
+    pub unique_visitors: Option<u64>,
     /// Taps on landing pages that led on to the shop.
     pub checkout_taps: u64,
     pub sales: Sales,
     /// What was paid for it; minor units.
     pub spend: i64,
+    /// Entries of spend in a currency without a rate: they are not in `spend`.
+    pub unconverted_spend: u64,
 }
 
 /// What orders brought; amounts in minor units of one currency.
@@ -32,6 +35,12 @@ pub struct Sales {
     /// Before refunds.
     pub gross_revenue: i64,
     pub refunds: i64,
+    /// What the goods of those orders cost whose cost is known.
+    pub cost: i64,
+    /// Thousandths of orders whose cost is known.
+    pub costed_milli: u64,
+    /// Orders in a currency without a rate: they are in no other figure.
+    pub unconverted: u64,
 }
 
 impl Sales {
@@ -50,6 +59,12 @@ impl Sales {
         self.gross_revenue - self.refunds
     }
 
+    /// Net revenue less what the goods cost; `None` unless the cost of every order is known.
+    pub fn margin(&self) -> Option<i64> {
+        let is_known = self.orders_milli > 0 && self.costed_milli == self.orders_milli;
+        is_known.then(|| self.net_revenue().checked_sub(self.cost)).flatten()
+    }
+
     /// Both sums together; `None` when it does not fit.
     pub fn plus(&self, other: &Sales) -> Option<Sales> {
         Some(Sales {
@@ -61,6 +76,9 @@ impl Sales {
             discounts: self.discounts.checked_add(other.discounts)?,
             gross_revenue: self.gross_revenue.checked_add(other.gross_revenue)?,
             refunds: self.refunds.checked_add(other.refunds)?,
+            cost: self.cost.checked_add(other.cost)?,
+            costed_milli: self.costed_milli.checked_add(other.costed_milli)?,
+            unconverted: self.unconverted.checked_add(other.unconverted)?,
         })
     }
 
@@ -76,6 +94,9 @@ impl Sales {
             discounts: less(self.discounts, other.discounts)?,
             gross_revenue: less(self.gross_revenue, other.gross_revenue)?,
             refunds: less(self.refunds, other.refunds)?,
+            cost: less(self.cost, other.cost)?,
+            costed_milli: self.costed_milli.checked_sub(other.costed_milli)?,
+            unconverted: self.unconverted.checked_sub(other.unconverted)?,
         })
     }
 
@@ -86,6 +107,7 @@ impl Sales {
         let count = |milli: u64| share(i64::try_from(milli).unwrap_or(i64::MAX), weights);
         let (orders, new) = (count(self.orders_milli)?, count(self.new_customers_milli)?);
         let returning = count(self.returning_customers_milli)?;
+        let (costed, cost) = (count(self.costed_milli)?, share(self.cost, weights)?);
         let (discounts, gross) = (share(self.discounts, weights)?, share(self.gross_revenue, weights)?);
         let by_gross: Vec<u64> = gross.iter().map(|part| part.unsigned_abs()).collect();
         let refunds = share(self.refunds, &by_gross).unwrap_or_else(|| vec![0; weights.len()]);
@@ -96,6 +118,9 @@ impl Sales {
             discounts: discounts[place],
             gross_revenue: gross[place],
             refunds: refunds[place],
+            cost: cost[place],
+            costed_milli: costed[place].unsigned_abs(),
+            unconverted: 0,
         };
         Some((0..weights.len()).map(part).collect())
     }
@@ -133,6 +158,28 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_margin_wants_every_cost() {
+        let known = Sales {
+            orders_milli: WHOLE,
+            gross_revenue: 1000,
+            refunds: 100,
+            cost: 400,
+            costed_milli: WHOLE,
+            ..Sales::default()
+        };
+        assert_eq!(known.margin(), Some(500));
+        assert_eq!(
+            Sales {
+                costed_milli: 0,
+                ..known
+            }
+            .margin(),
+            None
+        );
+        assert_eq!(Sales::default().margin(), None, "nothing was sold");
+    }
+
     proptest! {
         #[test]
         fn parts_add_up_and_none_is_negative(
@@ -147,6 +194,9 @@ mod tests {
                 discounts: gross / 3,
                 gross_revenue: gross,
                 refunds: gross * refunded / 100,
+                cost: gross / 7,
+                costed_milli: WHOLE,
+                unconverted: 0,
             };
             let parts = sales.share_out(&weights);
             prop_assert_eq!(parts.is_none(), weights.iter().all(|weight| *weight == 0));

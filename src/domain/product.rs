@@ -13,6 +13,9 @@ use super::time::Timestamp;
 /// Longest image URL, in characters: what browsers and platforms agree on.
 pub const IMAGE_URL_MAX: usize = 2048;
 
+/// Highest cost of one piece that is believed, in minor units.
+pub const COST_MAX: i64 = super::order::REVENUE_MAX;
+
 /// What a caller says of one product. `None` = not told: what is known stays, else the default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProductDraft {
@@ -26,6 +29,8 @@ pub struct ProductDraft {
     /// `Some(None)` = not tracked.
     pub stock: Option<Option<i64>>,
     pub policy: Option<OversellPolicy>,
+    /// What one piece costs the brand; minor units of the store's currency. `Some(None)` = not known.
+    pub cost: Option<Option<i64>>,
 }
 
 /// Why a product was refused: a field by the API's name, what is wrong with it and what to do.
@@ -44,6 +49,7 @@ impl ProductDraft {
             && self.price.is_some()
             && self.stock.is_some()
             && self.policy.is_some()
+            && self.cost.is_some()
     }
 
     /// The product that a store on `provider` has from `now` on. A price and a stock that are told are as of `now`.
@@ -76,6 +82,7 @@ impl ProductDraft {
             stock,
             policy: self.policy.or(known.map(|known| known.policy)).unwrap_or_default(),
             stock_at,
+            cost: self.cost.unwrap_or_else(|| known.and_then(|known| known.cost)),
         };
         check(provider, &product)?;
         Ok(product)
@@ -158,6 +165,12 @@ fn check(provider: Provider, product: &Product) -> Result<(), FieldError> {
             message: "must not be negative",
         });
     }
+    if product.cost.is_some_and(|cost| !(0..=COST_MAX).contains(&cost)) {
+        return Err(FieldError {
+            field: "cost",
+            message: "must be from 0 to 100000000000000",
+        });
+    }
     Ok(())
 }
 
@@ -192,6 +205,7 @@ mod tests {
             stock: Some(3),
             policy: OversellPolicy::Continue,
             stock_at: Timestamp(6),
+            cost: Some(700),
         }
     }
 
@@ -204,6 +218,7 @@ mod tests {
             price: Some(None),
             stock: Some(None),
             policy: Some(OversellPolicy::Deny),
+            cost: Some(None),
         }
     }
 
@@ -230,6 +245,7 @@ mod tests {
                 stock: None,
                 policy: OversellPolicy::Deny,
                 stock_at: NOW,
+                cost: None,
                 ..known()
             }
         );

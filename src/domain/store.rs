@@ -154,6 +154,8 @@ pub struct Product {
     pub policy: OversellPolicy,
     /// When the stock was last told.
     pub stock_at: Timestamp,
+    /// What one piece costs the brand; minor units of the store's currency. `None` = not known.
+    pub cost: Option<i64>,
 }
 
 /// A product as the follower's path needs it.

@@ -9,6 +9,7 @@ use super::look_up_order::{Returned, Seen};
 use crate::books::order::OrderRow;
 use crate::books::{self, Tx, View};
 use crate::domain::attribution::{self, ClickEvidence, CodeEvidence, CodeKind, Evidence, LeakSignal, PastTouch, leak};
+use crate::domain::click::Click;
 use crate::domain::customer::CustomerKey;
 use crate::domain::discount_code::fold;
 use crate::domain::id::{CreatorNo, LinkNo};
@@ -47,6 +48,12 @@ impl Past {
             owner: order.credit.owner.filter(|_| is_counted),
         }
     }
+}
+
+/// Where the click came from; `None` = unknown.
+fn country_of(click: &Click) -> Option<String> {
+    let code = std::str::from_utf8(&click.country).ok()?;
+    (click.country != [0; 2]).then(|| code.to_owned())
 }
 
 impl Desk {
@@ -234,6 +241,7 @@ impl Desk {
                         variant: record.variant,
                         is_recorded: true,
                         is_from_coupon_site: leak::is_coupon_site(&record.referrer),
+                        country: country_of(record),
                         ..known
                     }));
                 }
@@ -275,6 +283,7 @@ impl Desk {
             journey,
             is_recorded: record.is_some(),
             is_from_coupon_site: record.is_some_and(|click| leak::is_coupon_site(&click.referrer)),
+            country: record.and_then(country_of),
         }))
     }
 

@@ -6,6 +6,7 @@ use super::error::Error;
 use super::experiment_draft::ExperimentChange;
 use crate::books::link::NewLink;
 use crate::books::{self, Tx, View};
+use crate::domain::campaign::CONTENT_ID_MAX;
 use crate::domain::click::{UTM_MAX, UTM_NAMES};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::link::{EXTERNAL_ID_MAX, Link, LinkTerms, TEXT_MAX};
@@ -45,6 +46,10 @@ pub struct LinkChange {
     pub cart: Option<Option<CartDraft>>,
     pub stock_policy: Option<Option<StockPolicyDraft>>,
     pub experiment: ExperimentChange,
+    /// Public id of the campaign.
+    pub campaign_id: Option<Option<String>>,
+    pub content_id: Option<Option<String>>,
+    pub content_url: Option<Option<String>>,
 }
 
 /// Makes a link; it can be followed when this returns.
@@ -140,7 +145,13 @@ pub fn domain_for(
     found.ok_or_else(missing)
 }
 
-fn insert(context: &Context, tx: &Tx<'_>, workspace: WorkspaceNo, change: LinkChange) -> Result<Link, Error> {
+/// Makes a link in a transaction of the caller's, who publishes it afterwards.
+pub(super) fn insert(
+    context: &Context,
+    tx: &Tx<'_>,
+    workspace: WorkspaceNo,
+    change: LinkChange,
+) -> Result<Link, Error> {
     if change.destination.is_none() && !matches!(change.cart, Some(Some(_))) {
         return Err(Error::invalid("url", "is required"));
     }
@@ -310,6 +321,24 @@ fn apply(
             }
             None => None,
         };
+    }
+    if let Some(id) = change.campaign_id {
+        let find = |id: String| {
+            let found = books::campaign::by_id(view, workspace, &id)?;
+            let missing = || Error::invalid("campaignId", "is not a campaign of this workspace");
+            Ok::<_, Error>(found.ok_or_else(missing)?.no)
+        };
+        terms.campaign = id.map(find).transpose()?;
+    }
+    set(
+        &mut terms.content_id,
+        text("contentId", change.content_id, CONTENT_ID_MAX)?,
+    );
+    if let Some(url) = change.content_url {
+        let checked = url
+            .map(|url| context.check_destination("contentUrl", &url))
+            .transpose()?;
+        terms.content_url = checked.map(String::from);
     }
     if let Some(policy) = change.stock_policy {
         terms.stock_policy = policy

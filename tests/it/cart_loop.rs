@@ -111,8 +111,9 @@ fn a_tap_over_tls_becomes_revenue_of_its_niche_and_a_partial_refund_lowers_it() 
     let expected = json!({ "key": "ceramics", "name": "ceramics", "clicks": 1, "uniqueVisitors": 1, "checkoutTaps": 0, "orders": 1,
         "newCustomers": 1, "returningCustomers": 0, "grossRevenue": REVENUE, "discounts": row["discounts"], "refunds": 0,
         "netRevenue": REVENUE, "conversionRate": 1.0, "conversionRateLow": row["conversionRateLow"],
-        "conversionRateHigh": 1.0, "averageOrder": 5382.0, "epc": 5382.0, "spend": 2000, "cac": 2000.0, "roi": 1.691,
-        "roas": 2.691, "currency": "EUR" });
+        "conversionRateHigh": 1.0, "averageOrder": 5382.0, "epc": 5382.0, "spend": 2000, "cac": 2000.0, "costOfGoods": 0,
+        "ordersWithCost": 0, "margin": null, "roi": null, "roas": 2.691, "unconverted": 0, "unconvertedSpend": 0,
+        "currency": "EUR" });
     assert_eq!(row, expected);
     assert!(
         row["conversionRateLow"]

@@ -100,8 +100,8 @@ pub struct Verdict {
     pub link: Option<Link>,
 }
 
-/// A row of a report: orders, new and returning customers in thousandths, gross, discounts, refunds.
-pub type Row = [i64; 6];
+/// A row of a report: orders, new and returning customers in thousandths, gross, discounts, refunds; orders without a rate.
+pub type Row = [i64; 7];
 type Receiver = (Option<Creator>, Option<Link>);
 /// Rows by receiver and store.
 pub type Rows = BTreeMap<(Receiver, usize), Row>;
@@ -162,7 +162,6 @@ impl Order {
         let newest = self.newest();
         self.tellings.iter().any(|told| told.is_paid)
             && !self.tellings.iter().any(|told| told.is_test)
-            && newest.is_euro
             && newest.revenue >= 0
     }
 }
@@ -508,6 +507,13 @@ impl World {
                 continue;
             }
             let newest = order.newest();
+            if !newest.is_euro {
+                // No history tells rates: left out, and counted where the last touch would have it.
+                for (receiver, _) in self.weights(*store, id, "last") {
+                    rows.entry((receiver, *store)).or_default()[6] += 1;
+                }
+                continue;
+            }
             let is_first = self.is_first(*store, id);
             let weights = self.weights(*store, id, model);
             let only: Vec<i128> = weights.iter().map(|(_, weight)| *weight).collect();

@@ -460,5 +460,6 @@ fn row(sales: &Sales) -> Row {
         sales.gross_revenue,
         sales.discounts,
         sales.refunds,
+        milli(sales.unconverted),
     ]
 }

@@ -109,6 +109,8 @@ pub const PACKAGES: &[Package] = &[
     // Packs the pages that followers get.
     only("flate2", &["web"]),
     only("png", &["web"]),
+    // Links of a campaign, with pictures to print.
+    only("zip", &["web"]),
     only("prometheus_client", &["web"]),
     only("serde_path_to_error", &["integrations", "web"]),
     // Who waits for others. domain, clicklog, integrations and config have nobody to wait for.

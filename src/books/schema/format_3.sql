@@ -175,3 +175,231 @@ CREATE TABLE variant_orders (
 ) STRICT;
 CREATE INDEX variant_orders_of_link ON variant_orders (link, clicked_at);
 CREATE INDEX variant_orders_of_workspace ON variant_orders (workspace);
+-- Campaigns, spend, rates, settings, and what reports sum by codes, countries and what goods cost.
+CREATE TABLE settings (
+    workspace INTEGER PRIMARY KEY REFERENCES workspaces (no),
+    currency TEXT,
+    -- Followers from which tiers begin: micro, mid, macro, celebrity.
+    micro INTEGER NOT NULL,
+    mid INTEGER NOT NULL,
+    macro INTEGER NOT NULL,
+    celebrity INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE campaigns (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    name TEXT NOT NULL,
+    starts_at INTEGER,
+    ends_at INTEGER,
+    budget INTEGER,
+    currency TEXT,
+    note TEXT,
+    is_archived INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX campaigns_of_workspace ON campaigns (workspace, created_at, no);
+
+CREATE TABLE campaign_creators (
+    campaign INTEGER NOT NULL REFERENCES campaigns (no),
+    creator INTEGER NOT NULL REFERENCES creators (no),
+    PRIMARY KEY (campaign, creator)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE links ADD COLUMN campaign INTEGER REFERENCES campaigns (no);
+ALTER TABLE links ADD COLUMN content_id TEXT;
+ALTER TABLE links ADD COLUMN content_url TEXT;
+CREATE INDEX links_by_campaign ON links (campaign, created_at, no) WHERE campaign IS NOT NULL;
+CREATE INDEX links_by_content ON links (workspace, content_id, created_at, no) WHERE content_id IS NOT NULL;
+
+-- Which link was minted for a creator; content '' = none was named. Minting again finds it.
+CREATE TABLE mints (
+    campaign INTEGER NOT NULL REFERENCES campaigns (no),
+    creator INTEGER NOT NULL REFERENCES creators (no),
+    content TEXT NOT NULL,
+    link INTEGER NOT NULL REFERENCES links (no) ON DELETE CASCADE,
+    code TEXT,
+    PRIMARY KEY (campaign, creator, content)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mints_of_link ON mints (link);
+
+-- Never edited but once, when an entry is voided. Links are deleted while what was spent on them stays.
+CREATE TABLE spend (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    external_id TEXT,
+    creator INTEGER REFERENCES creators (no),
+    campaign INTEGER REFERENCES campaigns (no),
+    link INTEGER,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    note TEXT,
+    created_at INTEGER NOT NULL,
+    voided_at INTEGER,
+    void_note TEXT
+) STRICT;
+CREATE INDEX spend_of_workspace ON spend (workspace, at, no);
+CREATE UNIQUE INDEX spend_by_external_id ON spend (workspace, external_id) WHERE external_id IS NOT NULL;
+
+-- One of the base currency in the quote currency, in units of 10^-12, on a UTC day.
+CREATE TABLE rates (
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    base TEXT NOT NULL,
+    quote TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    rate INTEGER NOT NULL,
+    PRIMARY KEY (workspace, base, quote, day)
+) STRICT, WITHOUT ROWID;
+
+-- What one piece costs the brand; minor units of the store's currency.
+ALTER TABLE products ADD COLUMN cost INTEGER;
+CREATE INDEX products_by_variant ON products (store, variant_id);
+
+-- The code on the order in the form in which codes are compared; where its click came from; what its goods cost the
+-- brand: null = not known, 0 once cancelled.
+ALTER TABLE orders ADD COLUMN code TEXT;
+ALTER TABLE orders ADD COLUMN country TEXT;
+ALTER TABLE orders ADD COLUMN cost INTEGER;
+UPDATE orders SET code = lower(trim(coalesce(json_extract(evidence, '$.codes[0].code'), json_extract(codes, '$[0]'))));
+
+-- Orders in another currency than their store's count where a report can convert them.
+UPDATE orders SET quarantine = NULL, counts = is_paid = 1 AND is_test = 0
+WHERE quarantine = 'currency' AND revenue BETWEEN 0 AND 100000000000000 AND discounts BETWEEN 0 AND 100000000000000;
+UPDATE orders SET standing = iif(customer IS NULL OR counts = 0, 0, 1 + EXISTS (
+    SELECT 1 FROM orders e WHERE e.store = orders.store AND e.customer = orders.customer AND e.counts = 1
+        AND (e.ordered_at, e.external_id) < (orders.ordered_at, orders.external_id)));
+
+DROP INDEX orders_counted;
+CREATE INDEX orders_counted ON orders (workspace, currency, ordered_at, creator, link, store, revenue, discounts,
+    refunded, standing, cost) WHERE counts = 1;
+
+-- As sales_days, by what orders show: their code and their click's country; '' = none.
+CREATE TABLE mark_days (
+    workspace INTEGER NOT NULL,
+    currency TEXT NOT NULL COLLATE NOCASE,
+    kind TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    mark TEXT NOT NULL,
+    orders INTEGER NOT NULL,
+    new_customers INTEGER NOT NULL,
+    returning_customers INTEGER NOT NULL,
+    discounts INTEGER NOT NULL,
+    gross INTEGER NOT NULL,
+    refunds INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    costed INTEGER NOT NULL,
+    PRIMARY KEY (workspace, currency, kind, day, mark)
+) STRICT, WITHOUT ROWID;
+
+-- Beside sales_days: what the goods of those orders cost whose cost is known, and how many these are.
+CREATE TABLE cost_days (
+    workspace INTEGER NOT NULL,
+    currency TEXT NOT NULL COLLATE NOCASE,
+    day INTEGER NOT NULL,
+    creator INTEGER NOT NULL,
+    link INTEGER NOT NULL,
+    store INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    costed INTEGER NOT NULL,
+    PRIMARY KEY (workspace, currency, day, creator, link, store)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO mark_days
+SELECT workspace, currency, kind, (ordered_at - ((ordered_at % 86400000) + 86400000) % 86400000) / 86400000 AS day,
+    mark, count(*), sum(standing = 1), sum(standing = 2), sum(discounts), sum(revenue), sum(refunded), 0, 0
+FROM (SELECT *, 'code' AS kind, coalesce(code, '') AS mark FROM orders WHERE counts = 1
+      UNION ALL SELECT *, 'country', coalesce(country, '') FROM orders WHERE counts = 1)
+GROUP BY workspace, currency, kind, day, mark;
+
+CREATE TRIGGER part_days_of_new_orders AFTER INSERT ON orders WHEN NEW.counts = 1 BEGIN
+    INSERT INTO mark_days SELECT
+        NEW.workspace, NEW.currency, kind,
+        (NEW.ordered_at - ((NEW.ordered_at % 86400000) + 86400000) % 86400000) / 86400000, mark,
+        1, NEW.standing = 1, NEW.standing = 2, NEW.discounts, NEW.revenue, NEW.refunded,
+        coalesce(NEW.cost, 0), NEW.cost IS NOT NULL
+    FROM (SELECT 'code' AS kind, coalesce(NEW.code, '') AS mark UNION ALL SELECT 'country', coalesce(NEW.country, ''))
+    WHERE true
+    ON CONFLICT DO UPDATE SET
+        orders = orders + excluded.orders, new_customers = new_customers + excluded.new_customers,
+        returning_customers = returning_customers + excluded.returning_customers,
+        discounts = discounts + excluded.discounts, gross = gross + excluded.gross,
+        refunds = refunds + excluded.refunds, cost = cost + excluded.cost, costed = costed + excluded.costed;
+    INSERT INTO cost_days SELECT
+        NEW.workspace, NEW.currency,
+        (NEW.ordered_at - ((NEW.ordered_at % 86400000) + 86400000) % 86400000) / 86400000,
+        coalesce(NEW.creator, 0), coalesce(NEW.link, 0), NEW.store, NEW.cost, 1
+    WHERE NEW.cost IS NOT NULL
+    ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, costed = costed + excluded.costed;
+END;
+
+CREATE TRIGGER part_days_of_gone_orders AFTER DELETE ON orders WHEN OLD.counts = 1 BEGIN
+    INSERT INTO mark_days SELECT
+        OLD.workspace, OLD.currency, kind,
+        (OLD.ordered_at - ((OLD.ordered_at % 86400000) + 86400000) % 86400000) / 86400000, mark,
+        -1, -(OLD.standing = 1), -(OLD.standing = 2), -OLD.discounts, -OLD.revenue, -OLD.refunded,
+        -coalesce(OLD.cost, 0), -(OLD.cost IS NOT NULL)
+    FROM (SELECT 'code' AS kind, coalesce(OLD.code, '') AS mark UNION ALL SELECT 'country', coalesce(OLD.country, ''))
+    WHERE true
+    ON CONFLICT DO UPDATE SET
+        orders = orders + excluded.orders, new_customers = new_customers + excluded.new_customers,
+        returning_customers = returning_customers + excluded.returning_customers,
+        discounts = discounts + excluded.discounts, gross = gross + excluded.gross,
+        refunds = refunds + excluded.refunds, cost = cost + excluded.cost, costed = costed + excluded.costed;
+    INSERT INTO cost_days SELECT
+        OLD.workspace, OLD.currency,
+        (OLD.ordered_at - ((OLD.ordered_at % 86400000) + 86400000) % 86400000) / 86400000,
+        coalesce(OLD.creator, 0), coalesce(OLD.link, 0), OLD.store, -OLD.cost, -1
+    WHERE OLD.cost IS NOT NULL
+    ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, costed = costed + excluded.costed;
+END;
+
+CREATE TRIGGER part_days_of_changed_orders
+AFTER UPDATE OF workspace, currency, ordered_at, creator, link, store, counts, standing, discounts, revenue, refunded,
+    code, country, cost
+ON orders WHEN
+    (OLD.currency, OLD.ordered_at, OLD.creator, OLD.link, OLD.counts, OLD.standing, OLD.discounts, OLD.revenue,
+        OLD.refunded, OLD.code, OLD.country, OLD.cost) IS NOT
+    (NEW.currency, NEW.ordered_at, NEW.creator, NEW.link, NEW.counts, NEW.standing, NEW.discounts, NEW.revenue,
+        NEW.refunded, NEW.code, NEW.country, NEW.cost)
+BEGIN
+    INSERT INTO mark_days SELECT
+        OLD.workspace, OLD.currency, kind,
+        (OLD.ordered_at - ((OLD.ordered_at % 86400000) + 86400000) % 86400000) / 86400000, mark,
+        -1, -(OLD.standing = 1), -(OLD.standing = 2), -OLD.discounts, -OLD.revenue, -OLD.refunded,
+        -coalesce(OLD.cost, 0), -(OLD.cost IS NOT NULL)
+    FROM (SELECT 'code' AS kind, coalesce(OLD.code, '') AS mark UNION ALL SELECT 'country', coalesce(OLD.country, ''))
+    WHERE OLD.counts = 1
+    ON CONFLICT DO UPDATE SET
+        orders = orders + excluded.orders, new_customers = new_customers + excluded.new_customers,
+        returning_customers = returning_customers + excluded.returning_customers,
+        discounts = discounts + excluded.discounts, gross = gross + excluded.gross,
+        refunds = refunds + excluded.refunds, cost = cost + excluded.cost, costed = costed + excluded.costed;
+    INSERT INTO mark_days SELECT
+        NEW.workspace, NEW.currency, kind,
+        (NEW.ordered_at - ((NEW.ordered_at % 86400000) + 86400000) % 86400000) / 86400000, mark,
+        1, NEW.standing = 1, NEW.standing = 2, NEW.discounts, NEW.revenue, NEW.refunded,
+        coalesce(NEW.cost, 0), NEW.cost IS NOT NULL
+    FROM (SELECT 'code' AS kind, coalesce(NEW.code, '') AS mark UNION ALL SELECT 'country', coalesce(NEW.country, ''))
+    WHERE NEW.counts = 1
+    ON CONFLICT DO UPDATE SET
+        orders = orders + excluded.orders, new_customers = new_customers + excluded.new_customers,
+        returning_customers = returning_customers + excluded.returning_customers,
+        discounts = discounts + excluded.discounts, gross = gross + excluded.gross,
+        refunds = refunds + excluded.refunds, cost = cost + excluded.cost, costed = costed + excluded.costed;
+    INSERT INTO cost_days SELECT
+        OLD.workspace, OLD.currency,
+        (OLD.ordered_at - ((OLD.ordered_at % 86400000) + 86400000) % 86400000) / 86400000,
+        coalesce(OLD.creator, 0), coalesce(OLD.link, 0), OLD.store, -OLD.cost, -1
+    WHERE OLD.counts = 1 AND OLD.cost IS NOT NULL
+    ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, costed = costed + excluded.costed;
+    INSERT INTO cost_days SELECT
+        NEW.workspace, NEW.currency,
+        (NEW.ordered_at - ((NEW.ordered_at % 86400000) + 86400000) % 86400000) / 86400000,
+        coalesce(NEW.creator, 0), coalesce(NEW.link, 0), NEW.store, NEW.cost, 1
+    WHERE NEW.counts = 1 AND NEW.cost IS NOT NULL
+    ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, costed = costed + excluded.costed;
+END;

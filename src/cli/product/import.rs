@@ -16,6 +16,7 @@ use crate::cli::api::{Api, CallError, query};
 use crate::cli::failure::Failure;
 use crate::cli::terminal::{note, say, wait_for};
 use crate::domain::order::ORDERS_PER_CALL_MAX;
+use crate::domain::rate::RATES_PER_CALL_MAX;
 use crate::domain::store::PRODUCTS_PER_CALL_MAX;
 use crate::integrations::catalog::{CatalogError, Slice, SliceLimits, Slices};
 use crate::net::ClientOptions;
@@ -38,6 +39,15 @@ impl Target {
             method: Method::PUT,
             path: "/products",
             rows: PRODUCTS_PER_CALL_MAX,
+        }
+    }
+
+    /// Exchange rates.
+    pub fn rates() -> Self {
+        Self {
+            method: Method::PUT,
+            path: "/rates",
+            rows: RATES_PER_CALL_MAX,
         }
     }
 
@@ -67,6 +77,27 @@ pub struct Import {
     dry_run: bool,
 }
 
+/// A file, and how it is to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// `-` = standard input.
+    pub file: &'a str,
+    /// Public id of the store, where the rows are of one.
+    pub store: Option<&'a str>,
+    pub is_dry_run: bool,
+}
+
+impl Import {
+    /// The file that was named.
+    pub fn source(&self) -> Source<'_> {
+        Source {
+            file: &self.file,
+            store: Some(&self.store),
+            is_dry_run: self.dry_run,
+        }
+    }
+}
+
 /// Bounds on the calls of an import.
 pub fn call_bounds() -> ClientOptions {
     ClientOptions {
@@ -79,13 +110,13 @@ pub fn call_bounds() -> ClientOptions {
 ///
 /// # Errors
 /// [`Failure::Failed`] also when only some rows failed.
-pub fn run(import: &Import, target: &Target, api: &Api, is_json: bool) -> Result<(), Failure> {
-    let (source, bytes) = open(&import.file)?;
+pub fn run(import: Source<'_>, target: &Target, api: &Api, is_json: bool) -> Result<(), Failure> {
+    let (source, bytes) = open(import.file)?;
     let limits = SliceLimits {
         rows: target.rows,
         bytes: SLICE_BYTES,
     };
-    let slices = Slices::of(source, limits).map_err(|error| unreadable(&import.file, &error))?;
+    let slices = Slices::of(source, limits).map_err(|error| unreadable(import.file, &error))?;
     let progress = Progress::new(bytes);
     let sent = wait_for(send_all(import, target, api, slices, &progress));
     progress.finish();
@@ -97,12 +128,12 @@ pub fn run(import: &Import, target: &Target, api: &Api, is_json: bool) -> Result
         )));
     }
     if is_json {
-        say(&tally.json(&import.store, import.dry_run).to_string())?;
+        say(&tally.json(import.store, import.is_dry_run).to_string())?;
     } else {
         if let Some(failures) = tally.failures() {
             say(&failures)?;
         }
-        say(&tally.summary(import.dry_run))?;
+        say(&tally.summary(import.is_dry_run))?;
     }
     match tally.failed {
         0 => Ok(()),
@@ -126,7 +157,7 @@ fn unreadable(file: &str, error: &CatalogError) -> Failure {
 }
 
 async fn send_all(
-    import: &Import,
+    import: Source<'_>,
     target: &Target,
     api: &Api,
     slices: Slices<Box<dyn Read>>,
@@ -136,14 +167,14 @@ async fn send_all(
     for slice in slices {
         let sent = match slice {
             Ok(slice) => send(import, target, api, slice, &mut tally, progress).await,
-            Err(error) => Err(unreadable(&import.file, &error)),
+            Err(error) => Err(unreadable(import.file, &error)),
         };
         if let Err(failure) = sent {
             if tally.rows > 0 {
                 note(&format!(
                     "stopped after row {}: {}; running it again does no harm",
                     tally.rows,
-                    tally.summary(import.dry_run)
+                    tally.summary(import.is_dry_run)
                 ));
             }
             return Err(failure);
@@ -153,18 +184,18 @@ async fn send_all(
 }
 
 async fn send(
-    import: &Import,
+    import: Source<'_>,
     target: &Target,
     api: &Api,
     mut slice: Slice,
     tally: &mut Tally,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let dry_run = import.dry_run.then_some("true");
+    let dry_run = import.is_dry_run.then_some("true");
     let path = format!(
         "{}{}",
         target.path,
-        query(&[("storeId", Some(&import.store)), ("dryRun", dry_run)])
+        query(&[("storeId", import.store), ("dryRun", dry_run)])
     );
     let csv = Bytes::from(std::mem::take(&mut slice.csv));
     let sent = api.send(target.method.clone(), &path, Some(("text/csv", csv))).await;

@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Import(import) => {
             let api = arguments.connection.open_with(import::call_bounds())?;
-            import::run(import, &import::Target::products(), &api, arguments.json)
+            import::run(import.source(), &import::Target::products(), &api, arguments.json)
         }
         Command::List { store, page } => {
             let api = arguments.connection.open()?;

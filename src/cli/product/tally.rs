@@ -47,9 +47,8 @@ impl Tally {
     }
 
     /// The sum in the form of one answer.
-    pub fn json(&self, store: &str, is_dry_run: bool) -> Value {
-        json!({
-            "storeId": store,
+    pub fn json(&self, store: Option<&str>, is_dry_run: bool) -> Value {
+        let mut sum = json!({
             "format": self.format,
             "dryRun": is_dry_run,
             "rows": self.rows,
@@ -57,7 +56,11 @@ impl Tally {
             "skipped": self.skipped,
             "failed": self.failed,
             "errors": self.errors,
-        })
+        });
+        if let Some(store) = store {
+            sum["storeId"] = json!(store);
+        }
+        sum
     }
 
     /// The sum in one line.
@@ -114,7 +117,7 @@ mod tests {
                 "errors": [{"row": 2, "line": 99, "field": "title", "message": "no"}]});
             assert!(tally.add(slice, &answer));
         }
-        let sum = tally.json("store_1", true);
+        let sum = tally.json(Some("store_1"), true);
         assert_eq!((sum["rows"].as_u64(), sum["failed"].as_u64()), (Some(4), Some(2)));
         assert_eq!(
             sum["errors"][0],

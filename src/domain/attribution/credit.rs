@@ -89,6 +89,7 @@ mod tests {
                 journey: past.into_iter().collect(),
                 is_recorded: true,
                 is_from_coupon_site: false,
+                country: None,
             }),
             ..Evidence::default()
         }

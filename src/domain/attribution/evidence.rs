@@ -125,6 +125,9 @@ pub struct ClickEvidence {
     /// Whether the follower came from a site that collects coupons.
     #[serde(default)]
     pub is_from_coupon_site: bool,
+    /// Where the click came from: ISO 3166-1 alpha-2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
@@ -199,6 +202,7 @@ mod tests {
             journey: vec![],
             is_recorded: true,
             is_from_coupon_site: false,
+            country: None,
         }
     }
 

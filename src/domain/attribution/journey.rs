@@ -152,6 +152,7 @@ mod tests {
                 journey: vec![past(30, Some(3), 31), past(20, Some(2), 9), past(40, None, 2)],
                 is_recorded: true,
                 is_from_coupon_site: false,
+                country: None,
             }),
             ..Evidence::default()
         }

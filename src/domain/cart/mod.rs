@@ -190,6 +190,7 @@ mod tests {
             stock,
             policy: OversellPolicy::Deny,
             stock_at: Timestamp(0),
+            cost: None,
         }
     }
 

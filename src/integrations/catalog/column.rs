@@ -19,6 +19,8 @@ pub enum Format {
     Google,
     /// Our own of orders, not of products.
     Orders,
+    /// Our own of exchange rates.
+    Rates,
 }
 
 impl Format {
@@ -29,6 +31,7 @@ impl Format {
             Self::Shopify => "shopify",
             Self::Google => "google",
             Self::Orders => "orders",
+            Self::Rates => "rates",
         }
     }
 
@@ -39,6 +42,7 @@ impl Format {
             Self::Shopify => SHOPIFY,
             Self::Google => GOOGLE,
             Self::Orders => ORDERS,
+            Self::Rates => RATES,
         }
     }
 
@@ -49,6 +53,7 @@ impl Format {
             Self::Shopify => &[Column::Handle, Column::Sku],
             Self::Google => &[Column::Id],
             Self::Orders => &[Column::OrderId, Column::OrderedAt, Column::Revenue],
+            Self::Rates => &[Column::Base, Column::Quote, Column::Date, Column::Rate],
         }
     }
 }
@@ -61,6 +66,7 @@ pub enum Column {
     Title,
     ImageUrl,
     Price,
+    Cost,
     Stock,
     Policy,
     Handle,
@@ -92,6 +98,10 @@ pub enum Column {
     RefundId,
     Refunded,
     RefundedAt,
+    Base,
+    Quote,
+    Date,
+    Rate,
 }
 
 const OWN: &[(Column, &[&str])] = &[
@@ -99,6 +109,7 @@ const OWN: &[(Column, &[&str])] = &[
     (Column::VariantId, &["variantId"]),
     (Column::Title, &["title"]),
     (Column::Price, &["price"]),
+    (Column::Cost, &["cost"]),
     (Column::Stock, &["stock"]),
     (Column::Policy, &["policy"]),
     (Column::ImageUrl, &["imageUrl"]),
@@ -114,6 +125,7 @@ const SHOPIFY: &[(Column, &[&str])] = &[
     (Column::Sku, &["Variant SKU", "SKU"]),
     (Column::VariantId, &["Variant ID"]),
     (Column::Price, &["Variant Price", "Price"]),
+    (Column::Cost, &["Cost per item"]),
     (Column::Tracker, &["Variant Inventory Tracker", "Inventory tracker"]),
     (Column::Stock, &["Variant Inventory Qty", "Inventory quantity"]),
     (
@@ -132,6 +144,7 @@ const GOOGLE: &[(Column, &[&str])] = &[
     (Column::ImageUrl, &["image_link"]),
     (Column::Price, &["price"]),
     (Column::SalePrice, &["sale_price"]),
+    (Column::Cost, &["cost_of_goods_sold"]),
     (Column::SaleDates, &["sale_price_effective_date"]),
     (Column::Availability, &["availability"]),
     (
@@ -160,6 +173,13 @@ const ORDERS: &[(Column, &[&str])] = &[
     (Column::RefundedAt, &["refundedAt"]),
 ];
 
+const RATES: &[(Column, &[&str])] = &[
+    (Column::Base, &["base"]),
+    (Column::Quote, &["quote"]),
+    (Column::Date, &["date"]),
+    (Column::Rate, &["rate"]),
+];
+
 /// The columns of one file.
 #[derive(Debug)]
 pub struct Columns {
@@ -179,6 +199,8 @@ impl Columns {
         let has = |name: &str| bare.iter().any(|known| *known == letters(name));
         let format = if has("orderId") {
             Format::Orders
+        } else if has("base") && has("quote") {
+            Format::Rates
         } else if has("Handle") || has("URL handle") {
             Format::Shopify
         } else if has("id") && ["availability", "link", "image_link"].into_iter().any(has) {
@@ -260,6 +282,7 @@ impl Columns {
             ("title", first_of(&[Column::Title])),
             ("imageUrl", first_of(&[Column::ImageUrl, Column::ProductImage])),
             ("price", first_of(&[Column::Price])),
+            ("cost", first_of(&[Column::Cost])),
         ]
     }
 }
@@ -292,6 +315,7 @@ mod tests {
             ("Id,Title,Image Link,Price", Format::Google),
             ("id,sku,availability", Format::Google),
             ("order_id,Ordered At,revenue,sku", Format::Orders),
+            ("Base,Quote,Date,Rate", Format::Rates),
         ] {
             assert_eq!(
                 of(header).map(|columns| columns.format()).ok(),

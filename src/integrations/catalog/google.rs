@@ -21,6 +21,7 @@ pub fn read(row: &Row<'_>, currency: Currency) -> Result<ProductDraft, CellError
         price: price(row, currency)?,
         stock,
         policy,
+        cost: cell::price(row, Column::Cost, currency)?,
     })
 }
 

@@ -13,6 +13,7 @@ mod google;
 mod lines;
 pub mod orders;
 mod own;
+pub mod rates;
 mod sheet;
 mod shopify;
 mod slices;
@@ -104,6 +105,11 @@ impl Reader {
             Format::Orders => {
                 return Err(CatalogError::WrongKind(
                     "is of orders: `hopcart orders import` takes them",
+                ));
+            }
+            Format::Rates => {
+                return Err(CatalogError::WrongKind(
+                    "is of rates: `hopcart rates import` takes them",
                 ));
             }
         })

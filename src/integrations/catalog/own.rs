@@ -19,6 +19,7 @@ pub fn read(row: &Row<'_>, currency: Currency) -> Result<ProductDraft, CellError
         price: cell::price(row, Column::Price, currency)?,
         stock: row.bytes(Column::Stock).map(|_| stock),
         policy: policy(row)?,
+        cost: cell::price(row, Column::Cost, currency)?,
     })
 }
 

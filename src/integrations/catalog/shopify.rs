@@ -69,6 +69,7 @@ impl Export {
             price: cell::price(row, Column::Price, self.currency)?,
             stock,
             policy,
+            cost: cell::price(row, Column::Cost, self.currency)?,
         }))
     }
 

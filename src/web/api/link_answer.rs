@@ -16,7 +16,7 @@ use crate::clicklog::Totals;
 use crate::domain::cart::{Cart, ItemName};
 use crate::domain::click::ClassSet;
 use crate::domain::experiment::Variant;
-use crate::domain::id::{CreatorNo, DomainNo, StoreNo};
+use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, StoreNo};
 use crate::domain::link::Link;
 use crate::flows::Error;
 
@@ -84,6 +84,9 @@ pub(super) struct LinkView {
     max_clicks: Option<u64>,
     cart: Option<Value>,
     stock_policy: Option<Value>,
+    campaign_id: Option<String>,
+    content_id: Option<String>,
+    content_url: Option<String>,
     /// What works and should still be looked at.
     warnings: Vec<Value>,
 }
@@ -94,6 +97,7 @@ struct Names {
     domains: HashMap<DomainNo, String>,
     creators: HashMap<CreatorNo, String>,
     stores: HashMap<StoreNo, String>,
+    campaigns: HashMap<CampaignNo, String>,
 }
 
 /// `link` as an answer.
@@ -163,6 +167,10 @@ impl Names {
         if let Some(no) = link.terms.creator.filter(|no| !self.creators.contains_key(no)) {
             let id = books::creator::by_no(view, no)?.map(|creator| creator.id);
             self.creators.insert(no, id.unwrap_or_default());
+        }
+        if let Some(no) = link.terms.campaign.filter(|no| !self.campaigns.contains_key(no)) {
+            let id = books::campaign::by_no(view, no)?.map(|campaign| campaign.id);
+            self.campaigns.insert(no, id.unwrap_or_default());
         }
         let variants = link.terms.experiment.iter().flat_map(|experiment| &experiment.variants);
         let carts = variants.filter_map(|variant| variant.cart.as_ref());
@@ -252,6 +260,9 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
         project_id: workspace_id.to_owned(),
         webhook_ids: Vec::new(),
         max_clicks: terms.clicks_max,
+        campaign_id: terms.campaign.and_then(|no| names.campaigns.get(&no).cloned()),
+        content_id: terms.content_id,
+        content_url: terms.content_url,
         stock_policy: terms
             .cart
             .is_some()

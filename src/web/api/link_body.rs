@@ -65,6 +65,12 @@ pub(super) struct LinkBody {
     test_started_at: Option<Option<String>>,
     #[serde(default, deserialize_with = "said")]
     test_completed_at: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    campaign_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    content_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    content_url: Option<Option<String>>,
     #[serde(flatten)]
     not_yet: NotYetFields,
 }
@@ -196,6 +202,9 @@ impl LinkBody {
             cart,
             stock_policy,
             experiment,
+            campaign_id: self.campaign_id.map(filled),
+            content_id: self.content_id.map(filled),
+            content_url: self.content_url.map(filled),
         })
     }
 }
@@ -231,6 +240,11 @@ impl VariantBody {
             codes: self.discount_codes,
         })
     }
+}
+
+/// An empty text means "none", as in the dialect.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
 impl CartBody {

@@ -72,6 +72,8 @@ pub(super) struct Wanted {
     search: Option<String>,
     tenant_id: Option<String>,
     partner_id: Option<String>,
+    campaign_id: Option<String>,
+    content_id: Option<String>,
     shows_archived: bool,
 }
 
@@ -85,6 +87,8 @@ impl Wanted {
             search: params.text("search"),
             tenant_id: params.text("tenantId"),
             partner_id: params.text("partnerId"),
+            campaign_id: params.text("campaignId"),
+            content_id: params.text("contentId"),
             shows_archived: params.flag("showArchived")?.unwrap_or(false),
         })
     }
@@ -105,7 +109,17 @@ impl Wanted {
             }
             None => None,
         };
+        let campaign = match &self.campaign_id {
+            Some(id) => {
+                let found = books::campaign::by_id(view, caller.workspace, id)?;
+                let missing = || Error::invalid("campaignId", "is not a campaign of this workspace");
+                Some(found.ok_or_else(missing)?.no)
+            }
+            None => None,
+        };
         Ok(LinkFilter {
+            campaign,
+            content_id: self.content_id,
             domain,
             search: self.search,
             tenant_id: self.tenant_id,

@@ -6,6 +6,7 @@ mod analytics;
 mod auth;
 mod backup;
 mod body;
+mod campaign;
 mod click_filter;
 mod discount_code;
 mod domain;
@@ -18,6 +19,8 @@ mod link;
 mod link_answer;
 mod link_body;
 mod link_query;
+mod mint;
+mod mint_zip;
 mod order;
 mod order_import;
 mod order_journey;
@@ -28,8 +31,11 @@ mod product;
 mod product_upsert;
 mod program;
 mod qr;
+mod rate;
 mod report;
 mod row_error;
+mod settings;
+mod spend;
 mod store;
 mod waitlist;
 
@@ -110,6 +116,18 @@ pub fn router(api: Api) -> Router {
         .route("/orders/{id}/credit", post(order::rule))
         .route("/program", get(program::show).patch(program::update))
         .route("/partners", get(partner::list).post(partner::enlist))
+        .route("/campaigns", get(campaign::list).post(campaign::create))
+        .route("/campaigns/{id}", get(campaign::show).patch(campaign::update))
+        .route("/campaigns/{id}/mint", post(mint::mint))
+        .route("/spend", get(spend::list).post(spend::record))
+        .route("/spend/{id}/void", post(spend::void))
+        .route(
+            "/rates",
+            put(rate::load)
+                .layer(DefaultBodyLimit::max(api.catalog_max))
+                .get(rate::list),
+        )
+        .route("/settings", get(settings::show).patch(settings::update))
         .route("/discount-codes", get(discount_code::list).post(discount_code::issue))
         .route("/discount-codes/{id}", patch(discount_code::update))
         .route("/waitlist", get(waitlist::list).delete(waitlist::erase))

@@ -98,6 +98,7 @@ fn answer(product: &Product) -> Value {
         "title": product.title,
         "imageUrl": product.image_url,
         "price": product.price,
+        "cost": product.cost,
         "stock": product.stock,
         "policy": product.policy,
         "updatedAt": product.stock_at.to_string(),

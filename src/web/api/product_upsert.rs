@@ -37,6 +37,7 @@ struct ProductBody {
     price: Option<i64>,
     stock: Option<i64>,
     policy: Option<OversellPolicy>,
+    cost: Option<i64>,
 }
 
 /// Products as a caller sent them, in whatever form.
@@ -151,6 +152,7 @@ fn draft(product: Value) -> Result<ProductDraft, (String, String)> {
         price: Some(product.price),
         stock: Some(product.stock),
         policy: Some(product.policy.unwrap_or_default()),
+        cost: Some(product.cost),
     })
 }
 

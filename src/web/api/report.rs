@@ -1,4 +1,5 @@
-//! `/reports/performance`: which creator, niche, tier, platform, link, variant or store brought what; as JSON or as CSV.
+//! `/reports/performance`: which creator, niche, campaign, video, link, variant, code, country … brought what; as JSON or
+//! as CSV.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -11,41 +12,29 @@ use super::error::ApiError;
 use super::params::Params;
 use super::{Api, Caller, Period};
 use crate::domain::attribution::Model;
-use crate::domain::performance::WHOLE;
+use crate::domain::performance::{Performance, WHOLE};
+use crate::domain::time::Timestamp;
 use crate::domain::{spreadsheet, stats};
 use crate::web::report::{self, GroupBy, Row};
 
 /// What `groupBy` may be.
-const GROUPS: [(&str, GroupBy); 7] = [
+const GROUPS: [(&str, GroupBy); 11] = [
     ("creator", GroupBy::Creator),
     ("niche", GroupBy::Niche),
     ("tier", GroupBy::Tier),
     ("platform", GroupBy::Platform),
+    ("campaign", GroupBy::Campaign),
+    ("content", GroupBy::Content),
     ("link", GroupBy::Link),
     ("variant", GroupBy::Variant),
+    ("code", GroupBy::Code),
+    ("country", GroupBy::Country),
     ("store", GroupBy::Store),
 ];
 
-/// What `sortBy` may be: figures, largest first; a row without one comes last.
-const SORTS: [&str; 12] = [
-    "netRevenue",
-    "grossRevenue",
-    "orders",
-    "clicks",
-    "uniqueVisitors",
-    "checkoutTaps",
-    "newCustomers",
-    "conversionRate",
-    "conversionRateLow",
-    "averageOrder",
-    "epc",
-    "roi",
-];
-
-/// The columns of a CSV: the fields of a row, in their order.
-const COLUMNS: [&str; 22] = [
-    "key",
-    "name",
+/// The figures of a row in the order of a CSV's columns. `sortBy` may be each of them: largest first, and a row without
+/// it last.
+const FIGURES: [&str; 24] = [
     "clicks",
     "uniqueVisitors",
     "checkoutTaps",
@@ -63,19 +52,36 @@ const COLUMNS: [&str; 22] = [
     "epc",
     "spend",
     "cac",
+    "costOfGoods",
+    "margin",
     "roi",
     "roas",
-    "currency",
+    "ordersWithCost",
+    "unconverted",
+    "unconvertedSpend",
 ];
 
-/// One row; money in minor units of `currency`, ratios `null` where there is nothing to divide by.
+/// One row.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RowView {
     key: String,
     name: String,
+    #[serde(flatten)]
+    figures: Figures,
+    currency: String,
+    /// Of the period of the same length right before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<Figures>,
+}
+
+/// The figures of a row; money in minor units of its currency, ratios `null` where there is nothing to divide by.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Figures {
     clicks: u64,
-    unique_visitors: u64,
+    /// `null` by code and country: nobody counts them so.
+    unique_visitors: Option<u64>,
     checkout_taps: u64,
     /// Under models that share orders out with up to three decimals.
     orders: Number,
@@ -94,9 +100,16 @@ pub(super) struct RowView {
     epc: Option<f64>,
     spend: i64,
     cac: Option<f64>,
+    /// Of the orders whose cost is known, and how many these are.
+    cost_of_goods: i64,
+    orders_with_cost: Number,
+    /// Net revenue less the cost of goods, and the return on it: `null` unless the cost of every order is known.
+    margin: Option<i64>,
     roi: Option<f64>,
     roas: Option<f64>,
-    currency: String,
+    /// Orders, and entries of spend, in a currency without a rate: they are in no other figure.
+    unconverted: u64,
+    unconverted_spend: u64,
 }
 
 pub(super) async fn performance(
@@ -107,7 +120,8 @@ pub(super) async fn performance(
     let mut params = Params::of(query.as_deref())?;
     let named = params.word("groupBy", &GROUPS.map(|(name, _)| name))?;
     let group_by = GROUPS.iter().find(|(name, _)| Some(*name) == named);
-    let sort_by = params.word("sortBy", &SORTS)?;
+    let sort_by = params.word("sortBy", &FIGURES)?;
+    let compares = params.word("compare", &["previous"])?.is_some();
     let format = params.word("format", &["json", "csv"])?;
     let currency = params.text("currency");
     let model = params
@@ -115,6 +129,12 @@ pub(super) async fn performance(
         .and_then(Model::parse);
     let period = Period::take(&mut params, api.context.clock().now(), "all")?;
     params.end()?;
+    if compares && period.start == Timestamp(0) {
+        return Err(ApiError::invalid(
+            "compare",
+            "needs a period that begins: interval=30d, or start and end",
+        ));
+    }
     let request = report::Request {
         workspace: caller.workspace,
         group_by: group_by.map_or(GroupBy::Creator, |(_, group_by)| *group_by),
@@ -122,6 +142,7 @@ pub(super) async fn performance(
         end: period.end,
         currency,
         model,
+        compares,
     };
     let report = report::performance(&api.context, &api.clicks, request).await?;
     let mut rows: Vec<RowView> = report.rows.into_iter().map(|row| view(row, &report.currency)).collect();
@@ -135,7 +156,7 @@ pub(super) async fn performance(
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"performance.csv\""),
     ];
-    Ok((headers, csv(&rows)).into_response())
+    Ok((headers, csv(&rows, compares)).into_response())
 }
 
 /// Largest first; equal rows stay as they were.
@@ -165,17 +186,26 @@ impl Ord for Ordered {
     }
 }
 
-/// The rows as a table whose header is the JSON's names; a missing ratio is an empty cell.
-fn csv(rows: &[RowView]) -> String {
+/// The rows as a table whose header is the JSON's names, those of the period before as `previous.clicks`; a missing
+/// ratio is an empty cell.
+fn csv(rows: &[RowView], compares: bool) -> String {
+    let earlier = if compares { &FIGURES[..] } else { &[] };
+    let earlier: Vec<String> = earlier.iter().map(|name| format!("previous.{name}")).collect();
+    let names = ["key", "name"].into_iter().chain(FIGURES).chain(["currency"]);
+    let columns: Vec<&str> = names.chain(earlier.iter().map(String::as_str)).collect();
     let mut out = String::new();
-    spreadsheet::push_row(&mut out, &COLUMNS);
+    spreadsheet::push_row(&mut out, &columns);
     for row in rows {
         let row = serde_json::to_value(row).unwrap_or_default();
-        let cells: Vec<String> = COLUMNS
+        let value = |name: &str| match name.strip_prefix("previous.") {
+            Some(name) => row["previous"][name].clone(),
+            None => row[name].clone(),
+        };
+        let cells: Vec<String> = columns
             .iter()
-            .map(|name| match &row[name] {
+            .map(|name| match value(name) {
                 Value::Null => String::new(),
-                Value::String(text) => text.clone(),
+                Value::String(text) => text,
                 number => number.to_string(),
             })
             .collect();
@@ -195,32 +225,45 @@ fn count(milli: u64) -> Number {
 }
 
 fn view(row: Row, currency: &str) -> RowView {
-    let sums = row.sums;
-    let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let interval = stats::interval(sums.sales.orders(), sums.clicks);
     RowView {
         key: row.key,
         name: row.name,
+        figures: figures(&row.sums),
+        currency: currency.to_owned(),
+        previous: row.previous.as_ref().map(figures),
+    }
+}
+
+fn figures(sums: &Performance) -> Figures {
+    let (sales, net) = (&sums.sales, sums.sales.net_revenue());
+    let clicks = i64::try_from(sums.clicks).unwrap_or(i64::MAX);
+    let interval = stats::interval(sales.orders(), sums.clicks);
+    let margin = sales.margin();
+    Figures {
         clicks: sums.clicks,
         unique_visitors: sums.unique_visitors,
         checkout_taps: sums.checkout_taps,
-        orders: count(sums.sales.orders_milli),
-        new_customers: count(sums.sales.new_customers_milli),
-        returning_customers: count(sums.sales.returning_customers_milli),
-        gross_revenue: sums.sales.gross_revenue,
-        discounts: sums.sales.discounts,
-        refunds: sums.sales.refunds,
-        net_revenue: sums.sales.net_revenue(),
-        conversion_rate: stats::of_thousandths(sums.sales.orders_milli, sums.clicks),
+        orders: count(sales.orders_milli),
+        new_customers: count(sales.new_customers_milli),
+        returning_customers: count(sales.returning_customers_milli),
+        gross_revenue: sales.gross_revenue,
+        discounts: sales.discounts,
+        refunds: sales.refunds,
+        net_revenue: net,
+        conversion_rate: stats::of_thousandths(sales.orders_milli, sums.clicks),
         conversion_rate_low: interval.map(|(low, _)| low),
         conversion_rate_high: interval.map(|(_, high)| high),
-        average_order: stats::by_thousandths(sums.sales.gross_revenue, sums.sales.orders_milli),
-        epc: stats::ratio(sums.sales.net_revenue(), signed(sums.clicks)),
+        average_order: stats::by_thousandths(sales.gross_revenue, sales.orders_milli),
+        epc: stats::ratio(net, clicks),
         spend: sums.spend,
-        cac: stats::by_thousandths(sums.spend, sums.sales.new_customers_milli),
-        roi: stats::roi(sums.sales.net_revenue(), sums.spend),
-        roas: stats::ratio(sums.sales.net_revenue(), sums.spend),
-        currency: currency.to_owned(),
+        cac: stats::by_thousandths(sums.spend, sales.new_customers_milli),
+        cost_of_goods: sales.cost,
+        orders_with_cost: count(sales.costed_milli),
+        margin,
+        roi: margin.and_then(|margin| stats::roi(margin, sums.spend)),
+        roas: stats::ratio(net, sums.spend),
+        unconverted: sales.unconverted,
+        unconverted_spend: sums.unconverted_spend,
     }
 }
 
@@ -231,11 +274,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_has_every_field_and_every_sort_is_one() {
-        let row = serde_json::to_value(view(Row::default(), "EUR")).expect("a row");
-        let fields: BTreeSet<&str> = row.as_object().expect("fields").keys().map(String::as_str).collect();
-        assert_eq!(COLUMNS.into_iter().collect::<BTreeSet<_>>(), fields);
-        assert!(SORTS.iter().all(|name| fields.contains(name)));
+    fn every_figure_is_a_column_and_a_sort() {
+        let told = serde_json::to_value(figures(&Performance::default())).expect("figures");
+        let fields: BTreeSet<&str> = told.as_object().expect("fields").keys().map(String::as_str).collect();
+        assert_eq!(FIGURES.into_iter().collect::<BTreeSet<_>>(), fields);
+    }
+
+    #[test]
+    fn a_table_that_compares_has_both_periods() {
+        let row = Row {
+            name: "=Mia".to_owned(),
+            previous: Some(Performance {
+                clicks: 7,
+                ..Performance::default()
+            }),
+            ..Row::default()
+        };
+        let text = csv(&[view(row, "EUR")], true);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(
+            lines[0].contains(",currency,previous.clicks,previous.uniqueVisitors,"),
+            "{text}"
+        );
+        assert!(
+            lines[1].starts_with(",'=Mia,0,,0,") && lines[1].contains(",EUR,7,,0,"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -246,15 +310,14 @@ mod tests {
 
     #[test]
     fn rows_without_a_figure_come_last() {
-        let row = |name: &str, roi| RowView {
-            roi,
-            ..view(
-                Row {
-                    name: name.to_owned(),
-                    ..Row::default()
-                },
-                "EUR",
-            )
+        let row = |name: &str, roi| {
+            let named = Row {
+                name: name.to_owned(),
+                ..Row::default()
+            };
+            let mut row = view(named, "EUR");
+            row.figures.roi = roi;
+            row
         };
         let mut rows = [row("none", None), row("loss", Some(-0.5)), row("gain", Some(3.0))];
         sort(&mut rows, "roi");

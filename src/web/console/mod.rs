@@ -128,6 +128,7 @@ async fn performance(api: &Api, caller: &Caller, query: &str) -> Result<Performa
         end: period.end,
         currency: param("currency"),
         model: None,
+        compares: false,
     };
     let report = report::performance(&api.context, &api.clicks, request).await?;
     let (series, top) = picture(api, caller, period).await?;
@@ -161,7 +162,7 @@ fn row(key: &str, name: &str, sums: &Performance) -> RowView {
         key: key.to_owned(),
         name: name.to_owned(),
         clicks: sums.clicks,
-        unique_visitors: sums.unique_visitors,
+        unique_visitors: sums.unique_visitors.unwrap_or(0),
         orders: sales.orders(),
         new_customers: sales.new_customers(),
         gross_revenue: sales.gross_revenue,
@@ -171,7 +172,7 @@ fn row(key: &str, name: &str, sums: &Performance) -> RowView {
         conversion_rate: stats::of_thousandths(sales.orders_milli, sums.clicks),
         epc: stats::ratio(net, signed(sums.clicks)),
         cac: stats::by_thousandths(sums.spend, sales.new_customers_milli),
-        roi: stats::roi(net, sums.spend),
+        roi: sales.margin().and_then(|margin| stats::roi(margin, sums.spend)),
     }
 }
 
@@ -245,8 +246,19 @@ async fn notes(api: &Api, caller: &Caller, report: &Report) -> Result<Vec<String
     let mut notes = Vec::new();
     if counts.quarantined > 0 {
         notes.push(format!(
-            "{} orders are set aside: their currency is not the store's, or their amount is implausible.",
+            "{} orders are set aside: nobody knows their currency, or their amount is implausible.",
             counts.quarantined
+        ));
+    }
+    let (unconverted, currency) = (report.total.sales.unconverted, &report.currency);
+    if unconverted > 0 {
+        notes.push(format!(
+            "{unconverted} orders are left out: there is no rate of their day to {currency} (PUT /rates)."
+        ));
+    }
+    if report.total.unconverted_spend > 0 {
+        notes.push(format!(
+            "Some spend is left out: there is no rate of its day to {currency} (PUT /rates)."
         ));
     }
     if counts.tests > 0 {

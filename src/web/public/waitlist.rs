@@ -369,6 +369,7 @@ mod tests {
             stock: Some(0),
             policy: OversellPolicy::Deny,
             stock_at: Timestamp(1),
+            cost: None,
         };
         let item = |name| CartItem {
             name,

@@ -45,6 +45,7 @@ fn click(creator: Option<u32>, days: i64) -> Option<ClickEvidence> {
         journey: vec![],
         is_recorded: true,
         is_from_coupon_site: false,
+        country: None,
     })
 }
 
@@ -238,6 +239,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
     let click = (proptest::option::of(1u32..5), -2i64..60, any::<bool>()).prop_map(|(creator, days, coupons)| {
         click(creator, days).map(|click| ClickEvidence {
             is_from_coupon_site: coupons,
+            country: None,
             ..click
         })
     });

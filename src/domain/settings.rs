@@ -1,0 +1,11 @@
+//! What a brand sets for its whole workspace: what its reports are in, and where tiers of creators begin.
+
+use super::creator::TierBounds;
+
+/// The settings of one workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// ISO 4217 code of reports that name none, and of what creators cost; `None` = as the stores sell.
+    pub currency: Option<String>,
+    pub tiers: TierBounds,
+}
