@@ -763,6 +763,7 @@ fn row(row: &Value) -> (String, Row) {
         refunds: number("refunds"),
         net: number("netRevenue"),
         spend: number("spend"),
+        unconverted: number("unconverted").unsigned_abs(),
     };
     (text(&row["key"]), found)
 }

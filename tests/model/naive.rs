@@ -113,9 +113,7 @@ impl Order {
     }
 
     fn counts(&self) -> bool {
-        self.tellings.iter().any(|told| told.is_paid)
-            && !self.tellings.iter().any(|told| told.is_test)
-            && self.newest().is_store_currency
+        self.tellings.iter().any(|told| told.is_paid) && !self.tellings.iter().any(|told| told.is_test)
     }
 
     fn customer(&self) -> Option<u8> {
@@ -148,6 +146,8 @@ pub struct Row {
     pub refunds: i64,
     pub net: i64,
     pub spend: i64,
+    /// Orders in a currency without a rate; no history tells one.
+    pub unconverted: u64,
 }
 
 /// Everything that happened.
@@ -310,6 +310,10 @@ impl Naive {
                 continue;
             }
             let row = rows.entry(key(order.creator())).or_default();
+            if !order.newest().is_store_currency {
+                row.unconverted += 1;
+                continue;
+            }
             row.orders += 1;
             row.new_customers += u64::from(self.is_first(*store, *id, order));
             row.gross += order.newest().revenue;
@@ -318,7 +322,9 @@ impl Naive {
         for row in rows.values_mut() {
             row.net = row.gross - row.refunds;
         }
-        rows.retain(|key, row| key != NOBODY || row.clicks > 0 || row.orders > 0 || row.spend > 0);
+        rows.retain(|key, row| {
+            key != NOBODY || row.clicks > 0 || row.orders > 0 || row.spend > 0 || row.unconverted > 0
+        });
         rows
     }
 
