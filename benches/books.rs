@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hopcart::books::{self, Books, Error, Options, Tx, link::NewLink};
-use hopcart::domain::attribution::Evidence;
+use hopcart::domain::attribution::{Credit, Evidence};
 use hopcart::domain::id::{DomainNo, StoreNo, WorkspaceNo};
 use hopcart::domain::link::LinkTerms;
-use hopcart::domain::order::{Order, OrderLine, OrderSnapshot};
+use hopcart::domain::order::{Ages, Order, OrderLine, OrderSnapshot};
 use hopcart::domain::store::{Permalink, Provider, Store, StoreLook};
 use hopcart::domain::time::Timestamp;
 
@@ -91,9 +91,15 @@ fn accept_order(tx: &Tx<'_>, number: u32, workspace: WorkspaceNo, store: StoreNo
             click_id: None,
             lines: (0..3).map(line).collect(),
         },
+        ages: Ages {
+            customer: at,
+            codes: at,
+            click_id: at,
+        },
         quarantine: None,
-        creator: None,
-        link: None,
+        credit: Credit::default(),
+        program: None,
+        ruling: None,
     };
     books::order::put(tx, &order, &Evidence::default(), at)
 }

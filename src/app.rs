@@ -26,7 +26,7 @@ use crate::domain::id::DomainNo;
 use crate::domain::outside::{Clock, Entropy, Fetch, NoPlaces, Places};
 use crate::flows::backup::{Backups, NewestBackup};
 use crate::flows::record_clicks::{self, Recorder};
-use crate::flows::{Context, PublicName, issue_key, load_table, refresh_profiles, rotate_secrets};
+use crate::flows::{Context, PublicName, issue_key, load_table, refresh_profiles, rotate_secrets, watch_codes};
 use crate::integrations::maxmind::PlaceFile;
 use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
@@ -51,6 +51,8 @@ const CLICKS_LOOK: Duration = Duration::from_millis(500);
 const SECRETS_LOOK: Duration = Duration::from_secs(60);
 /// How often it is looked whether a shop's UCP profile is due; what cannot wait is told at once.
 const PROFILES_LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked whether a code brings far more orders than its creator brings clicks. It reads a month of both.
+const CODES_LOOK: Duration = Duration::from_secs(60 * 60);
 /// Misses an address may make in a minute before it is told so: a carrier's address stands for many people, and only
 /// wrong links are counted.
 const MISSES_MAX: u32 = 120;
@@ -197,6 +199,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
 
     let recorder = Recorder::start(desk, lane_readers, Arc::clone(&shared))
         .map_err(|error| StartError::Unavailable(format!("the click recorder does not start: {error}")))?;
+    context.set_recorder(Arc::clone(&recorder.stats));
     let webhooks = Webhooks::new(
         context.clone(),
         clicks.clone(),
@@ -256,6 +259,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     serve_api(&runtime, admin_listener, router, &config, stopped)?;
     look_after_profiles(&runtime, context.clone(), profiles);
     look_after_secrets(&runtime, context.clone(), keys);
+    look_after_codes(&runtime, context.clone(), clicks.clone());
     let tls_watch = tls.map(|tls| tls.watch(TLS_RELOAD)).transpose();
     let tls_watch =
         tls_watch.map_err(|error| StartError::Unavailable(format!("certificates cannot be watched: {error}")))?;
@@ -561,6 +565,20 @@ fn look_after_secrets(runtime: &Runtime, context: Context, keys: Arc<ArcSwap<Key
                 Ok(Ok(rotated)) => keys.store(Arc::new(rotated)),
                 Ok(Err(error)) => tracing::error!(%error, "secrets were not looked after"),
                 Err(error) => tracing::error!(%error, "looking after secrets panicked"),
+            }
+        }
+    });
+}
+
+fn look_after_codes(runtime: &Runtime, context: Context, clicks: clicklog::Reader) {
+    runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(CODES_LOOK).await;
+            let (context, clicks) = (context.clone(), clicks.clone());
+            match tokio::task::spawn_blocking(move || watch_codes::look(&context, &clicks)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::error!(%error, "codes were not looked after"),
+                Err(error) => tracing::error!(%error, "looking after codes panicked"),
             }
         }
     });

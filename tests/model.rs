@@ -249,6 +249,10 @@ impl Stage {
             let code = json!({"code": format!("CODE{creator}"), "partnerId": self.naive.creators[creator].id});
             self.api().post("/discount-codes", &code);
         }
+        // What tests/oracle plays is left out here: leaks, customers' pasts and windows.
+        let program = json!({"attributionWindowDays": 365, "evidenceOrder": ["creator_code", "click"],
+            "leakSignals": []});
+        self.api().call("PATCH", "/program", Some(&program));
         self.create(None, None, false);
         self.create(Some(0), None, false);
         self.create(Some(1), Some(4), true);

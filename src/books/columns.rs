@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
 use super::error::Error;
-use crate::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CreatorNo, DomainNo, LinkNo, ProgramNo, StoreNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
 macro_rules! integer_column {
@@ -28,7 +28,7 @@ macro_rules! integer_column {
     )+};
 }
 
-integer_column!(Timestamp, WorkspaceNo, DomainNo, LinkNo, StoreNo, CreatorNo);
+integer_column!(Timestamp, WorkspaceNo, DomainNo, LinkNo, StoreNo, CreatorNo, ProgramNo);
 
 /// A value kept as JSON text.
 pub(super) struct Json<T>(pub T);
@@ -89,6 +89,14 @@ impl<'a, 'stmt> Columns<'a, 'stmt> {
         let place = self.next;
         self.next += 1;
         self.row.get(place)
+    }
+
+    /// The next column, a word that `parse` knows.
+    pub fn next_parsed<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>> {
+        match self.next::<Option<String>>()? {
+            Some(word) => parse(&word).map(Some).ok_or(rusqlite::Error::InvalidQuery),
+            None => Ok(None),
+        }
     }
 
     /// The next column, which holds a count that is never negative.

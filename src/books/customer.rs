@@ -1,16 +1,83 @@
-//! Customers as a store's orders name them: which of their orders was the first.
+//! Customers as a store's orders name them: which of their orders was the first, and who brought them.
 //!
-//! Derived from the orders whenever it is asked, never kept: orders come late, change their time or stop counting, and
-//! what is new must follow.
+//! Both follow from the orders and are kept up with every change of one: orders come late, change their time or stop
+//! counting. Orders of one millisecond stand in the order of their ids.
 
+use super::columns::Columns;
 use super::error::Error;
-use super::view::View;
+use super::view::{Tx, View};
+use crate::domain::attribution::CustomerEvidence;
 use crate::domain::id::StoreNo;
+use crate::domain::order::Order;
+use crate::domain::time::Timestamp;
 
-/// Whether another counted order of the same customer in the same store came before order `o` (SQL, of `orders o`).
-/// Orders of one millisecond stand in the order of their ids.
-pub(super) const HAS_EARLIER_ORDER: &str = "EXISTS (SELECT 1 FROM orders e WHERE e.store = o.store
-     AND e.customer = o.customer AND e.counts = 1 AND (e.ordered_at, e.external_id) < (o.ordered_at, o.external_id))";
+/// Nobody knows the customer, or the order does not count.
+const UNKNOWN: u8 = 0;
+/// The customer's first counted order in the store.
+pub(super) const NEW: u8 = 1;
+/// A later one.
+pub(super) const RETURNING: u8 = 2;
+
+/// How `order`, which is about to be stored, stands among its customer's.
+pub(super) fn standing(view: &View<'_>, order: &Order, is_counted: bool) -> Result<u8, Error> {
+    let snapshot = &order.snapshot;
+    let Some(customer) = snapshot.customer.as_ref().filter(|_| is_counted) else {
+        return Ok(UNKNOWN);
+    };
+    let earlier = view.count(
+        "SELECT EXISTS (SELECT 1 FROM orders WHERE store = ?1 AND customer = ?2 AND counts = 1 AND external_id <> ?4
+             AND (ordered_at, external_id) < (?3, ?4))",
+        (order.store, customer, snapshot.ordered_at, &snapshot.external_id),
+    )?;
+    Ok(if earlier == 0 { NEW } else { RETURNING })
+}
+
+/// Makes the customer's first counted order the new one, and no other, after one of them changed.
+pub(super) fn restate(tx: &Tx<'_>, store: StoreNo, customer: &str) -> Result<(), Error> {
+    let first: Option<i64> = tx.first(
+        "SELECT no FROM orders WHERE store = ? AND customer = ? AND counts = 1 ORDER BY ordered_at, external_id LIMIT 1",
+        (store, customer),
+        |row| row.get(0),
+    )?;
+    tx.run(
+        "UPDATE orders SET standing = ? WHERE store = ? AND customer = ? AND standing = 1 AND no IS NOT ?",
+        (RETURNING, store, customer, first),
+    )?;
+    tx.run(
+        "UPDATE orders SET standing = ? WHERE no = ? AND standing <> 1",
+        (NEW, first),
+    )?;
+    Ok(())
+}
+
+/// The customer's latest order before `before` (time and the shop's id), and not before `since`, that was somebody's by
+/// what it showed itself.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn owner(
+    view: &View<'_>,
+    store: StoreNo,
+    customer: &str,
+    before: (Timestamp, &str),
+    since: Timestamp,
+) -> Result<Option<CustomerEvidence>, Error> {
+    view.first(
+        "SELECT owner, id, ordered_at FROM orders
+         WHERE store = ? AND customer = ? AND counts = 1 AND owner IS NOT NULL
+             AND (ordered_at, external_id) < (?, ?) AND ordered_at >= ?
+         ORDER BY ordered_at DESC, external_id DESC LIMIT 1",
+        (store, customer, before.0, before.1, since),
+        |row| {
+            let mut columns = Columns::of(row);
+            Ok(CustomerEvidence {
+                creator: columns.next()?,
+                order: columns.next()?,
+                ordered_at_ms: columns.next()?,
+            })
+        },
+    )
+}
 
 /// The shop's id of the customer's earliest counted order in `store`.
 ///
@@ -28,9 +95,8 @@ pub fn first_order(view: &View<'_>, store: StoreNo, customer: &str) -> Result<Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::books::{fixture, order};
-    use crate::domain::attribution::Evidence;
-    use crate::domain::time::Timestamp;
+    use crate::books::{creator, fixture, order};
+    use crate::domain::attribution::{Credit, Evidence};
 
     #[test]
     fn the_earliest_counted_order_is_the_first() {
@@ -57,6 +123,40 @@ mod tests {
             put("2", 40, true, false)?;
             assert_eq!(first()?.as_deref(), Some("3"), "orders change");
             assert_eq!(first_order(tx, theirs, "c")?, None);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn an_owner_is_the_latest_whom_an_order_itself_shows() {
+        fixture::in_tx(|tx| {
+            let workspace = fixture::workspace(tx, "a")?;
+            let store = fixture::store(tx, "x", workspace)?;
+            let [mia, ben] = ["Mia", "Ben"].map(|name| creator::insert(tx, fixture::creator(name, workspace)));
+            let (mia, ben) = (mia?.no, ben?.no);
+            let put = |id: &str, ordered_at, creator, owner, is_paid| {
+                let mut told = fixture::order(id, workspace, store);
+                told.snapshot.customer = Some("c".into());
+                (told.snapshot.ordered_at, told.snapshot.is_paid) = (Timestamp(ordered_at), is_paid);
+                told.credit = Credit {
+                    creator,
+                    owner,
+                    ..Credit::default()
+                };
+                order::put(tx, &told, &Evidence::default(), Timestamp(1))
+            };
+            put("1", 10, Some(mia), Some(mia), true)?;
+            put("2", 20, Some(mia), None, true)?;
+            put("3", 30, Some(mia), Some(ben), true)?;
+            put("4", 40, Some(mia), Some(mia), false)?;
+            let owner = |before: i64, id: &str, since| {
+                let found = owner(tx, store, "c", (Timestamp(before), id), Timestamp(since))?;
+                Ok::<_, Error>(found.map(|found| (found.creator, found.ordered_at_ms)))
+            };
+            assert_eq!(owner(50, "9", 0)?, Some((ben, 30)), "unpaid orders make none");
+            assert_eq!(owner(30, "3", 0)?, Some((mia, 10)));
+            assert_eq!(owner(30, "3", 11)?, None);
+            assert_eq!(owner(10, "1", 0)?, None);
             Ok(())
         });
     }

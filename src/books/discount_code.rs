@@ -5,10 +5,12 @@ use super::error::Error;
 use super::filter::Filter;
 use super::page::{Listing, Page};
 use super::view::{Tx, View};
+use crate::domain::attribution::LeakSignal;
 use crate::domain::discount_code::{DiscountCode, fold};
 use crate::domain::id::{CreatorNo, WorkspaceNo};
+use crate::domain::time::Timestamp;
 
-const COLUMNS: &str = "id, workspace, code, creator, link, created_at";
+const COLUMNS: &str = "id, workspace, code, creator, link, created_at, leak, is_trusted";
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<DiscountCode> {
     let mut columns = Columns::of(row);
@@ -19,7 +21,50 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<DiscountCode> {
         creator: columns.next()?,
         link: columns.next()?,
         created_at: columns.next()?,
+        leak: columns.next_parsed(LeakSignal::parse)?,
+        is_trusted: columns.next()?,
     })
+}
+
+/// Says why the workspace's code with public id `id` is not trusted, or with `None` that nothing speaks against it; and
+/// whether the brand trusts it whatever signals say. `false` = there is no such code.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn set_leak(
+    tx: &Tx<'_>,
+    workspace: WorkspaceNo,
+    id: &str,
+    leak: Option<LeakSignal>,
+    is_trusted: bool,
+) -> Result<bool, Error> {
+    let changed = tx.run(
+        "UPDATE discount_codes SET leak = ?, is_trusted = ? WHERE workspace = ? AND id = ?",
+        (leak.map(LeakSignal::as_str), is_trusted, workspace, id),
+    )?;
+    Ok(changed > 0)
+}
+
+/// Every code of the workspace.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn all(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<DiscountCode>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM discount_codes WHERE workspace = ? ORDER BY no");
+    view.all(&sql, [workspace], read)
+}
+
+/// Counted orders of the workspace placed since `since`, by the first of our codes on them as it was written there.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn orders_by_code(view: &View<'_>, workspace: WorkspaceNo, since: Timestamp) -> Result<Vec<(String, u64)>, Error> {
+    view.all(
+        "SELECT json_extract(evidence, '$.codes[0].code') AS code, count(*) FROM orders
+         WHERE workspace = ? AND ordered_at >= ? AND counts = 1 AND code IS NOT NULL GROUP BY code",
+        (workspace, since),
+        |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())),
+    )
 }
 
 /// Adds `code`.
@@ -28,8 +73,8 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<DiscountCode> {
 /// [`Error::Conflict`] on `code`; nothing is changed then.
 pub fn insert(tx: &Tx<'_>, code: &DiscountCode) -> Result<(), Error> {
     tx.run_unique(
-        "INSERT INTO discount_codes (id, workspace, code, code_fold, creator, link, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO discount_codes (id, workspace, code, code_fold, creator, link, created_at, leak,
+         is_trusted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             &code.id,
             code.workspace,
@@ -38,6 +83,8 @@ pub fn insert(tx: &Tx<'_>, code: &DiscountCode) -> Result<(), Error> {
             code.creator,
             code.link,
             code.created_at,
+            code.leak.map(LeakSignal::as_str),
+            code.is_trusted,
         ),
         &[("discount_codes.workspace, discount_codes.code_fold", "code")],
     )?;
@@ -113,7 +160,6 @@ pub fn delete(tx: &Tx<'_>, workspace: WorkspaceNo, id_or_code: &str) -> Result<b
 mod tests {
     use super::*;
     use crate::books::{creator, fixture, link};
-    use crate::domain::time::Timestamp;
 
     fn code(code: &str, workspace: WorkspaceNo, creator: CreatorNo) -> DiscountCode {
         DiscountCode {
@@ -123,6 +169,8 @@ mod tests {
             creator,
             link: None,
             created_at: Timestamp(1),
+            leak: None,
+            is_trusted: false,
         }
     }
 
@@ -151,6 +199,12 @@ mod tests {
             assert_eq!(list(tx, ours, Some(mia), &page)?, std::slice::from_ref(&first));
             assert_eq!(list(tx, theirs, Some(mia), &page)?, []);
 
+            assert!(set_leak(tx, ours, &first.id, Some(LeakSignal::Reported), false)?);
+            assert!(!set_leak(tx, theirs, &first.id, None, true)?);
+            assert_eq!(
+                by_id(tx, ours, &first.id)?.and_then(|code| code.leak),
+                Some(LeakSignal::Reported)
+            );
             assert!(!delete(tx, theirs, &first.id)?);
             assert!(delete(tx, ours, &first.id)?);
             assert!(delete(tx, ours, "ben")?);

@@ -3,12 +3,13 @@
 use tempfile::TempDir;
 
 use super::{Books, Error, Options, Tx, link, store, workspace};
+use crate::domain::attribution::Credit;
 use crate::domain::consent::ConsentMode;
 use crate::domain::creator::{Creator, CreatorTerms};
 use crate::domain::id::{CreatorNo, DomainNo, StoreNo, WorkspaceNo};
 use crate::domain::link::LinkTerms;
 use crate::domain::link_domain::LinkDomain;
-use crate::domain::order::{Order, OrderSnapshot};
+use crate::domain::order::{Ages, Order, OrderSnapshot};
 use crate::domain::store::{Permalink, Provider, Store, StoreLook};
 use crate::domain::time::Timestamp;
 
@@ -119,8 +120,14 @@ pub fn order(external_id: &str, workspace: WorkspaceNo, store: StoreNo) -> Order
             click_id: None,
             lines: vec![],
         },
+        ages: Ages {
+            customer: Timestamp(100),
+            codes: Timestamp(100),
+            click_id: Timestamp(100),
+        },
         quarantine: None,
-        creator: None,
-        link: None,
+        credit: Credit::default(),
+        program: None,
+        ruling: None,
     }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::mpsc;
 
+use super::sales::Wanted;
 use super::schema::NEWEST;
 use super::{Books, Error, JOBS_QUEUED_MAX, OpenError, Options, Tx, fixture, link, link_domain, meta, workspace};
-use super::{creator, order, product, refund, store, ucp_profile, waitlist};
+use super::{creator, order, product, refund, sales, store, ucp_profile, waitlist};
+use crate::domain::attribution::{CreditState, EvidenceKind, Model, PastTouch};
 use crate::domain::cart::Landing;
 use crate::domain::id::{CreatorNo, LinkNo, StoreNo};
 use crate::domain::store::{Permalink, StoreLook};
@@ -323,12 +325,38 @@ fn books_of_format_2_become_the_newest() {
                 assert_eq!((shop.permalink, shop.returns_click_ids), (Permalink::Buy, true));
                 assert!(ucp_profile::of_store(view, StoreNo(1))?.is_some());
                 assert!(waitlist::is_listed(view, LinkNo(1), "Ann@example.com")?);
-                let (told, evidence) = order::load(view, StoreNo(1), "7001")?.expect("the order");
-                assert_eq!((told.creator, told.link), (Some(CreatorNo(1)), Some(LinkNo(1))));
+                let row = order::load(view, StoreNo(1), "7001")?.expect("the order");
+                let (told, evidence) = (row.order, row.evidence);
+                assert_eq!(
+                    (told.credit.creator, told.credit.link),
+                    (Some(CreatorNo(1)), Some(LinkNo(1)))
+                );
+                let stands = (told.credit.state, told.credit.by, told.credit.owner);
+                let expected = (
+                    CreditState::Credited,
+                    Some(EvidenceKind::CreatorCode),
+                    Some(CreatorNo(1)),
+                );
+                assert_eq!((stands, row.refunded), (expected, 2100));
+                assert!(row.id.starts_with("ord_") && row.id.len() == 30, "{}", row.id);
                 assert_eq!((told.snapshot.revenue, told.snapshot.lines.len()), (4200, 1));
                 assert_eq!(evidence.codes[0].creator, CreatorNo(1));
                 let click = evidence.click.expect("a click");
-                assert_eq!(click.journey, [(LinkNo(1), 1_795_254_000)]);
+                let touch = PastTouch {
+                    link: LinkNo(1),
+                    creator: Some(CreatorNo(1)),
+                    seconds: 1_795_254_000,
+                };
+                assert_eq!(click.journey, [touch]);
+                let span = (Timestamp(0), Timestamp(i64::MAX));
+                let wanted = Wanted {
+                    workspace: told.workspace,
+                    start: span.0,
+                    end: span.1,
+                    currency: &told.snapshot.currency,
+                };
+                let sums = sales::by_source(view, wanted, Model::Last)?;
+                assert_eq!((sums[0].1.orders(), sums[0].1.net_revenue()), (1, 2100));
                 assert_eq!(refund::total(view, StoreNo(1), "7001")?, 2100);
                 Ok::<_, Error>(())
             })

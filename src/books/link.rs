@@ -4,8 +4,8 @@
 //! share an external id. Numbers are never used twice. Lists are in [`super::link_list`], re-exported here.
 
 pub use super::link_list::{
-    LinkFilter, LinkOwner, LinkPlace, LinkSort, count, count_by_domain, in_slices, leading_to, list, numbers_of,
-    owners, place_of,
+    LinkFilter, LinkOwner, LinkPlace, LinkSort, count, count_by_domain, in_slices, leading_to, list, newest_of_creator,
+    numbers_of, owners, place_of,
 };
 
 use super::columns::{self, Columns, Json};

@@ -118,6 +118,15 @@ pub fn numbers_of(view: &View<'_>, workspace: WorkspaceNo, filter: &LinkFilter) 
     view.all(&sql, params_from_iter(conditions.values()), |row| row.get(0))
 }
 
+/// Numbers of the creator's links, the newest first, at most `size`; archived ones too.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn newest_of_creator(view: &View<'_>, creator: CreatorNo, size: u32) -> Result<Vec<LinkNo>, Error> {
+    let sql = "SELECT no FROM links WHERE creator = ? ORDER BY created_at DESC, no DESC LIMIT ?";
+    view.all(sql, (creator, size), |row| row.get(0))
+}
+
 /// What reports need to know of a link: whose it is, and whose carts it fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinkOwner {

@@ -25,6 +25,7 @@ pub mod link_domain;
 pub mod meta;
 pub mod order;
 pub mod product;
+pub mod program;
 pub mod pulse;
 pub mod refund;
 pub mod sales;

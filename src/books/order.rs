@@ -3,15 +3,21 @@
 
 use std::collections::HashSet;
 
+use rusqlite::types::Value;
+
 use super::columns::{Columns, Json};
 use super::error::Error;
 use super::filter::Filter;
 use super::page::{Listing, Page};
 use super::view::{Tx, View};
-use crate::domain::attribution::{ClickEvidence, Evidence};
-use crate::domain::id::{StoreNo, WorkspaceNo};
-use crate::domain::order::{Order, OrderLine, OrderSnapshot, Quarantine, counts};
+use super::{customer, refund};
+use crate::domain::attribution::{ClickEvidence, ClickUse, Credit, CreditState, Evidence, EvidenceKind, Ruling};
+use crate::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
+use crate::domain::order::{Ages, Order, OrderLine, OrderSnapshot, Quarantine, counts, public_id, refunded};
 use crate::domain::time::Timestamp;
+
+/// Orders on one click id that are looked at: whether it is shared is clear long before.
+const CLICK_USES_MAX: u32 = 1_000;
 
 /// Numbers of orders of the whole server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,10 +31,35 @@ pub struct OrderCounts {
 }
 
 const COLUMNS: &str = "no, workspace, store, external_id, name, ordered_at, updated_at, currency, revenue, discounts, \
-                       is_test, is_paid, cancelled_at, customer, codes, click_id, quarantine, creator, link, evidence";
+                       is_test, is_paid, cancelled_at, customer, codes, click_id, quarantine, creator, link, credit, \
+                       credited_by, owner, is_split, program, ruling, id, refunded, customer_at, codes_at, click_at, \
+                       evidence";
 
-/// An order as its row says it, without its lines, and the row's number.
-fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Order, Evidence)> {
+/// An order with everything that is kept beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRow {
+    pub(super) no: i64,
+    /// Public id, `ord_` and 26 characters.
+    pub id: String,
+    pub order: Order,
+    pub evidence: Evidence,
+    /// What of the revenue is given back; minor units.
+    pub refunded: i64,
+}
+
+/// Which orders of a workspace; the default is all, tests and quarantined ones too.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OrderFilter {
+    pub creator: Option<CreatorNo>,
+    pub store: Option<StoreNo>,
+    pub link: Option<LinkNo>,
+    pub credit: Option<CreditState>,
+    /// Placed from the first to before the second.
+    pub placed: Option<(Timestamp, Timestamp)>,
+}
+
+/// An order as its row says it, without its lines.
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<OrderRow> {
     let mut columns = Columns::of(row);
     let no = columns.next()?;
     let (workspace, store) = (columns.next()?, columns.next()?);
@@ -48,38 +79,73 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Order, Evidence)> {
         click_id: columns.next()?,
         lines: Vec::new(),
     };
-    let quarantine = match columns.next::<Option<String>>()? {
-        // A reason that this version does not know must not bring the order back into the numbers.
-        Some(word) => Some(Quarantine::parse(&word).ok_or(rusqlite::Error::InvalidQuery)?),
-        None => None,
+    // A reason that this version does not know must not bring the order back into the numbers.
+    let quarantine = columns.next_parsed(Quarantine::parse)?;
+    let (creator, link) = (columns.next()?, columns.next()?);
+    let credit = Credit {
+        state: columns
+            .next_parsed(CreditState::parse)?
+            .ok_or(rusqlite::Error::InvalidQuery)?,
+        by: columns.next_parsed(EvidenceKind::parse)?,
+        creator,
+        link,
+        owner: columns.next()?,
+        is_split: columns.next()?,
+    };
+    let (program, ruling) = (columns.next()?, columns.next_parsed(Ruling::parse)?);
+    let (id, refunded) = (columns.next()?, columns.next()?);
+    let own = Ages::of(&snapshot);
+    let mut age = |own: Timestamp| Ok::<_, rusqlite::Error>(columns.next::<Option<Timestamp>>()?.unwrap_or(own));
+    let ages = Ages {
+        customer: age(own.customer)?,
+        codes: age(own.codes)?,
+        click_id: age(own.click_id)?,
     };
     let order = Order {
         workspace,
         store,
         snapshot,
+        ages,
         quarantine,
-        creator: columns.next()?,
-        link: columns.next()?,
+        credit,
+        program,
+        ruling,
     };
-    Ok((no, order, columns.next::<Json<_>>()?.0))
+    Ok(OrderRow {
+        no,
+        id,
+        order,
+        refunded,
+        evidence: columns.next::<Json<_>>()?.0,
+    })
 }
 
-/// The store's order that the shop calls `external_id`, with its evidence.
+/// The store's order that the shop calls `external_id`.
 ///
 /// # Errors
 /// [`Error::Failed`].
-pub fn load(view: &View<'_>, store: StoreNo, external_id: &str) -> Result<Option<(Order, Evidence)>, Error> {
+pub fn load(view: &View<'_>, store: StoreNo, external_id: &str) -> Result<Option<OrderRow>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM orders WHERE store = ? AND external_id = ?");
     view.first(&sql, (store, external_id), read)?
         .map(|row| with_lines(view, row))
         .transpose()
 }
 
-fn with_lines(view: &View<'_>, row: (i64, Order, Evidence)) -> Result<(Order, Evidence), Error> {
-    let (no, mut order, evidence) = row;
+/// The workspace's order with public id `id`.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn by_id(view: &View<'_>, workspace: WorkspaceNo, id: &str) -> Result<Option<OrderRow>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = ? AND workspace = ?");
+    view.first(&sql, (id, workspace), read)?
+        .map(|row| with_lines(view, row))
+        .transpose()
+}
+
+fn with_lines(view: &View<'_>, mut row: OrderRow) -> Result<OrderRow, Error> {
     let sql = "SELECT external_id, sku, variant_id, title, quantity, amount FROM order_lines WHERE order_no = ?
                ORDER BY place";
-    order.snapshot.lines = view.all(sql, [no], |row| {
+    row.order.snapshot.lines = view.all(sql, [row.no], |row| {
         let mut columns = Columns::of(row);
         Ok(OrderLine {
             external_id: columns.next()?,
@@ -90,15 +156,21 @@ fn with_lines(view: &View<'_>, row: (i64, Order, Evidence)) -> Result<(Order, Ev
             amount: columns.next()?,
         })
     })?;
-    Ok((order, evidence))
+    Ok(row)
 }
 
-/// Stores `order` with its lines, in the place of what was known of it; the first `received_at` stays.
+/// Stores `order` with its lines, in the place of what was known of it; its id and the first `received_at` stay. What is
+/// given back of it and whether its customer is new follow.
 ///
 /// # Errors
 /// [`Error::Failed`].
 pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timestamp) -> Result<(), Error> {
-    let snapshot = &order.snapshot;
+    let (snapshot, credit) = (&order.snapshot, &order.credit);
+    let is_counted = counts(snapshot, order.quarantine);
+    let sql = "SELECT customer FROM orders WHERE store = ? AND external_id = ?";
+    let customer_before: Option<Option<String>> =
+        tx.first(sql, (order.store, &snapshot.external_id), |row| row.get(0))?;
+    let refunds = refund::total(tx, order.store, &snapshot.external_id)?;
     let params = rusqlite::params![
         order.workspace,
         order.store,
@@ -117,27 +189,93 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
         Json(&snapshot.codes),
         snapshot.click_id,
         order.quarantine.map(Quarantine::as_str),
-        order.creator,
-        order.link,
+        credit.creator,
+        credit.link,
         Json(evidence),
-        counts(snapshot, order.quarantine),
+        is_counted,
+        public_id(order.store, &snapshot.external_id),
+        credit.state.as_str(),
+        credit.by.map(EvidenceKind::as_str),
+        credit.owner,
+        credit.is_split,
+        order.program,
+        order.ruling.map(Ruling::as_str),
+        evidence.click.as_ref().map(|click| &click.click_id),
+        refunded(snapshot.revenue, refunds, snapshot.cancelled_at.is_some()),
+        customer::standing(tx, order, is_counted)?,
+        order.ages.customer,
+        order.ages.codes,
+        order.ages.click_id,
     ];
     let no: Option<i64> = tx.first(
         "INSERT INTO orders (workspace, store, external_id, name, ordered_at, updated_at, received_at, currency,
          revenue, discounts, is_test, is_paid, cancelled_at, customer, codes, click_id, quarantine, creator, link,
-         evidence, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         evidence, counts, id, credit, credited_by, owner, is_split, program, ruling, click, refunded, standing,
+         customer_at, codes_at, click_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (store, external_id) DO UPDATE SET name = excluded.name, ordered_at = excluded.ordered_at,
          updated_at = excluded.updated_at, currency = excluded.currency, revenue = excluded.revenue,
          discounts = excluded.discounts, is_test = excluded.is_test, is_paid = excluded.is_paid,
          cancelled_at = excluded.cancelled_at, customer = excluded.customer, codes = excluded.codes,
          click_id = excluded.click_id, quarantine = excluded.quarantine, creator = excluded.creator,
-         link = excluded.link, evidence = excluded.evidence, counts = excluded.counts
+         link = excluded.link, evidence = excluded.evidence, counts = excluded.counts, credit = excluded.credit,
+         credited_by = excluded.credited_by, owner = excluded.owner, is_split = excluded.is_split,
+         program = excluded.program, ruling = excluded.ruling, click = excluded.click, refunded = excluded.refunded,
+         standing = excluded.standing, customer_at = excluded.customer_at, codes_at = excluded.codes_at,
+         click_at = excluded.click_at
          RETURNING no",
         params,
         |row| row.get(0),
     )?;
     let no = no.ok_or_else(|| Error::Failed("an order was not stored".to_owned()))?;
+    for customer in [customer_before.flatten(), snapshot.customer.clone()]
+        .into_iter()
+        .flatten()
+    {
+        customer::restate(tx, order.store, &customer)?;
+    }
     put_lines(tx, no, &snapshot.lines)
+}
+
+/// Stores who is credited with a known order by what evidence, and nothing else of it.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn set_credit(tx: &Tx<'_>, row: &OrderRow) -> Result<(), Error> {
+    let credit = &row.order.credit;
+    tx.run(
+        "UPDATE orders SET creator = ?, link = ?, credit = ?, credited_by = ?, owner = ?, is_split = ?, ruling = ?,
+         evidence = ? WHERE no = ?",
+        (
+            credit.creator,
+            credit.link,
+            credit.state.as_str(),
+            credit.by.map(EvidenceKind::as_str),
+            credit.owner,
+            credit.is_split,
+            row.order.ruling.map(Ruling::as_str),
+            Json(&row.evidence),
+            row.no,
+        ),
+    )?;
+    Ok(())
+}
+
+/// What refunds of the store's order changed: what is given back of it, if it is known.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub(super) fn restate_refunds(tx: &Tx<'_>, store: StoreNo, external_id: &str) -> Result<(), Error> {
+    let sql = "SELECT no, revenue, cancelled_at IS NOT NULL FROM orders WHERE store = ? AND external_id = ?";
+    let known = tx.first(sql, (store, external_id), |row| {
+        Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    let Some((no, revenue, is_cancelled)) = known else {
+        return Ok(());
+    };
+    let refunded = refunded(revenue, refund::total(tx, store, external_id)?, is_cancelled);
+    tx.run("UPDATE orders SET refunded = ? WHERE no = ?", (refunded, no))?;
+    Ok(())
 }
 
 fn put_lines(tx: &Tx<'_>, order_no: i64, lines: &[OrderLine]) -> Result<(), Error> {
@@ -159,6 +297,57 @@ fn put_lines(tx: &Tx<'_>, order_no: i64, lines: &[OrderLine]) -> Result<(), Erro
         )?;
     }
     Ok(())
+}
+
+/// Orders that the customer placed in the store after `after` (time and the shop's id) and until `until`, the earliest
+/// first, without their lines; at most `size`.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn later_of_customer(
+    view: &View<'_>,
+    store: StoreNo,
+    customer: &str,
+    after: (Timestamp, &str),
+    until: Timestamp,
+    size: u32,
+) -> Result<Vec<OrderRow>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM orders WHERE store = ? AND customer = ? AND (ordered_at, external_id) > (?, ?)
+         AND ordered_at <= ? ORDER BY ordered_at, external_id LIMIT ?"
+    );
+    view.all(&sql, (store, customer, after.0, after.1, until, size), read)
+}
+
+/// How often the click id that the order shows came back, on the workspace's counted orders.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn click_use(view: &View<'_>, row: &OrderRow) -> Result<ClickUse, Error> {
+    let Some(click) = &row.evidence.click else {
+        return Ok(ClickUse::default());
+    };
+    let (order, snapshot) = (&row.order, &row.order.snapshot);
+    let sql = "SELECT count(*), count(DISTINCT customer),
+                   coalesce(sum(customer = ?3 AND store = ?4 AND (ordered_at, external_id) < (?5, ?6)), 0)
+               FROM (SELECT * FROM orders WHERE click = ?1 AND workspace = ?2 AND counts = 1 LIMIT ?7)";
+    let params = (
+        &click.click_id,
+        order.workspace,
+        &snapshot.customer,
+        order.store,
+        snapshot.ordered_at,
+        &snapshot.external_id,
+        CLICK_USES_MAX,
+    );
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(ClickUse {
+            orders: row.get::<_, i64>(0)?.unsigned_abs(),
+            customers: row.get::<_, i64>(1)?.unsigned_abs(),
+            is_repeat: row.get::<_, i64>(2)? > 0,
+        })
+    };
+    Ok(view.first(sql, params, read)?.unwrap_or_default())
 }
 
 /// When the store's order was first heard of.
@@ -213,20 +402,39 @@ pub fn click_ids_of(view: &View<'_>, workspace: WorkspaceNo, external_id: &str) 
     Ok(click_ids.collect())
 }
 
-/// One page of the workspace's orders, the latest placed first, tests and quarantined ones too. Pages after and before
-/// a row take the shop's id of an order; should two stores share one, the order that came first is meant.
+/// One page of the workspace's orders, the latest placed first, tests and quarantined ones too.
 ///
 /// # Errors
 /// [`Error::NotFound`] on `page` for an unknown id to go on from.
-pub fn list(view: &View<'_>, workspace: WorkspaceNo, page: &Page) -> Result<Vec<(Order, Evidence)>, Error> {
+pub fn list(
+    view: &View<'_>,
+    workspace: WorkspaceNo,
+    wanted: &OrderFilter,
+    page: &Page,
+) -> Result<Vec<OrderRow>, Error> {
     let listing = Listing {
         table: "orders",
         columns: COLUMNS,
-        id: "external_id",
+        id: "id",
         sort: "ordered_at",
         is_ascending: false,
     };
-    let rows = listing.page(view, Filter::of("workspace = ?", workspace.0), page, read)?;
+    let mut filter = Filter::of("workspace = ?", workspace.0);
+    filter.and_some("creator = ?", wanted.creator.map(|creator| i64::from(creator.0)));
+    filter.and_some("store = ?", wanted.store.map(|store| i64::from(store.0)));
+    filter.and_some("link = ?", wanted.link.map(|link| i64::from(link.0)));
+    // The few that are held have an index of their own, which a parameter would not find.
+    match wanted.credit {
+        Some(CreditState::Held) => filter.and("credit = 'held'", []),
+        other => filter.and_some("credit = ?", other.map(|state| state.as_str().to_owned())),
+    }
+    if let Some((start, end)) = wanted.placed {
+        filter.and(
+            "ordered_at >= ? AND ordered_at < ?",
+            [Value::Integer(start.0), Value::Integer(end.0)],
+        );
+    }
+    let rows = listing.page(view, filter, page, read)?;
     rows.into_iter().map(|row| with_lines(view, row)).collect()
 }
 
@@ -252,8 +460,7 @@ pub fn totals(view: &View<'_>, workspace: WorkspaceNo) -> Result<OrderCounts, Er
 mod tests {
     use super::*;
     use crate::books::{creator, fixture};
-    use crate::domain::attribution::CodeEvidence;
-    use crate::domain::id::{CreatorNo, LinkNo};
+    use crate::domain::attribution::{CodeEvidence, CodeKind, CustomerEvidence, GivenTo, LeakSignal, PastTouch};
 
     fn line(external_id: &str, amount: i64) -> OrderLine {
         OrderLine {
@@ -276,7 +483,11 @@ mod tests {
             let mut order = fixture::order("1001", workspace, store);
             order.snapshot.lines = vec![line("l1", 600), line("l2", 400), line("l3", 0)];
             put(tx, &order, &Evidence::default(), Timestamp(500))?;
-            assert_eq!(load(tx, store, "1001")?, Some((order.clone(), Evidence::default())));
+            let read = |tx: &Tx<'_>| {
+                let row = load(tx, store, "1001")?;
+                Ok::<_, Error>(row.map(|row| (row.order, row.evidence)))
+            };
+            assert_eq!(read(tx)?, Some((order.clone(), Evidence::default())));
 
             order.snapshot = OrderSnapshot {
                 updated_at: Timestamp(200),
@@ -291,24 +502,56 @@ mod tests {
                 ..order.snapshot
             };
             order.quarantine = Some(Quarantine::Negative);
-            order.creator = Some(mia);
-            order.link = Some(LinkNo(77));
+            order.credit = Credit {
+                state: CreditState::Credited,
+                by: Some(EvidenceKind::CreatorCode),
+                creator: Some(mia),
+                link: Some(LinkNo(77)),
+                owner: Some(mia),
+                is_split: true,
+            };
+            order.ruling = Some(Ruling::Release);
+            order.ages.codes = Timestamp(7);
             let evidence = Evidence {
                 codes: vec![CodeEvidence {
                     code: "MIA10".into(),
                     creator: mia,
                     link: None,
+                    kind: CodeKind::SingleUse,
+                    given_to: Some(GivenTo {
+                        sequence: u64::MAX,
+                        visitor: u64::MAX,
+                    }),
+                    leaks: vec![LeakSignal::ClickShare],
                 }],
                 click: Some(ClickEvidence {
                     click_id: "abc".into(),
                     link: LinkNo(77),
                     creator: Some(CreatorNo(3)),
                     clicked_at_ms: 90,
-                    journey: vec![(LinkNo(1), 5)],
+                    journey: vec![PastTouch {
+                        link: LinkNo(1),
+                        creator: Some(mia),
+                        seconds: 5,
+                    }],
+                    is_recorded: true,
+                    is_from_coupon_site: true,
                 }),
+                customer: Some(CustomerEvidence {
+                    creator: mia,
+                    order: "ord_0".into(),
+                    ordered_at_ms: 3,
+                }),
+                buyers: vec![mia],
             };
             put(tx, &order, &evidence, Timestamp(900))?;
-            assert_eq!(load(tx, store, "1001")?, Some((order, evidence)));
+            assert_eq!(read(tx)?, Some((order, evidence)));
+            let id = public_id(store, "1001");
+            assert_eq!(
+                by_id(tx, workspace, &id)?.map(|row| row.order.snapshot.name),
+                Some("#1001".into())
+            );
+            assert_eq!(by_id(tx, WorkspaceNo(9), &id)?, None);
             assert_eq!(received_at(tx, store, "1001")?, Some(Timestamp(500)));
             assert_eq!(
                 totals(tx, WorkspaceNo(1))?,
@@ -327,14 +570,20 @@ mod tests {
         fixture::in_tx(|tx| {
             let (ours, theirs) = (fixture::workspace(tx, "a")?, fixture::workspace(tx, "b")?);
             let evidence = |click_id: &str| Evidence {
-                codes: Vec::new(),
                 click: Some(ClickEvidence {
                     click_id: click_id.into(),
                     link: LinkNo(77),
                     creator: Some(CreatorNo(3)),
                     clicked_at_ms: 90,
-                    journey: vec![(LinkNo(1), 5)],
+                    journey: vec![PastTouch {
+                        link: LinkNo(1),
+                        creator: None,
+                        seconds: 5,
+                    }],
+                    is_recorded: true,
+                    is_from_coupon_site: false,
                 }),
+                ..Evidence::default()
             };
             let stores = [fixture::store(tx, "x", ours)?, fixture::store(tx, "y", theirs)?];
             for (id, workspace, store, click_id) in [
@@ -358,7 +607,7 @@ mod tests {
             assert_eq!(forget_journeys(tx, ours, &HashSet::from(["erased".to_owned()]))?, 1);
             for (store, id, touches) in [(stores[0], "1", 0), (stores[0], "2", 1), (stores[1], "3", 1)] {
                 let click = load(tx, store, id)?
-                    .and_then(|(_, evidence)| evidence.click)
+                    .and_then(|row| row.evidence.click)
                     .expect("a click");
                 assert_eq!(
                     (click.journey.len(), click.creator),
@@ -390,28 +639,134 @@ mod tests {
                 &Evidence::default(),
                 Timestamp(1),
             )?;
+            let id = |external: &str| public_id(our_store, external);
             for (page, expected) in [
                 (Page::Number { number: 1, size: 2 }, "2 3"),
+                (Page::After { id: id("3"), size: 9 }, "1"),
+                (Page::Before { id: id("1"), size: 1 }, "3"),
+            ] {
+                let found = list(tx, ours, &OrderFilter::default(), &page)?;
+                let ids: Vec<&str> = found
+                    .iter()
+                    .map(|row| row.order.snapshot.external_id.as_str())
+                    .collect();
+                assert_eq!(ids.join(" "), expected);
+                assert!(found.iter().all(|row| row.order.snapshot.lines.len() == 1));
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn lists_are_narrowed() {
+        fixture::in_tx(|tx| {
+            let ours = fixture::workspace(tx, "a")?;
+            let stores = [fixture::store(tx, "x", ours)?, fixture::store(tx, "y", ours)?];
+            let mia = creator::insert(tx, fixture::creator("Mia", ours))?.no;
+            for (id, store, creator, state) in [
+                ("1", 0, Some(mia), CreditState::Credited),
+                ("2", 1, None, CreditState::Held),
+                ("3", 1, None, CreditState::None),
+            ] {
+                let mut order = fixture::order(id, ours, stores[store]);
+                order.snapshot.ordered_at = Timestamp(id.parse().expect("a number"));
+                (order.credit.creator, order.credit.state) = (creator, state);
+                order.credit.link = creator.map(|_| LinkNo(5));
+                put(tx, &order, &Evidence::default(), Timestamp(1))?;
+            }
+            let all = OrderFilter::default();
+            let page = Page::Number { number: 1, size: 9 };
+            for (filter, expected) in [
                 (
-                    Page::After {
-                        id: "3".into(),
-                        size: 9,
+                    OrderFilter {
+                        creator: Some(mia),
+                        ..all.clone()
                     },
                     "1",
                 ),
                 (
-                    Page::Before {
-                        id: "1".into(),
-                        size: 1,
+                    OrderFilter {
+                        link: Some(LinkNo(5)),
+                        ..all.clone()
+                    },
+                    "1",
+                ),
+                (
+                    OrderFilter {
+                        store: Some(stores[1]),
+                        ..all.clone()
+                    },
+                    "3 2",
+                ),
+                (
+                    OrderFilter {
+                        credit: Some(CreditState::Held),
+                        ..all.clone()
+                    },
+                    "2",
+                ),
+                (
+                    OrderFilter {
+                        credit: Some(CreditState::None),
+                        ..all.clone()
                     },
                     "3",
                 ),
+                (
+                    OrderFilter {
+                        placed: Some((Timestamp(2), Timestamp(3))),
+                        ..all
+                    },
+                    "2",
+                ),
             ] {
-                let found = list(tx, ours, &page)?;
-                let ids: Vec<&str> = found.iter().map(|row| row.0.snapshot.external_id.as_str()).collect();
-                assert_eq!(ids.join(" "), expected);
-                assert!(found.iter().all(|row| row.0.snapshot.lines.len() == 1));
+                let found = list(tx, ours, &filter, &page)?;
+                let ids: Vec<&str> = found
+                    .iter()
+                    .map(|row| row.order.snapshot.external_id.as_str())
+                    .collect();
+                assert_eq!(ids.join(" "), expected, "{filter:?}");
             }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn a_click_id_is_counted_over_counted_orders() {
+        fixture::in_tx(|tx| {
+            let ours = fixture::workspace(tx, "a")?;
+            let store = fixture::store(tx, "x", ours)?;
+            let evidence = Evidence {
+                click: Some(ClickEvidence {
+                    click_id: "shared".into(),
+                    link: LinkNo(1),
+                    creator: None,
+                    clicked_at_ms: 5,
+                    journey: vec![],
+                    is_recorded: true,
+                    is_from_coupon_site: false,
+                }),
+                ..Evidence::default()
+            };
+            for (id, customer, is_test) in [
+                ("1", "c", false),
+                ("2", "c", false),
+                ("3", "d", false),
+                ("4", "e", true),
+            ] {
+                let mut order = fixture::order(id, ours, store);
+                (order.snapshot.customer, order.snapshot.is_test) = (Some(customer.to_owned()), is_test);
+                put(tx, &order, &evidence, Timestamp(1))?;
+            }
+            let uses = |id| click_use(tx, &load(tx, store, id)?.expect("the order"));
+            let told = |is_repeat| ClickUse {
+                orders: 3,
+                customers: 2,
+                is_repeat,
+            };
+            assert_eq!(uses("1")?, told(false));
+            assert_eq!(uses("2")?, told(true));
+            assert_eq!(uses("3")?, told(false));
             Ok(())
         });
     }

@@ -1,9 +1,11 @@
 //! Refunds, each stored once whatever a shop repeats, also before its order is known.
 
+use super::columns::Columns;
 use super::error::Error;
+use super::order;
 use super::view::{Tx, View};
 use crate::domain::id::StoreNo;
-use crate::domain::order::Refund;
+use crate::domain::order::{Refund, RefundLine};
 use crate::domain::time::Timestamp;
 
 /// Adds `refund`, worth `amount` minor units; `false` = it was known already, and its amount did not change. Of a known
@@ -47,6 +49,7 @@ pub fn insert(
             (no, place, &line.line_external_id, line.quantity, line.amount),
         )?;
     }
+    order::restate_refunds(tx, store, &refund.order_external_id)?;
     Ok(true)
 }
 
@@ -72,7 +75,32 @@ fn tell_again(tx: &Tx<'_>, store: StoreNo, refund: &Refund, amount: i64, known: 
     tx.run("UPDATE refunds SET amount = ? WHERE no = ?", (amount, no))?;
     // A running total has one line, which is all of it.
     tx.run("UPDATE refund_lines SET amount = ? WHERE refund_no = ?", (amount, no))?;
+    // A refund told again for another order stays with its first one.
+    let of = tx.first("SELECT order_external_id FROM refunds WHERE no = ?", [no], |row| {
+        row.get::<_, String>(0)
+    })?;
+    order::restate_refunds(tx, store, &of.unwrap_or_default())?;
     Ok(true)
+}
+
+/// What refunds name of the lines of the store's order.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn lines_of_order(view: &View<'_>, store: StoreNo, order_external_id: &str) -> Result<Vec<RefundLine>, Error> {
+    view.all(
+        "SELECT l.line_external_id, l.quantity, l.amount FROM refunds r JOIN refund_lines l ON l.refund_no = r.no
+         WHERE r.store = ? AND r.order_external_id = ? ORDER BY r.no, l.place",
+        (store, order_external_id),
+        |row| {
+            let mut columns = Columns::of(row);
+            Ok(RefundLine {
+                line_external_id: columns.next()?,
+                quantity: columns.next()?,
+                amount: columns.next()?,
+            })
+        },
+    )
 }
 
 /// Sum of the refunds of the store's order, in minor units; 0 when there is none.
@@ -98,7 +126,6 @@ pub fn total(view: &View<'_>, store: StoreNo, order_external_id: &str) -> Result
 mod tests {
     use super::*;
     use crate::books::fixture;
-    use crate::domain::order::RefundLine;
 
     fn refund(external_id: &str, order_external_id: &str) -> Refund {
         Refund {
@@ -125,6 +152,7 @@ mod tests {
             assert!(insert(tx, ours, &refund("r3", "o2"), 7, Timestamp(11))?);
             assert!(insert(tx, theirs, &refund("r1", "o1"), 1, Timestamp(11))?);
             assert_eq!(total(tx, ours, "o1")?, 350);
+            assert_eq!(lines_of_order(tx, ours, "o1")?.len(), 2);
             assert_eq!(total(tx, ours, "o2")?, 7);
             assert_eq!(total(tx, ours, "o3")?, 0);
             assert_eq!(total(tx, theirs, "o1")?, 1);

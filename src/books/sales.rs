@@ -1,26 +1,42 @@
 //! What orders brought, summed by who or what is credited.
 //!
-//! Orders are streamed and summed with checked arithmetic; how much of one is given back is the domain's rule. Reads
-//! one snapshot and keeps nothing, so a late order or refund is in the next sum.
+//! Under the last touch whole days come from `sales_days`, which the schema's triggers keep, and the days that a report
+//! cuts from an index that holds all it asks. Other models share out anew what may be split: each such order is taken
+//! out of the sum and put back in parts. Sums are checked; one snapshot is read, so a late order or refund is in the
+//! next one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::columns::Columns;
-use super::customer::HAS_EARLIER_ORDER;
+use super::columns::{Columns, Json};
+use super::customer;
 use super::error::Error;
+use super::program;
 use super::view::View;
-use crate::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
-use crate::domain::order::refunded;
-use crate::domain::performance::Sales;
-use crate::domain::time::Timestamp;
+use crate::domain::attribution::{Evidence, Model, Ruling, shares};
+use crate::domain::id::{CreatorNo, LinkNo, ProgramNo, StoreNo, WorkspaceNo};
+use crate::domain::performance::{Sales, WHOLE};
+use crate::domain::program::Program;
+use crate::domain::time::{DAY_MS, Timestamp};
 
 /// Who and what is credited with an order, and where it was placed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
     /// `None` = nobody.
     pub creator: Option<CreatorNo>,
     pub link: Option<LinkNo>,
     pub store: StoreNo,
+}
+
+/// Which orders are summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    pub workspace: WorkspaceNo,
+    /// Placed from then on.
+    pub start: Timestamp,
+    /// Placed before.
+    pub end: Timestamp,
+    /// ISO 4217, any letter case.
+    pub currency: &'a str,
 }
 
 /// The currencies of the workspace's counted orders, ISO 4217 in capitals, in the order of the alphabet.
@@ -43,58 +59,154 @@ pub fn currencies(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<String>
     )
 }
 
-/// Sales by source, of orders placed from `start` to before `end` in `currency` (ISO 4217, any letter case); sources
-/// without an order are left out.
+/// Sales by source under `model`; sources without an order are left out.
 ///
 /// # Errors
 /// [`Error::TooLarge`] when a sum does not fit.
-pub fn by_source(
-    view: &View<'_>,
-    workspace: WorkspaceNo,
-    start: Timestamp,
-    end: Timestamp,
-    currency: &str,
-) -> Result<Vec<(Source, Sales)>, Error> {
-    let sql = format!(
-        "SELECT o.creator, o.link, o.store, o.revenue, o.discounts, o.cancelled_at IS NOT NULL,
-             (SELECT sum(r.amount) FROM refunds r WHERE r.store = o.store AND r.order_external_id = o.external_id),
-             o.customer IS NOT NULL, {HAS_EARLIER_ORDER}
-         FROM orders o
-         WHERE o.workspace = ? AND o.counts = 1 AND o.currency = ? AND o.ordered_at >= ? AND o.ordered_at < ?"
-    );
-    let mut sums: BTreeMap<Source, Sales> = BTreeMap::new();
-    view.each(&sql, (workspace, currency, start, end), |row| {
-        let mut columns = Columns::of(row);
-        let source = Source {
-            creator: columns.next()?,
-            link: columns.next()?,
-            store: columns.next()?,
-        };
-        let (revenue, discounts, is_cancelled) = (columns.next()?, columns.next()?, columns.next()?);
-        let refunds: Option<i64> = columns.next()?;
-        let (is_known, has_earlier): (bool, bool) = (columns.next()?, columns.next()?);
-        let order = Sales {
-            orders: 1,
-            new_customers: u64::from(is_known && !has_earlier),
-            returning_customers: u64::from(is_known && has_earlier),
-            discounts,
-            gross_revenue: revenue,
-            refunds: refunded(revenue, refunds.unwrap_or(0), is_cancelled),
-        };
-        let sum = sums.entry(source).or_default();
-        *sum = sum.plus(&order).ok_or(Error::TooLarge { what: "sales" })?;
+pub fn by_source(view: &View<'_>, wanted: Wanted<'_>, model: Model) -> Result<Vec<(Source, Sales)>, Error> {
+    let mut sums = Sums::default();
+    let first_day = wanted.start.0.saturating_add(DAY_MS - 1).div_euclid(DAY_MS);
+    let end_day = wanted.end.0.div_euclid(DAY_MS);
+    if first_day < end_day {
+        sums.add_days(view, wanted, (first_day, end_day))?;
+        let (first, end) = (Timestamp(first_day * DAY_MS), Timestamp(end_day * DAY_MS));
+        sums.add_orders(view, Wanted { end: first, ..wanted })?;
+        sums.add_orders(view, Wanted { start: end, ..wanted })?;
+    } else {
+        sums.add_orders(view, wanted)?;
+    }
+    if model != Model::Last {
+        sums.share_out(view, wanted, model)?;
+    }
+    let found = sums.0.into_iter().filter(|(_, sales)| *sales != Sales::default());
+    Ok(found.collect::<BTreeMap<_, _>>().into_iter().collect())
+}
+
+/// The sums so far.
+#[derive(Default)]
+struct Sums(HashMap<Source, Sales>);
+
+impl Sums {
+    fn add(&mut self, source: Source, sales: &Sales) -> Result<(), Error> {
+        let sum = self.0.entry(source).or_default();
+        *sum = sum.plus(sales).ok_or(Error::TooLarge { what: "sales" })?;
         Ok(())
-    })?;
-    Ok(sums.into_iter().collect())
+    }
+
+    /// Adds the days from the first to before the second.
+    fn add_days(&mut self, view: &View<'_>, wanted: Wanted<'_>, days: (i64, i64)) -> Result<(), Error> {
+        view.each(
+            "SELECT nullif(creator, 0), nullif(link, 0), store, orders, new_customers, returning_customers, discounts,
+                 gross, refunds
+             FROM sales_days WHERE workspace = ? AND currency = ? AND day >= ? AND day < ? AND orders > 0",
+            (wanted.workspace, wanted.currency, days.0, days.1),
+            |row| {
+                let mut columns = Columns::of(row);
+                let source = source(&mut columns)?;
+                let mut milli = || Ok::<_, Error>(columns.next_count()?.unwrap_or(0).saturating_mul(WHOLE));
+                let (orders_milli, new_customers_milli) = (milli()?, milli()?);
+                let sales = Sales {
+                    orders_milli,
+                    new_customers_milli,
+                    returning_customers_milli: milli()?,
+                    discounts: columns.next()?,
+                    gross_revenue: columns.next()?,
+                    refunds: columns.next()?,
+                };
+                self.add(source, &sales)
+            },
+        )
+    }
+
+    /// Adds order by order.
+    fn add_orders(&mut self, view: &View<'_>, wanted: Wanted<'_>) -> Result<(), Error> {
+        view.each(
+            "SELECT creator, link, store, revenue, discounts, refunded, standing FROM orders
+             WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?",
+            (wanted.workspace, wanted.currency, wanted.start, wanted.end),
+            |row| {
+                let mut columns = Columns::of(row);
+                let source = source(&mut columns)?;
+                self.add(source, &one_order(&mut columns)?)
+            },
+        )
+    }
+
+    /// Takes the orders that may be split out of the sums of the last touch and puts their parts back under `model`.
+    fn share_out(&mut self, view: &View<'_>, wanted: Wanted<'_>, model: Model) -> Result<(), Error> {
+        let mut programs: HashMap<Option<ProgramNo>, Program> = HashMap::new();
+        view.each(
+            "SELECT creator, link, store, revenue, discounts, refunded, standing, ordered_at, program, ruling, evidence
+             FROM orders
+             WHERE workspace = ? AND counts = 1 AND is_split = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?",
+            (wanted.workspace, wanted.currency, wanted.start, wanted.end),
+            |row| {
+                let mut columns = Columns::of(row);
+                let source = source(&mut columns)?;
+                let order = one_order(&mut columns)?;
+                let (ordered_at, program_no): (Timestamp, Option<ProgramNo>) = (columns.next()?, columns.next()?);
+                let ruling = columns.next_parsed(Ruling::parse)?;
+                let evidence: Evidence = columns.next::<Json<_>>()?.0;
+                if !programs.contains_key(&program_no) {
+                    programs.insert(program_no, program::by_no(view, program_no)?);
+                }
+                let parts = shares(&evidence, &programs[&program_no], ordered_at, ruling, model);
+                let weights: Vec<u64> = parts.iter().map(|(.., weight)| *weight).collect();
+                // Nobody's order stays where it is.
+                let Some(shared) = order.share_out(&weights) else { return Ok(()) };
+                let sum = self.0.entry(source).or_default();
+                *sum = sum.minus(&order).ok_or(Error::TooLarge { what: "sales" })?;
+                for ((creator, link, _), part) in parts.into_iter().zip(shared) {
+                    self.add(Source { creator, link, ..source }, &part)?;
+                }
+                Ok(())
+            },
+        )
+    }
+}
+
+fn source(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Source> {
+    Ok(Source {
+        creator: columns.next()?,
+        link: columns.next()?,
+        store: columns.next()?,
+    })
+}
+
+/// Revenue, discounts, refunds and standing of one order.
+fn one_order(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Sales> {
+    let (gross_revenue, discounts, refunds) = (columns.next()?, columns.next()?, columns.next()?);
+    let standing: u8 = columns.next()?;
+    let is = |wanted: u8| if standing == wanted { WHOLE } else { 0 };
+    Ok(Sales {
+        orders_milli: WHOLE,
+        new_customers_milli: is(customer::NEW),
+        returning_customers_milli: is(customer::RETURNING),
+        discounts,
+        gross_revenue,
+        refunds,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::books::{creator, fixture, order, refund};
-    use crate::domain::attribution::Evidence;
+    use crate::domain::attribution::{ClickEvidence, Credit, PastTouch};
     use crate::domain::order::{Order, Quarantine, Refund};
     use proptest::prelude::*;
+
+    /// A quarter of a day: spans begin and end within days and between them.
+    const STEP: i64 = DAY_MS / 4;
+
+    fn of(workspace: WorkspaceNo, span: (i64, i64), currency: &str) -> Wanted<'_> {
+        Wanted {
+            workspace,
+            start: Timestamp(span.0),
+            end: Timestamp(span.1),
+            currency,
+        }
+    }
 
     /// What happens to an order in the model test.
     #[derive(Debug, Clone)]
@@ -154,15 +266,15 @@ mod tests {
                 .min_by_key(|(_, other)| (other.snapshot.ordered_at, other.snapshot.external_id.clone()))
                 .map(|(id, _)| *id);
             let source = Source {
-                creator: order.creator,
-                link: order.link,
+                creator: order.credit.creator,
+                link: order.credit.link,
                 store: order.store,
             };
             let row = rows.entry(source).or_default();
-            row.orders += 1;
+            row.orders_milli += WHOLE;
             row.discounts += order.snapshot.discounts;
-            row.new_customers += u64::from(order.snapshot.customer.is_some() && first == Some(*id));
-            row.returning_customers += u64::from(order.snapshot.customer.is_some() && first != Some(*id));
+            row.new_customers_milli += WHOLE * u64::from(order.snapshot.customer.is_some() && first == Some(*id));
+            row.returning_customers_milli += WHOLE * u64::from(order.snapshot.customer.is_some() && first != Some(*id));
             row.gross_revenue += order.snapshot.revenue;
             row.refunds += match order.snapshot.cancelled_at {
                 Some(_) => order.snapshot.revenue,
@@ -185,9 +297,9 @@ mod tests {
                 match event {
                     Event::Told(id, by, at, revenue, customer, is_paid, is_test, is_odd) => {
                         let mut told = fixture::order(&id.to_string(), workspace, store);
-                        told.creator = by.map(|by| creators[usize::from(by)]);
+                        told.credit.creator = by.map(|by| creators[usize::from(by)]);
                         told.quarantine = is_odd.then_some(Quarantine::Currency);
-                        told.snapshot.ordered_at = Timestamp(at);
+                        told.snapshot.ordered_at = Timestamp(at * STEP);
                         told.snapshot.revenue = revenue;
                         told.snapshot.customer = customer.map(|customer| customer.to_string());
                         (told.snapshot.is_paid, told.snapshot.is_test) = (is_paid, is_test);
@@ -213,9 +325,12 @@ mod tests {
                     }
                 }
             }
-            for span in [(0, 40), (10, 30), (5, 5)] {
-                let found = by_source(tx, workspace, Timestamp(span.0), Timestamp(span.1), "eur")?;
+            for span in [(0, 40), (10, 30), (5, 5), (3, 9), (4, 8), (-9, 17)] {
+                let span = (span.0 * STEP, span.1 * STEP);
+                let wanted = of(workspace, span, "eur");
+                let found = by_source(tx, wanted, Model::Last)?;
                 assert_eq!(found, naive(&orders, &refunds, span), "{span:?}");
+                assert_eq!(by_source(tx, wanted, Model::Linear)?, found, "nothing is split");
             }
             Ok(())
         });
@@ -245,21 +360,21 @@ mod tests {
                 ("1", theirs, their_store, "CHF", None, false),
             ] {
                 let mut told = fixture::order(id, workspace, store);
-                told.link = link;
+                told.credit.link = link;
                 told.snapshot.currency = currency.to_owned();
                 told.snapshot.is_test = is_test;
                 order::put(tx, &told, &Evidence::default(), Timestamp(0))?;
             }
             let all = |currency| {
-                let rows = by_source(tx, ours, Timestamp(0), Timestamp(1000), currency)?;
+                let rows = by_source(tx, of(ours, (0, 1000), currency), Model::Last)?;
                 Ok::<_, Error>(
                     rows.into_iter()
                         .map(|(source, sales)| (source.link, sales))
                         .collect::<Vec<_>>(),
                 )
             };
-            let row = |orders, gross_revenue| Sales {
-                orders,
+            let row = |orders: u64, gross_revenue| Sales {
+                orders_milli: orders * WHOLE,
                 gross_revenue,
                 ..Sales::default()
             };
@@ -278,14 +393,85 @@ mod tests {
         fixture::in_tx(|tx| {
             let workspace = fixture::workspace(tx, "a")?;
             let store = fixture::store(tx, "x", workspace)?;
-            for id in ["1", "2"] {
+            let put = |id: &str, currency: &str, ordered_at| {
                 let mut told = fixture::order(id, workspace, store);
                 told.snapshot.revenue = i64::MAX;
-                order::put(tx, &told, &Evidence::default(), Timestamp(0))?;
-            }
+                (told.snapshot.currency, told.snapshot.ordered_at) = (currency.to_owned(), Timestamp(ordered_at));
+                order::put(tx, &told, &Evidence::default(), Timestamp(0))
+            };
+            put("1", "EUR", 0)?;
+            put("2", "EUR", DAY_MS)?;
             assert_eq!(
-                by_source(tx, workspace, Timestamp(0), Timestamp(1000), "EUR"),
+                by_source(tx, of(workspace, (0, 2 * DAY_MS), "EUR"), Model::Last),
                 Err(Error::TooLarge { what: "sales" })
+            );
+            // No order that counts is as large (REVENUE_MAX), so that no day overflows.
+            assert!(put("3", "EUR", 5).is_err());
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn journeys_are_shared_out_to_the_cent() {
+        fixture::in_tx(|tx| {
+            let workspace = fixture::workspace(tx, "a")?;
+            let store = fixture::store(tx, "x", workspace)?;
+            let [mia, ben] = ["Mia", "Ben"].map(|name| creator::insert(tx, fixture::creator(name, workspace)));
+            let (mia, ben) = (mia?.no, ben?.no);
+            let mut told = fixture::order("1", workspace, store);
+            told.snapshot.revenue = 1001;
+            told.snapshot.customer = Some("c".into());
+            told.snapshot.ordered_at = Timestamp(5 * DAY_MS);
+            told.credit = Credit {
+                creator: Some(mia),
+                link: Some(LinkNo(7)),
+                is_split: true,
+                ..Credit::default()
+            };
+            let evidence = Evidence {
+                click: Some(ClickEvidence {
+                    click_id: "x".into(),
+                    link: LinkNo(7),
+                    creator: Some(mia),
+                    clicked_at_ms: 4 * DAY_MS,
+                    journey: vec![PastTouch {
+                        link: LinkNo(8),
+                        creator: Some(ben),
+                        seconds: 60,
+                    }],
+                    is_recorded: true,
+                    is_from_coupon_site: false,
+                }),
+                ..Evidence::default()
+            };
+            order::put(tx, &told, &evidence, Timestamp(0))?;
+            let refund = Refund {
+                external_id: "r".into(),
+                order_external_id: "1".into(),
+                at: Timestamp(1),
+                is_running_total: false,
+                lines: vec![],
+            };
+            refund::insert(tx, store, &refund, 333, Timestamp(0))?;
+            let rows = |model| {
+                let rows = by_source(tx, of(workspace, (0, 9 * DAY_MS), "EUR"), model)?;
+                let told = rows.iter().map(|(source, sales)| {
+                    let creator = source.creator.map_or("", |no| if no == mia { "mia" } else { "ben" });
+                    (
+                        creator,
+                        sales.orders_milli,
+                        sales.new_customers_milli,
+                        sales.gross_revenue,
+                        sales.refunds,
+                    )
+                });
+                Ok::<_, Error>(told.collect::<Vec<_>>())
+            };
+            assert_eq!(rows(Model::Last)?, [("mia", 1000, 1000, 1001, 333)]);
+            assert_eq!(rows(Model::First)?, [("ben", 1000, 1000, 1001, 333)]);
+            assert_eq!(
+                rows(Model::Linear)?,
+                [("mia", 500, 500, 500, 166), ("ben", 500, 500, 501, 167)]
             );
             Ok(())
         });

@@ -7,6 +7,9 @@ use super::email;
 use super::id::WorkspaceNo;
 use super::keyring::Keyring;
 
+/// What the names of customers begin with whom a shop knows by their address alone.
+const OF_EMAIL: &str = "email:";
+
 /// Hashes the customers of one brand.
 #[derive(Clone, Copy)]
 pub struct CustomerKey([u8; 32]);
@@ -28,7 +31,12 @@ impl CustomerKey {
     pub fn of_email(&self, address: &str) -> Option<String> {
         let address = email::parse(address)?.to_lowercase();
         let hash = blake3::keyed_hash(&self.0, address.as_bytes()).to_hex();
-        Some(format!("email:{}", hash.get(..32)?))
+        Some(format!("{OF_EMAIL}{}", hash.get(..32)?))
+    }
+
+    /// Whether `customer` was named by [`Self::of_email`], and not by the shop.
+    pub fn is_of_email(customer: &str) -> bool {
+        customer.starts_with(OF_EMAIL)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Shops compare codes without regard to letter case; so does [`fold`].
 
+use super::attribution::LeakSignal;
 use super::id::{CreatorNo, LinkNo, WorkspaceNo};
 use super::time::Timestamp;
 
@@ -16,6 +17,10 @@ pub struct DiscountCode {
     pub creator: CreatorNo,
     pub link: Option<LinkNo>,
     pub created_at: Timestamp,
+    /// Why it is not trusted, if it is not: orders that come with it from then on carry the signal.
+    pub leak: Option<LeakSignal>,
+    /// Whether the brand said that it is to be trusted, whatever signals say.
+    pub is_trusted: bool,
 }
 
 /// The form in which codes are compared.

@@ -26,6 +26,8 @@ row_number! {
     StoreNo,
     /// Row number of a creator; from 1.
     CreatorNo,
+    /// Row number of a version of a brand's program; from 1.
+    ProgramNo,
 }
 
 impl DomainNo {
@@ -34,7 +36,7 @@ impl DomainNo {
 }
 
 /// Crockford's base 32 without I, L, O and U: what ULIDs are written in.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+pub(super) const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// A new id: `prefix`, then a ULID (48 bits of milliseconds, 80 random bits; <https://github.com/ulid/spec>).
 /// Ids of one prefix sort by time of birth.

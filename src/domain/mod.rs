@@ -29,6 +29,7 @@ pub mod outside;
 pub mod page_token;
 pub mod performance;
 pub mod product;
+pub mod program;
 pub mod pulse;
 pub mod query;
 pub mod recognition;

@@ -4,7 +4,8 @@
 //! Shops tell the tax of an order, but rarely that of a refund: [`without_tax`].
 //! Revenue = subtotal after discounts, without tax and shipping; nothing here ever becomes negative.
 
-use super::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
+use super::attribution::{Credit, Ruling};
+use super::id::{ALPHABET, ProgramNo, StoreNo, WorkspaceNo};
 use super::time::Timestamp;
 
 /// One line of an order.
@@ -96,9 +97,9 @@ pub enum OrderEvent {
 pub enum Quarantine {
     /// Its currency is not the store's.
     Currency,
-    /// Its revenue is negative.
+    /// Its revenue is negative, or its discounts are.
     Negative,
-    /// Its revenue is larger than [`REVENUE_MAX`].
+    /// Its revenue is larger than [`REVENUE_MAX`], or its discounts are.
     TooLarge,
 }
 
@@ -129,9 +130,9 @@ impl Quarantine {
     pub fn of(snapshot: &OrderSnapshot, store_currency: &str) -> Option<Self> {
         if !snapshot.currency.eq_ignore_ascii_case(store_currency) {
             Some(Self::Currency)
-        } else if snapshot.revenue < 0 {
+        } else if snapshot.revenue < 0 || snapshot.discounts < 0 {
             Some(Self::Negative)
-        } else if snapshot.revenue > REVENUE_MAX {
+        } else if snapshot.revenue > REVENUE_MAX || snapshot.discounts > REVENUE_MAX {
             Some(Self::TooLarge)
         } else {
             None
@@ -145,44 +146,93 @@ pub struct Order {
     pub workspace: WorkspaceNo,
     pub store: StoreNo,
     pub snapshot: OrderSnapshot,
+    pub ages: Ages,
     pub quarantine: Option<Quarantine>,
-    /// Who is credited; decided by [`super::attribution`].
-    pub creator: Option<CreatorNo>,
-    /// The link that is credited.
-    pub link: Option<LinkNo>,
+    pub credit: Credit,
+    /// Version of the program under which it was first accepted; `None` = the usual rules.
+    pub program: Option<ProgramNo>,
+    /// What the brand decided about a held credit.
+    pub ruling: Option<Ruling>,
+}
+
+/// The public id of the order that `store` calls `external_id`: `ord_` and 26 characters of Crockford's base 32 (130 bits
+/// of BLAKE3). The same in every telling, also after the books were restored.
+pub fn public_id(store: StoreNo, external_id: &str) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("hopcart 2026 public ids of orders");
+    hasher.update(&store.0.to_le_bytes());
+    hasher.update(external_id.as_bytes());
+    let mut bytes = [0; 26];
+    hasher.finalize_xof().fill(&mut bytes);
+    let characters = bytes.iter().map(|byte| ALPHABET[usize::from(byte & 31)] as char);
+    std::iter::once("ord_".to_owned())
+        .chain(characters.map(String::from))
+        .collect()
+}
+
+/// The age of what deliveries may leave out: when the delivery that told it was updated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ages {
+    pub customer: Timestamp,
+    pub codes: Timestamp,
+    pub click_id: Timestamp,
+}
+
+impl Ages {
+    /// All that `told` says is as old as itself.
+    pub fn of(told: &OrderSnapshot) -> Self {
+        let at = told.updated_at;
+        Self {
+            customer: at,
+            codes: at,
+            click_id: at,
+        }
+    }
 }
 
 /// The order's state after `told`, or `None` when the delivery changes nothing.
 ///
 /// The newest `updated_at` decides what can change, and of one instant (some shops count whole seconds) the larger
-/// state; paid, cancelled and test never go back, the earliest time of order stays, and a click id or customer that an
-/// older delivery knew is kept when the newer one left it out.
-pub fn merge(known: Option<&OrderSnapshot>, told: &OrderSnapshot) -> Option<OrderSnapshot> {
-    let Some(known) = known else { return Some(told.clone()) };
-    let (newer, older) = if state(told) > state(known) {
-        (told, known)
-    } else {
-        (known, told)
+/// state; paid, cancelled and test never go back, the earliest time of order stays, and of customer, codes and click id
+/// the newest stays that some delivery told, also when a newer one left it out.
+pub fn merge(known: Option<(&OrderSnapshot, Ages)>, told: &OrderSnapshot) -> Option<(OrderSnapshot, Ages)> {
+    let mut ages = Ages::of(told);
+    let Some((known, known_ages)) = known else {
+        return Some((told.clone(), ages));
     };
+    let newer = if state(told) > state(known) { told } else { known };
     let cancelled_at = match (known.cancelled_at, told.cancelled_at) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     };
+    let codes = |codes: &[String]| (!codes.is_empty()).then(|| codes.to_vec());
     let merged = OrderSnapshot {
         ordered_at: known.ordered_at.min(told.ordered_at),
         is_paid: known.is_paid || told.is_paid,
         is_test: known.is_test || told.is_test,
         cancelled_at,
-        click_id: newer.click_id.clone().or_else(|| older.click_id.clone()),
-        customer: newer.customer.clone().or_else(|| older.customer.clone()),
-        codes: if newer.codes.is_empty() {
-            older.codes.clone()
-        } else {
-            newer.codes.clone()
-        },
+        click_id: newest(&known.click_id, known_ages.click_id, &told.click_id, &mut ages.click_id),
+        customer: newest(&known.customer, known_ages.customer, &told.customer, &mut ages.customer),
+        codes: newest(
+            &codes(&known.codes),
+            known_ages.codes,
+            &codes(&told.codes),
+            &mut ages.codes,
+        )
+        .unwrap_or_default(),
         ..newer.clone()
     };
-    (merged != *known).then_some(merged)
+    // An age alone is news too: the next delivery is held against it.
+    (merged != *known || ages != known_ages).then_some((merged, ages))
+}
+
+/// Of two tellings the newer that says something, of one age the larger; `age` is the told one's and becomes its age.
+fn newest<T: Clone + Ord>(known: &Option<T>, known_age: Timestamp, told: &Option<T>, age: &mut Timestamp) -> Option<T> {
+    let is_told = told.is_some() && (known.is_none() || (*age, told) > (known_age, known));
+    if is_told {
+        return told.clone();
+    }
+    *age = known_age;
+    known.clone()
 }
 
 /// What the newest delivery decides alone, in the order in which deliveries are compared: age first. Total, so that
@@ -218,6 +268,19 @@ pub fn counts(snapshot: &OrderSnapshot, quarantine: Option<Quarantine>) -> bool 
     snapshot.is_paid && !snapshot.is_test && quarantine.is_none()
 }
 
+/// What of each of `lines` is given back, in their order: what refunds name of it, never more than the line is worth, and
+/// all of it once cancelled. What refunds name no line for is in none.
+pub fn refunded_by_line(lines: &[OrderLine], refunds: &[RefundLine], is_cancelled: bool) -> Vec<i64> {
+    let of_line = |line: &OrderLine| {
+        let named = refunds
+            .iter()
+            .filter(|refund| refund.line_external_id == line.external_id);
+        let sum = named.fold(0i64, |sum, refund| sum.saturating_add(refund.amount));
+        refunded(line.amount, sum, is_cancelled)
+    };
+    lines.iter().map(of_line).collect()
+}
+
 /// What of `revenue` is given back: the refunds, all of it once cancelled, never more than there is.
 pub fn refunded(revenue: i64, refunds: i64, is_cancelled: bool) -> i64 {
     if is_cancelled {
@@ -251,39 +314,89 @@ mod tests {
         }
     }
 
+    #[test]
+    fn lines_lose_what_refunds_name_and_never_more() {
+        let line = |id: &str, amount| OrderLine {
+            external_id: id.to_owned(),
+            amount,
+            ..OrderLine::default()
+        };
+        let refund = |id: &str, amount| RefundLine {
+            line_external_id: id.to_owned(),
+            quantity: 1,
+            amount,
+        };
+        let lines = [line("a", 500), line("b", 300), line("c", -5)];
+        let refunds = [refund("a", 200), refund("a", 100), refund("b", 400), refund("x", 9)];
+        assert_eq!(refunded_by_line(&lines, &refunds, false), [300, 300, 0]);
+        assert_eq!(refunded_by_line(&lines, &[], true), [500, 300, 0]);
+    }
+
+    #[test]
+    fn an_order_is_called_the_same_for_ever() {
+        let id = public_id(StoreNo(1), "1001");
+        assert_eq!((id.len(), &id[..4]), (30, "ord_"));
+        assert_eq!(id, public_id(StoreNo(1), "1001"));
+        assert_ne!(id, public_id(StoreNo(2), "1001"));
+        assert_ne!(id, public_id(StoreNo(1), "1002"));
+    }
+
+    fn run(deliveries: &[OrderSnapshot]) -> (OrderSnapshot, Ages) {
+        let mut known: Option<(OrderSnapshot, Ages)> = None;
+        for told in deliveries {
+            if let Some(next) = merge(known.as_ref().map(|(order, ages)| (order, *ages)), told) {
+                known = Some(next);
+            }
+        }
+        known.expect("at least one")
+    }
+
+    /// Updated, amount, paid, cancelled, click id, customer, codes.
+    type Told = (
+        i64,
+        i64,
+        bool,
+        Option<i64>,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+    );
+
+    fn told() -> impl Strategy<Value = Told> {
+        let word = || proptest::option::of("[a-c]");
+        (
+            0i64..4,
+            0i64..3,
+            any::<bool>(),
+            proptest::option::of(0i64..9),
+            word(),
+            word(),
+            word(),
+        )
+    }
+
     proptest! {
         #[test]
         fn deliveries_in_any_order_make_the_same_order(
-            deliveries in proptest::collection::vec((0i64..5, any::<bool>(), proptest::option::of(0i64..9), proptest::option::of("[a-c]")), 1..6),
+            deliveries in proptest::collection::vec(told(), 1..6),
             swaps in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
         ) {
-            // One state per `updated_at`: a shop tells one version of an order at one time.
-            let told: Vec<OrderSnapshot> = deliveries.iter().map(|(at, ..)| {
-                let first = deliveries.iter().find(|(other, ..)| other == at).expect("itself");
-                let mut order = snapshot(*at, 100 + *at);
-                order.is_paid = first.1;
-                order.cancelled_at = first.2.map(Timestamp);
-                order.click_id = first.3.clone();
+            let told: Vec<OrderSnapshot> = deliveries.into_iter().map(|(at, more, is_paid, cancelled, click, customer, code)| {
+                let mut order = snapshot(at, 100 + more);
+                order.is_paid = is_paid;
+                order.cancelled_at = cancelled.map(Timestamp);
+                (order.click_id, order.customer, order.codes) = (click, customer, code.into_iter().collect());
                 order
             }).collect();
-            let run = |deliveries: &[OrderSnapshot]| {
-                let mut known: Option<OrderSnapshot> = None;
-                for delivery in deliveries {
-                    if let Some(next) = merge(known.as_ref(), delivery) {
-                        known = Some(next);
-                    }
-                }
-                known.expect("at least one")
-            };
             let mut shuffled = told.clone();
             for (place, swap) in swaps.iter().enumerate() {
                 let len = shuffled.len();
                 shuffled.swap(place % len, swap.index(len));
             }
-            let (a, b) = (run(&told), run(&shuffled));
-            prop_assert_eq!((a.revenue, a.is_paid, a.cancelled_at, a.updated_at), (b.revenue, b.is_paid, b.cancelled_at, b.updated_at));
+            let ((a, _), (b, ages)) = (run(&told), run(&shuffled));
+            prop_assert_eq!(&a, &b);
             for delivery in &shuffled {
-                prop_assert_eq!(merge(Some(&b), delivery), None, "a replay changes nothing");
+                prop_assert_eq!(merge(Some((&b, ages)), delivery), None, "a replay changes nothing");
             }
         }
     }
@@ -292,8 +405,8 @@ mod tests {
     fn deliveries_of_one_second_end_alike_in_any_order() {
         let (mut a, mut b) = (snapshot(5, 100), snapshot(5, 120));
         (a.ordered_at, a.is_paid, b.ordered_at) = (Timestamp(3), true, Timestamp(4));
-        let ab = merge(Some(&a), &b).expect("a change");
-        let ba = merge(Some(&b), &a).expect("a change");
+        let (ab, _) = run(&[a.clone(), b.clone()]);
+        let (ba, _) = run(&[b, a]);
         assert_eq!(ab, ba);
         assert_eq!((ab.revenue, ab.ordered_at, ab.is_paid), (120, Timestamp(3), true));
     }
@@ -341,6 +454,12 @@ mod tests {
             Quarantine::of(&snapshot(1, i64::MAX), "EUR"),
             Some(Quarantine::TooLarge)
         );
+        let discounted = |discounts| OrderSnapshot {
+            discounts,
+            ..snapshot(1, 5)
+        };
+        assert_eq!(Quarantine::of(&discounted(-1), "EUR"), Some(Quarantine::Negative));
+        assert_eq!(Quarantine::of(&discounted(i64::MAX), "EUR"), Some(Quarantine::TooLarge));
         assert!(!counts(&snapshot(1, 5), None), "not paid yet");
         assert!(counts(
             &OrderSnapshot {

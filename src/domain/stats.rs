@@ -5,6 +5,16 @@ pub fn ratio(part: i64, whole: i64) -> Option<f64> {
     (whole != 0).then(|| part as f64 / whole as f64)
 }
 
+/// What is counted in thousandths, by `whole`; `None` when there is nothing to divide by.
+pub fn of_thousandths(milli: u64, whole: u64) -> Option<f64> {
+    (whole != 0).then(|| milli as f64 / (1000.0 * whole as f64))
+}
+
+/// `part` by what is counted in thousandths; `None` when there is nothing to divide by.
+pub fn by_thousandths(part: i64, milli: u64) -> Option<f64> {
+    (milli != 0).then(|| part as f64 * 1000.0 / milli as f64)
+}
+
 /// Return on investment, `(net − spend) / spend`; `None` when nothing was spent.
 pub fn roi(net: i64, spend: i64) -> Option<f64> {
     ratio(net.saturating_sub(spend), spend)
@@ -54,6 +64,8 @@ mod tests {
     fn nothing_is_divided_by_nothing() {
         assert_eq!(ratio(87, 1000), Some(0.087));
         assert_eq!(ratio(1, 0), None);
+        assert_eq!((of_thousandths(1_500, 3), of_thousandths(1, 0)), (Some(0.5), None));
+        assert_eq!((by_thousandths(3, 1_500), by_thousandths(1, 0)), (Some(2.0), None));
         assert_eq!(roi(442, 100), Some(3.42));
         assert_eq!(roi(442, 0), None);
     }

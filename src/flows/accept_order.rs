@@ -7,15 +7,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::context::Context;
+use super::credit_order::Desk;
 use super::error::Error;
+use super::look_up_order::{self, Seen};
 use super::publish_store;
 use crate::books::{self, Tx};
 use crate::clicklog;
-use crate::domain::attribution::{self, ClickEvidence, CodeEvidence, Evidence};
-use crate::domain::click::Click;
-use crate::domain::click_id::ClickId;
-use crate::domain::keyring::Keyring;
-use crate::domain::order::{self, Order, OrderEvent, OrderSnapshot, Quarantine, Refund};
+use crate::domain::customer::CustomerKey;
+use crate::domain::order::{self, OrderEvent, Refund};
 use crate::domain::store::Store;
 use crate::domain::time::Timestamp;
 use crate::redirect::Keys;
@@ -46,13 +45,6 @@ impl Accepted {
     pub(super) fn or(self, other: Self) -> Self {
         if self == Self::Changed { self } else { other }
     }
-}
-
-/// A click id that came back, verified.
-pub(super) struct Returned {
-    text: String,
-    id: ClickId,
-    record: Option<Click>,
 }
 
 /// Who may have signed the deliveries of a webhook URL.
@@ -91,19 +83,20 @@ pub async fn accept(
     delivery: Delivery,
 ) -> Result<Accepted, Error> {
     let click_ids = keys.load().click_id.clone();
-    let mut returned = Vec::with_capacity(delivery.events.len());
+    let mut seen = Vec::with_capacity(delivery.events.len());
     for event in &delivery.events {
-        returned.push(match event {
-            OrderEvent::Order(snapshot) => verify_click(clicks, &click_ids, snapshot.click_id.as_deref()).await,
-            _ => None,
+        seen.push(match event {
+            OrderEvent::Order(told) => look_up_order::look_up(context, clicks, &click_ids, &store, told).await,
+            _ => Seen::default(),
         });
     }
-    let now = context.inner.clock.now();
-    let no = store.no;
-    let taken = context
-        .inner
-        .books
-        .commit(move |tx| take(tx, &store, delivery, returned, now));
+    let (no, now) = (store.no, context.inner.clock.now());
+    let desk = Desk {
+        customers: CustomerKey::of(&click_ids, store.workspace),
+        store,
+        now,
+    };
+    let taken = context.inner.books.commit(move |tx| take(tx, &desk, delivery, seen));
     let (accepted, is_news) = taken.await?;
     if is_news {
         // From the next follow on, carts with the permalink `auto` go where click ids come back from.
@@ -112,15 +105,10 @@ pub async fn accept(
     Ok(accepted)
 }
 
-/// What a delivery does to the books, with the verified click id of each of its events; and whether the store was not
-/// known before to return click ids over UCP.
-fn take(
-    tx: &Tx<'_>,
-    store: &Store,
-    delivery: Delivery,
-    returned: Vec<Option<Returned>>,
-    now: Timestamp,
-) -> Result<(Accepted, bool), Error> {
+/// What a delivery does to the books, with what was seen beside each of its events; and whether the store was not known
+/// before to return click ids over UCP.
+fn take(tx: &Tx<'_>, desk: &Desk, delivery: Delivery, seen: Vec<Seen>) -> Result<(Accepted, bool), Error> {
+    let (store, now) = (&desk.store, desk.now);
     if !books::delivery::record(tx, store.no, &delivery.id, &delivery.topic, now)? {
         return Ok((Accepted::Unchanged, false));
     }
@@ -130,10 +118,10 @@ fn take(
     }
     let mut accepted = Accepted::Unchanged;
     let mut returns_click_ids = false;
-    for (event, returned) in delivery.events.into_iter().zip(returned) {
+    for (event, seen) in delivery.events.into_iter().zip(seen) {
         accepted = accepted.or(match event {
             OrderEvent::Order(told) => {
-                let (accepted, has_click) = accept_order(tx, store, &told, returned, now)?;
+                let (accepted, has_click) = desk.take_order(tx, &told, seen)?;
                 returns_click_ids |= delivery.is_ucp && has_click;
                 accepted
             }
@@ -143,108 +131,6 @@ fn take(
     }
     let is_news = returns_click_ids && books::store::set_returns_click_ids(tx, store.no)?;
     Ok((accepted, is_news))
-}
-
-/// Verifies a click id that came back and finds its click; the look-up reads the log and so leaves this thread.
-pub(super) async fn verify_click(
-    clicks: &clicklog::Reader,
-    click_ids: &Keyring,
-    text: Option<&str>,
-) -> Option<Returned> {
-    let text = text?.trim().to_owned();
-    let id = ClickId::verify(&text, click_ids)?;
-    let clicks = clicks.clone();
-    let found = tokio::task::spawn_blocking(move || clicks.find(id.at, id.sequence, id.link)).await;
-    let record = found.ok().and_then(|found| {
-        // The id proves itself; without its record only the journey is missing.
-        found
-            .inspect_err(|error| tracing::warn!(%error, "the click of an order could not be looked up"))
-            .ok()
-            .flatten()
-    });
-    Some(Returned { text, id, record })
-}
-
-/// What became of the order, and whether a valid click of the store's own workspace stands behind it.
-pub(super) fn accept_order(
-    tx: &Tx<'_>,
-    store: &Store,
-    told: &OrderSnapshot,
-    returned: Option<Returned>,
-    now: Timestamp,
-) -> Result<(Accepted, bool), Error> {
-    let known = books::order::load(tx, store.no, &told.external_id)?;
-    let Some(snapshot) = order::merge(known.as_ref().map(|(order, _)| &order.snapshot), told) else {
-        return Ok((Accepted::Unchanged, false));
-    };
-    let told_click = returned.as_ref().map(|returned| returned.text.clone());
-    let known_click = known.and_then(|(_, evidence)| evidence.click);
-    let evidence = gather(tx, store, &snapshot, returned, known_click)?;
-    let credit = attribution::decide(&evidence);
-    let quarantine = Quarantine::of(&snapshot, &store.currency);
-    if let Some(reason) = quarantine {
-        tracing::warn!(order = %snapshot.name, reason = reason.as_str(), "order set aside: it is shown but not counted");
-    }
-    let order = Order {
-        workspace: store.workspace,
-        store: store.no,
-        quarantine,
-        creator: credit.creator,
-        link: credit.link,
-        snapshot,
-    };
-    books::order::put(tx, &order, &evidence, now)?;
-    let has_click = told_click.is_some() && evidence.click.map(|click| click.click_id) == told_click;
-    Ok((Accepted::Changed, has_click))
-}
-
-/// Everything that says who brought the order. An order that once showed a valid click keeps it.
-fn gather(
-    tx: &Tx<'_>,
-    store: &Store,
-    snapshot: &OrderSnapshot,
-    returned: Option<Returned>,
-    known: Option<ClickEvidence>,
-) -> Result<Evidence, Error> {
-    let mut codes = Vec::new();
-    for code in &snapshot.codes {
-        if let Some(found) = books::discount_code::by_code(tx, store.workspace, code)? {
-            codes.push(CodeEvidence {
-                code: code.clone(),
-                creator: found.creator,
-                link: found.link,
-            });
-        }
-    }
-    let click = match (returned, known) {
-        // Who owned the link when the click first came back stays credited, whatever became of the link.
-        (Some(returned), Some(known)) if known.click_id == returned.text => Some(known),
-        (Some(returned), known) => click_evidence(tx, store, returned)?.or(known),
-        (None, known) => known,
-    };
-    Ok(Evidence { codes, click })
-}
-
-/// The click as evidence, if it happened on a link of the store's own workspace.
-fn click_evidence(tx: &Tx<'_>, store: &Store, returned: Returned) -> Result<Option<ClickEvidence>, Error> {
-    let link = books::link::by_no(tx, returned.id.link)?;
-    // A deleted link's click is still known to the log.
-    let workspace = link
-        .as_ref()
-        .map(|link| link.workspace)
-        .or(returned.record.as_ref().map(|click| click.workspace));
-    if workspace != Some(store.workspace) {
-        return Ok(None);
-    }
-    let evidence = ClickEvidence {
-        click_id: returned.text,
-        link: returned.id.link,
-        creator: link.and_then(|link| link.terms.creator),
-        clicked_at_ms: returned.id.at.0,
-        journey: Vec::new(),
-    };
-    let journey = returned.record.map(|click| click.journey).unwrap_or_default();
-    Ok(Some(evidence.with_journey(&journey)))
 }
 
 pub(super) fn accept_refund(tx: &Tx<'_>, store: &Store, refund: &Refund, now: Timestamp) -> Result<Accepted, Error> {

@@ -9,6 +9,7 @@ use url::Url;
 use super::error::Error;
 use super::join_waitlist::{Lists, Tally};
 use super::locks::Locks;
+use super::record_clicks::RecorderStats;
 use super::refresh_profiles::LOOKS_AT_ONCE_MAX;
 use crate::books::Books;
 use crate::domain::destination::{DestinationError, Policy};
@@ -40,6 +41,8 @@ pub(super) struct Inner {
     /// One permit a look at a profile.
     pub looks: Semaphore,
     pub lists: Lists,
+    /// Says when the latest clicks are in the log.
+    pub recorder: OnceLock<Arc<RecorderStats>>,
 }
 
 /// How followers reach the default domain.
@@ -91,6 +94,7 @@ impl Context {
         public_guess: PublicName,
     ) -> Self {
         let (public, locks, lists) = (OnceLock::new(), Locks::new(), Lists::default());
+        let recorder = OnceLock::new();
         let inner = Inner {
             books,
             table,
@@ -105,6 +109,7 @@ impl Context {
             profile_due: Notify::new(),
             looks: Semaphore::new(LOOKS_AT_ONCE_MAX),
             lists,
+            recorder,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -138,6 +143,12 @@ impl Context {
     pub fn set_public(&self, name: PublicName) {
         // Bound once: a second word would be the same.
         let _ = self.inner.public.set(name);
+    }
+
+    /// Says who writes clicks, once it runs: an order may come back before its click is in the log.
+    pub fn set_recorder(&self, recorder: Arc<RecorderStats>) {
+        // Started once: a second word would be the same.
+        let _ = self.inner.recorder.set(recorder);
     }
 
     /// The link table, for reading.

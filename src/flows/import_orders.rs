@@ -5,9 +5,12 @@
 
 use super::accept_order::{self, Accepted};
 use super::context::Context;
+use super::credit_order::Desk;
 use super::error::Error;
+use super::look_up_order;
 use crate::books::{self, View};
 use crate::clicklog;
+use crate::domain::customer::CustomerKey;
 use crate::domain::keyring::Keyring;
 use crate::domain::order::{self, OrderSnapshot, Refund};
 use crate::domain::store::Store;
@@ -65,19 +68,23 @@ pub async fn import(
     loop {
         let mut slice = Vec::with_capacity(SLICE);
         for (told, refund) in rows.by_ref().take(SLICE) {
-            let returned = accept_order::verify_click(clicks, click_ids, told.click_id.as_deref()).await;
-            slice.push((told, refund, returned));
+            let seen = look_up_order::look_up(context, clicks, click_ids, &store, &told).await;
+            slice.push((told, refund, seen));
         }
         if slice.is_empty() {
             return Ok(imported);
         }
-        let store = store.clone();
+        let desk = Desk {
+            customers: CustomerKey::of(click_ids, store.workspace),
+            store: store.clone(),
+            now,
+        };
         let taken = context.inner.books.commit(move |tx| {
             let mut taken = Imported::default();
-            for (told, refund, returned) in slice {
-                let (mut accepted, _) = accept_order::accept_order(tx, &store, &told, returned, now)?;
+            for (told, refund, seen) in slice {
+                let (mut accepted, _) = desk.take_order(tx, &told, seen)?;
                 if let Some(refund) = refund {
-                    accepted = accepted.or(accept_order::accept_refund(tx, &store, &refund, now)?);
+                    accepted = accepted.or(accept_order::accept_refund(tx, &desk.store, &refund, now)?);
                 }
                 taken.count(accepted);
             }
@@ -92,7 +99,8 @@ pub async fn import(
 /// What would become of a row.
 fn weigh(view: &View<'_>, store: &Store, told: &OrderSnapshot, refund: Option<&Refund>) -> Result<Accepted, Error> {
     let known = books::order::load(view, store.no, &told.external_id)?;
-    let is_new_state = order::merge(known.as_ref().map(|(order, _)| &order.snapshot), told).is_some();
+    let known = known.as_ref().map(|row| (&row.order.snapshot, row.order.ages));
+    let is_new_state = order::merge(known, told).is_some();
     let is_new_refund = match refund {
         Some(refund) => !books::refund::is_known(view, store.no, &refund.external_id)?,
         None => false,

@@ -42,6 +42,8 @@ pub async fn issue(
                 creator: creator.no,
                 link,
                 created_at: now,
+                leak: None,
+                is_trusted: false,
             };
             books::discount_code::insert(tx, &code)?;
             Ok(code)

@@ -64,11 +64,19 @@ impl RecorderStats {
     /// # Errors
     /// The disk refuses clicks, or they come faster than they are written, for as long as [`SWEEP_WAIT_MAX`].
     pub fn wait_for_sweep(&self) -> std::io::Result<()> {
+        self.wait_for_sweep_at_most(SWEEP_WAIT_MAX)
+    }
+
+    /// As [`Self::wait_for_sweep`], but no longer than `longest`.
+    ///
+    /// # Errors
+    /// As [`Self::wait_for_sweep`], after `longest`.
+    pub fn wait_for_sweep_at_most(&self, longest: Duration) -> std::io::Result<()> {
         // The turn that runs may have read a lane already, so it is the one after it that has seen everything.
         let seen = self.sweeps.load(Ordering::Acquire) + 2;
         let began = Instant::now();
         while self.sweeps.load(Ordering::Acquire) < seen {
-            if began.elapsed() >= SWEEP_WAIT_MAX {
+            if began.elapsed() >= longest {
                 return Err(std::io::Error::other(
                     "the latest clicks are not in the click log yet: look at /readyz and /metrics, then try again",
                 ));

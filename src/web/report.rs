@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::books::link::LinkOwner;
-use crate::books::sales::Source;
+use crate::books::sales::{Source, Wanted};
 use crate::books::{self, View};
 use crate::clicklog::{self, Query};
+use crate::domain::attribution::Model;
 use crate::domain::click::{ClassSet, ClickClass};
 use crate::domain::creator::{Creator, Tier};
 use crate::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
@@ -51,6 +52,8 @@ pub struct Request {
     pub end: Timestamp,
     /// ISO 4217 code; sums of different currencies are never added.
     pub currency: Option<String>,
+    /// How orders are shared out; `None` = as the brand's program says.
+    pub model: Option<Model>,
 }
 
 /// The rows, best net revenue first, and the currency they are in.
@@ -58,6 +61,7 @@ pub struct Request {
 pub struct Report {
     pub rows: Vec<Row>,
     pub currency: String,
+    pub model: Model,
     /// Everything together; unique visitors over all groups, not their sum.
     pub total: Performance,
 }
@@ -68,6 +72,7 @@ struct Loaded {
     stores: HashMap<StoreNo, Store>,
     sales: Vec<(Source, Sales)>,
     currency: String,
+    model: Model,
 }
 
 /// A group before it has a name.
@@ -121,6 +126,7 @@ pub async fn performance(context: &Context, clicks: &clicklog::Reader, request: 
     Ok(Report {
         rows,
         currency: loaded.currency,
+        model: loaded.model,
         total,
     })
 }
@@ -128,6 +134,17 @@ pub async fn performance(context: &Context, clicks: &clicklog::Reader, request: 
 fn load(view: &View<'_>, request: &Request) -> Result<Loaded, Error> {
     let currency = currency_of(view, request)?;
     let links = books::link::owners(view, request.workspace, request.group_by == GroupBy::Store)?;
+    let in_force = books::program::in_force(view, request.workspace)?;
+    let model = request
+        .model
+        .or(in_force.map(|(_, program)| program.model))
+        .unwrap_or_default();
+    let wanted = Wanted {
+        workspace: request.workspace,
+        start: request.start,
+        end: request.end,
+        currency: &currency,
+    };
     Ok(Loaded {
         creators: books::creator::all(view, request.workspace)?
             .into_iter()
@@ -138,8 +155,9 @@ fn load(view: &View<'_>, request: &Request) -> Result<Loaded, Error> {
             .into_iter()
             .map(|store| (store.no, store))
             .collect(),
-        sales: books::sales::by_source(view, request.workspace, request.start, request.end, &currency)?,
+        sales: books::sales::by_source(view, wanted, model)?,
         currency,
+        model,
     })
 }
 
@@ -288,7 +306,7 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: &Loaded) -
         total.sales = total.sales.plus(&sums.sales).ok_or_else(overflow)?;
         total.spend = total.spend.checked_add(sums.spend).ok_or_else(overflow)?;
         // What creators without a niche cost is a row as well, or the rows would not add up to the total.
-        if group != Group::Nobody || sums.clicks > 0 || sums.sales.orders > 0 || sums.spend > 0 {
+        if group != Group::Nobody || sums.clicks > 0 || sums.sales.orders_milli > 0 || sums.spend > 0 {
             rows.push((group, sums));
         }
     }

@@ -7,6 +7,7 @@ mod server;
 
 mod analytics;
 mod api;
+mod attribution;
 mod backup;
 mod cart_loop;
 mod carts;

@@ -1,1 +1,162 @@
 -- Format 3: attribution, campaigns and the dialect's conversions.
+
+-- Attribution: how each brand credits orders, one row a version; the latest is in force.
+CREATE TABLE programs (
+    no INTEGER PRIMARY KEY,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    window_days INTEGER NOT NULL,
+    customer_window_days INTEGER NOT NULL,
+    evidence_order TEXT NOT NULL,
+    leak_signals TEXT NOT NULL,
+    model TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX programs_of_workspace ON programs (workspace, no);
+
+-- Why a code is not trusted; a word of the domain.
+ALTER TABLE discount_codes ADD COLUMN leak TEXT;
+-- Whether the brand said that it is to be trusted, whatever signals say.
+ALTER TABLE discount_codes ADD COLUMN is_trusted INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE orders ADD COLUMN id TEXT;
+-- credited, held or none; by what; and who is credited without the customer's past.
+ALTER TABLE orders ADD COLUMN credit TEXT NOT NULL DEFAULT 'none';
+ALTER TABLE orders ADD COLUMN credited_by TEXT;
+ALTER TABLE orders ADD COLUMN owner INTEGER REFERENCES creators (no);
+ALTER TABLE orders ADD COLUMN is_split INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN program INTEGER REFERENCES programs (no);
+ALTER TABLE orders ADD COLUMN ruling TEXT;
+-- When what told the customer, the codes and the click id was updated; null = with the order.
+ALTER TABLE orders ADD COLUMN customer_at INTEGER;
+ALTER TABLE orders ADD COLUMN codes_at INTEGER;
+ALTER TABLE orders ADD COLUMN click_at INTEGER;
+-- The verified click id; what is given back of the revenue; 1 = the customer's first counted order in the store, 2 = a
+-- later one, 0 = nobody knows. All three follow from other columns and rows, and are kept by whoever writes those.
+ALTER TABLE orders ADD COLUMN click TEXT;
+ALTER TABLE orders ADD COLUMN refunded INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN standing INTEGER NOT NULL DEFAULT 0;
+
+-- A journey's touches get the creators that their links have now.
+UPDATE orders SET evidence = json_set(evidence, '$.click.journey', json((
+    SELECT json_group_array(json_object(
+        'link', json_extract(touch.value, '$[0]'),
+        'creator', (SELECT creator FROM links WHERE no = json_extract(touch.value, '$[0]')),
+        'seconds', json_extract(touch.value, '$[1]')))
+    FROM json_each(evidence, '$.click.journey') touch)))
+WHERE json_type(evidence, '$.click') = 'object';
+
+-- New orders derive their ids from the shop's.
+UPDATE orders SET
+    id = 'ord_' || hex(randomblob(13)),
+    credit = iif(creator IS NULL, 'none', 'credited'),
+    credited_by = CASE
+        WHEN json_array_length(evidence, '$.codes') > 0 THEN 'creator_code'
+        WHEN json_type(evidence, '$.click') = 'object' THEN 'click' END,
+    owner = creator,
+    is_split = coalesce(json_array_length(evidence, '$.click.journey') > 0, 0),
+    click = json_extract(evidence, '$.click.click_id'),
+    refunded = iif(cancelled_at IS NOT NULL, max(revenue, 0), min(max(revenue, 0), coalesce((
+        SELECT sum(r.amount) FROM refunds r WHERE r.store = orders.store AND r.order_external_id = orders.external_id
+    ), 0))),
+    standing = iif(customer IS NULL OR counts = 0, 0, 1 + EXISTS (
+        SELECT 1 FROM orders e WHERE e.store = orders.store AND e.customer = orders.customer AND e.counts = 1
+            AND (e.ordered_at, e.external_id) < (orders.ordered_at, orders.external_id)));
+
+CREATE UNIQUE INDEX orders_by_id ON orders (id);
+CREATE INDEX orders_held ON orders (workspace, ordered_at, no) WHERE credit = 'held';
+CREATE INDEX orders_of_click ON orders (click) WHERE click IS NOT NULL;
+CREATE INDEX orders_split ON orders (workspace, currency, ordered_at) WHERE counts = 1 AND is_split = 1;
+CREATE INDEX orders_owning ON orders (store, customer, ordered_at, external_id) WHERE counts = 1 AND owner IS NOT NULL;
+CREATE INDEX orders_new ON orders (store, customer) WHERE standing = 1;
+DROP INDEX orders_of_customer;
+CREATE INDEX orders_of_customer ON orders (store, customer, ordered_at, external_id, counts) WHERE customer IS NOT NULL;
+-- Holds all that a report asks, so that it need not read the orders themselves.
+DROP INDEX orders_counted;
+CREATE INDEX orders_counted ON orders (workspace, currency, ordered_at, creator, link, store, revenue, discounts,
+    refunded, standing) WHERE counts = 1;
+
+-- What counted orders brought on each UTC day, under the last touch; creator and link 0 = nobody and none. Kept by the
+-- triggers below, whoever writes an order: a million orders are a few thousand rows.
+CREATE TABLE sales_days (
+    workspace INTEGER NOT NULL,
+    currency TEXT NOT NULL COLLATE NOCASE,
+    day INTEGER NOT NULL,
+    creator INTEGER NOT NULL,
+    link INTEGER NOT NULL,
+    store INTEGER NOT NULL,
+    orders INTEGER NOT NULL,
+    new_customers INTEGER NOT NULL,
+    returning_customers INTEGER NOT NULL,
+    discounts INTEGER NOT NULL,
+    gross INTEGER NOT NULL,
+    refunds INTEGER NOT NULL,
+    PRIMARY KEY (workspace, currency, day, creator, link, store)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO sales_days
+SELECT workspace, currency, (ordered_at - ((ordered_at % 86400000) + 86400000) % 86400000) / 86400000 AS day,
+    coalesce(creator, 0) AS by_creator, coalesce(link, 0) AS by_link, store,
+    count(*), sum(standing = 1), sum(standing = 2), sum(discounts), sum(revenue), sum(refunded)
+FROM orders WHERE counts = 1
+GROUP BY workspace, currency, day, by_creator, by_link, store;
+
+CREATE TRIGGER sales_days_of_new_orders AFTER INSERT ON orders WHEN NEW.counts = 1 BEGIN
+    INSERT INTO sales_days VALUES (
+        NEW.workspace, NEW.currency,
+        (NEW.ordered_at - ((NEW.ordered_at % 86400000) + 86400000) % 86400000) / 86400000,
+        coalesce(NEW.creator, 0), coalesce(NEW.link, 0), NEW.store,
+        1, NEW.standing = 1, NEW.standing = 2, NEW.discounts, NEW.revenue, NEW.refunded)
+    ON CONFLICT DO UPDATE SET
+        orders = orders + excluded.orders,
+        new_customers = new_customers + excluded.new_customers,
+        returning_customers = returning_customers + excluded.returning_customers,
+        discounts = discounts + excluded.discounts,
+        gross = gross + excluded.gross,
+        refunds = refunds + excluded.refunds;
+END;
+
+CREATE TRIGGER sales_days_of_gone_orders AFTER DELETE ON orders WHEN OLD.counts = 1 BEGIN
+    UPDATE sales_days SET
+        orders = orders - 1,
+        new_customers = new_customers - (OLD.standing = 1),
+        returning_customers = returning_customers - (OLD.standing = 2),
+        discounts = discounts - OLD.discounts,
+        gross = gross - OLD.revenue,
+        refunds = refunds - OLD.refunded
+    WHERE workspace = OLD.workspace AND currency = OLD.currency
+        AND day = (OLD.ordered_at - ((OLD.ordered_at % 86400000) + 86400000) % 86400000) / 86400000
+        AND creator = coalesce(OLD.creator, 0) AND link = coalesce(OLD.link, 0) AND store = OLD.store;
+END;
+
+CREATE TRIGGER sales_days_of_changed_orders
+AFTER UPDATE OF workspace, currency, ordered_at, creator, link, store, counts, standing, discounts, revenue, refunded
+ON orders WHEN
+    (OLD.currency, OLD.ordered_at, OLD.creator, OLD.link, OLD.counts, OLD.standing, OLD.discounts, OLD.revenue,
+        OLD.refunded) IS NOT
+    (NEW.currency, NEW.ordered_at, NEW.creator, NEW.link, NEW.counts, NEW.standing, NEW.discounts, NEW.revenue,
+        NEW.refunded)
+BEGIN
+    UPDATE sales_days SET
+        orders = orders - 1,
+        new_customers = new_customers - (OLD.standing = 1),
+        returning_customers = returning_customers - (OLD.standing = 2),
+        discounts = discounts - OLD.discounts,
+        gross = gross - OLD.revenue,
+        refunds = refunds - OLD.refunded
+    WHERE OLD.counts = 1 AND workspace = OLD.workspace AND currency = OLD.currency
+        AND day = (OLD.ordered_at - ((OLD.ordered_at % 86400000) + 86400000) % 86400000) / 86400000
+        AND creator = coalesce(OLD.creator, 0) AND link = coalesce(OLD.link, 0) AND store = OLD.store;
+    INSERT INTO sales_days SELECT
+        NEW.workspace, NEW.currency,
+        (NEW.ordered_at - ((NEW.ordered_at % 86400000) + 86400000) % 86400000) / 86400000,
+        coalesce(NEW.creator, 0), coalesce(NEW.link, 0), NEW.store,
+        1, NEW.standing = 1, NEW.standing = 2, NEW.discounts, NEW.revenue, NEW.refunded
+    WHERE NEW.counts = 1
+    ON CONFLICT DO UPDATE SET
+        orders = orders + excluded.orders,
+        new_customers = new_customers + excluded.new_customers,
+        returning_customers = returning_customers + excluded.returning_customers,
+        discounts = discounts + excluded.discounts,
+        gross = gross + excluded.gross,
+        refunds = refunds + excluded.refunds;
+END;

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::books::Books;
-use crate::domain::customer::CustomerKey;
 use crate::domain::id::{StoreNo, WorkspaceNo};
-use crate::domain::keyring::Secret;
+use crate::domain::keyring::{Keyring, Secret};
+use crate::domain::order::OrderSnapshot;
 use crate::domain::store::{Permalink, Provider, StoreLook};
 use crate::integrations::{shopify, standard, stripe, ucp, woocommerce};
 
@@ -218,20 +218,25 @@ fn told(
                 ids.push(id);
             }
         }
-        let returned = events.iter().map(|_| None).collect();
+        let seen = events.iter().map(|_| Seen::default()).collect();
         let delivery = Delivery {
             id: number.to_string(),
             topic: "t".into(),
             events,
             is_ucp: false,
         };
-        take(tx, store, delivery, returned, Timestamp(5))?;
+        let desk = Desk {
+            store: store.clone(),
+            customers: customers(),
+            now: Timestamp(5),
+        };
+        take(tx, &desk, delivery, seen)?;
     }
     ids.sort();
     let mut said = Vec::new();
     for id in ids {
-        if let Some((order, _)) = books::order::load(tx, store.no, &id)? {
-            said.push((order.snapshot, books::refund::total(tx, store.no, &id)?));
+        if let Some(row) = books::order::load(tx, store.no, &id)? {
+            said.push((row.order.snapshot, books::refund::total(tx, store.no, &id)?));
         }
     }
     Ok(said)

@@ -1,7 +1,7 @@
 //! `/discount-codes`: whose code is whose.
 
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,8 +11,7 @@ use super::params::Params;
 use super::{Api, Caller};
 use crate::books::{self, View};
 use crate::domain::discount_code::DiscountCode;
-use crate::flows::Error;
-use crate::flows::issue_code;
+use crate::flows::{Error, issue_code, trust_code};
 
 /// Default page size, as in the dialect.
 const PAGE_SIZE: u32 = 100;
@@ -32,6 +31,23 @@ pub(super) async fn issue(
 ) -> Result<Json<Value>, ApiError> {
     let link_id = body.link_id.filter(|id| !id.is_empty());
     let code = issue_code::issue(&api.context, caller.workspace, body.code, body.partner_id, link_id).await?;
+    Ok(Json(api.context.books().read(move |view| answer(view, &code)).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct TrustBody {
+    leaked: bool,
+}
+
+/// Says that a code has leaked, or that it is to be trusted whatever signals say.
+pub(super) async fn update(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(body): Body<TrustBody>,
+) -> Result<Json<Value>, ApiError> {
+    let code = trust_code::say(&api.context, caller.workspace, id, body.leaked).await?;
     Ok(Json(api.context.books().read(move |view| answer(view, &code)).await?))
 }
 
@@ -80,5 +96,8 @@ fn answer(view: &View<'_>, code: &DiscountCode) -> Result<Value, Error> {
         // The dialect's clients want text here; a code without a link has none.
         "linkId": link.unwrap_or_default(),
         "disabledAt": null,
+        // Ours.
+        "leakSignal": code.leak,
+        "trusted": code.is_trusted,
     }))
 }

@@ -17,12 +17,15 @@ mod link;
 mod link_answer;
 mod link_body;
 mod link_query;
+mod order;
 mod order_import;
+mod order_journey;
 mod params;
 mod partner;
 mod period;
 mod product;
 mod product_upsert;
+mod program;
 mod qr;
 mod report;
 mod row_error;
@@ -99,8 +102,14 @@ pub fn router(api: Api) -> Router {
             "/orders/import",
             post(order_import::import).layer(DefaultBodyLimit::max(api.catalog_max)),
         )
+        .route("/orders", get(order::list))
+        .route("/orders/{id}", get(order::show))
+        .route("/orders/{id}/journey", get(order::journey))
+        .route("/orders/{id}/credit", post(order::rule))
+        .route("/program", get(program::show).patch(program::update))
         .route("/partners", get(partner::list).post(partner::enlist))
         .route("/discount-codes", get(discount_code::list).post(discount_code::issue))
+        .route("/discount-codes/{id}", patch(discount_code::update))
         .route("/waitlist", get(waitlist::list).delete(waitlist::erase))
         .route("/waitlist/count", get(waitlist::count))
         .route("/waitlist/export", get(waitlist::export))

@@ -31,6 +31,11 @@ impl Params {
         self.0.remove(name)
     }
 
+    /// Whether `name` was given and not taken yet.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Takes the whole number `name`, from `min` to `max`.
     pub fn number(&mut self, name: &str, min: u32, max: u32) -> Result<Option<u32>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };

@@ -5,11 +5,13 @@ use axum::extract::{RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::error::ApiError;
 use super::params::Params;
 use super::{Api, Caller, Period};
+use crate::domain::attribution::Model;
+use crate::domain::performance::WHOLE;
 use crate::domain::{spreadsheet, stats};
 use crate::web::report::{self, GroupBy, Row};
 
@@ -74,9 +76,10 @@ pub(super) struct RowView {
     clicks: u64,
     unique_visitors: u64,
     checkout_taps: u64,
-    orders: u64,
-    new_customers: u64,
-    returning_customers: u64,
+    /// Under models that share orders out with up to three decimals.
+    orders: Number,
+    new_customers: Number,
+    returning_customers: Number,
     gross_revenue: i64,
     discounts: i64,
     refunds: i64,
@@ -106,6 +109,9 @@ pub(super) async fn performance(
     let sort_by = params.word("sortBy", &SORTS)?;
     let format = params.word("format", &["json", "csv"])?;
     let currency = params.text("currency");
+    let model = params
+        .word("model", &Model::ALL.map(Model::as_str))?
+        .and_then(Model::parse);
     let period = Period::take(&mut params, api.context.clock().now(), "all")?;
     params.end()?;
     let request = report::Request {
@@ -114,6 +120,7 @@ pub(super) async fn performance(
         start: period.start,
         end: period.end,
         currency,
+        model,
     };
     let report = report::performance(&api.context, &api.clicks, request).await?;
     let mut rows: Vec<RowView> = report.rows.into_iter().map(|row| view(row, &report.currency)).collect();
@@ -177,30 +184,39 @@ fn csv(rows: &[RowView]) -> String {
     out
 }
 
+/// Thousandths as people count: a whole number where it is one.
+fn count(milli: u64) -> Number {
+    if milli.is_multiple_of(WHOLE) {
+        return (milli / WHOLE).into();
+    }
+    let parts = stats::of_thousandths(milli, 1).and_then(Number::from_f64);
+    parts.unwrap_or_else(|| (milli / WHOLE).into())
+}
+
 fn view(row: Row, currency: &str) -> RowView {
     let sums = row.sums;
     let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let interval = stats::interval(sums.sales.orders, sums.clicks);
+    let interval = stats::interval(sums.sales.orders(), sums.clicks);
     RowView {
         key: row.key,
         name: row.name,
         clicks: sums.clicks,
         unique_visitors: sums.unique_visitors,
         checkout_taps: sums.checkout_taps,
-        orders: sums.sales.orders,
-        new_customers: sums.sales.new_customers,
-        returning_customers: sums.sales.returning_customers,
+        orders: count(sums.sales.orders_milli),
+        new_customers: count(sums.sales.new_customers_milli),
+        returning_customers: count(sums.sales.returning_customers_milli),
         gross_revenue: sums.sales.gross_revenue,
         discounts: sums.sales.discounts,
         refunds: sums.sales.refunds,
         net_revenue: sums.sales.net_revenue(),
-        conversion_rate: stats::ratio(signed(sums.sales.orders), signed(sums.clicks)),
+        conversion_rate: stats::of_thousandths(sums.sales.orders_milli, sums.clicks),
         conversion_rate_low: interval.map(|(low, _)| low),
         conversion_rate_high: interval.map(|(_, high)| high),
-        average_order: stats::ratio(sums.sales.gross_revenue, signed(sums.sales.orders)),
+        average_order: stats::by_thousandths(sums.sales.gross_revenue, sums.sales.orders_milli),
         epc: stats::ratio(sums.sales.net_revenue(), signed(sums.clicks)),
         spend: sums.spend,
-        cac: stats::ratio(sums.spend, signed(sums.sales.new_customers)),
+        cac: stats::by_thousandths(sums.spend, sums.sales.new_customers_milli),
         roi: stats::roi(sums.sales.net_revenue(), sums.spend),
         roas: stats::ratio(sums.sales.net_revenue(), sums.spend),
         currency: currency.to_owned(),
@@ -219,6 +235,12 @@ mod tests {
         let fields: BTreeSet<&str> = row.as_object().expect("fields").keys().map(String::as_str).collect();
         assert_eq!(COLUMNS.into_iter().collect::<BTreeSet<_>>(), fields);
         assert!(SORTS.iter().all(|name| fields.contains(name)));
+    }
+
+    #[test]
+    fn parts_of_orders_have_three_decimals() {
+        let told = [0, 2_000, 1_333, 5, 999_999_999_500].map(|milli| count(milli).to_string());
+        assert_eq!(told, ["0", "2", "1.333", "0.005", "999999999.5"]);
     }
 
     #[test]

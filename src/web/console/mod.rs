@@ -127,6 +127,7 @@ async fn performance(api: &Api, caller: &Caller, query: &str) -> Result<Performa
         start: period.start,
         end: period.end,
         currency: param("currency"),
+        model: None,
     };
     let report = report::performance(&api.context, &api.clicks, request).await?;
     let (series, top) = picture(api, caller, period).await?;
@@ -161,15 +162,15 @@ fn row(key: &str, name: &str, sums: &Performance) -> RowView {
         name: name.to_owned(),
         clicks: sums.clicks,
         unique_visitors: sums.unique_visitors,
-        orders: sales.orders,
-        new_customers: sales.new_customers,
+        orders: sales.orders(),
+        new_customers: sales.new_customers(),
         gross_revenue: sales.gross_revenue,
         refunds: sales.refunds,
         net_revenue: net,
         spend: sums.spend,
-        conversion_rate: stats::ratio(signed(sales.orders), signed(sums.clicks)),
+        conversion_rate: stats::of_thousandths(sales.orders_milli, sums.clicks),
         epc: stats::ratio(net, signed(sums.clicks)),
-        cac: stats::ratio(sums.spend, signed(sales.new_customers)),
+        cac: stats::by_thousandths(sums.spend, sales.new_customers_milli),
         roi: stats::roi(net, sums.spend),
     }
 }
@@ -254,7 +255,7 @@ async fn notes(api: &Api, caller: &Caller, report: &Report) -> Result<Vec<String
     if report
         .rows
         .iter()
-        .any(|row| row.key == report::NOBODY && row.sums.sales.orders > 0)
+        .any(|row| row.key == report::NOBODY && row.sums.sales.orders_milli > 0)
     {
         notes.push("Some orders came without a code or click of a creator: they stand under (none).".to_owned());
     }

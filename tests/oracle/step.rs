@@ -1,0 +1,190 @@
+//! What can happen in a history, drawn from a seed. Numbers that name something are taken modulo what there is, so that a
+//! history with steps left out is one as well.
+
+use crate::rooms::chance::Chance;
+
+/// One delivery about an order.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    pub store: usize,
+    pub order: usize,
+    /// When the shop changed it: deliveries come in any order.
+    pub updated: i64,
+    /// Hours before now at which it was placed; negative = the shop's clock runs ahead.
+    pub hours_ago: i64,
+    pub revenue: i64,
+    pub discounts: i64,
+    /// Which list of codes, see [`CODE_LISTS`].
+    pub codes: usize,
+    /// Which of the clicks so far; past their number nothing.
+    pub click: Option<usize>,
+    /// Below 3 a person, from 3 on the creator of that number less 3.
+    pub customer: Option<usize>,
+    pub is_paid: bool,
+    pub is_test: bool,
+    pub is_foreign: bool,
+    pub cancelled: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Step {
+    /// Hours.
+    Wait(i64),
+    Follow {
+        link: usize,
+        /// Whose cookie; `None` = the app keeps none.
+        jar: Option<usize>,
+        is_bot: bool,
+        is_from_coupons: bool,
+        /// Its record comes into the log later.
+        is_late: bool,
+    },
+    /// The records that are late come in.
+    Record,
+    Give {
+        link: usize,
+        creator: Option<usize>,
+    },
+    Delete {
+        link: usize,
+    },
+    Tell(Told),
+    Refund {
+        store: usize,
+        order: usize,
+        refund: usize,
+        amount: i64,
+    },
+    /// A delivery comes again, under its id or another.
+    Again {
+        delivery: usize,
+        is_new_id: bool,
+    },
+    /// 0 = reported, 1 = nothing speaks against it, 2 = trusted.
+    Mark {
+        code: usize,
+        how: usize,
+    },
+    /// Which program, see [`PROGRAMS`].
+    Program(usize),
+    Rule {
+        store: usize,
+        order: usize,
+        is_release: bool,
+    },
+    Restart {
+        is_kill: bool,
+    },
+}
+
+pub const CREATORS: usize = 3;
+pub const LINKS: usize = 5;
+pub const STORES: usize = 2;
+pub const ORDERS: usize = 7;
+pub const JARS: usize = 3;
+pub const CUSTOMERS: usize = 3;
+
+/// Codes by creator; the third has two.
+pub const CODES: [(&str, usize); 4] = [("CODE0", 0), ("CODE1", 1), ("CODE2", 2), ("Extra2", 2)];
+
+/// What shops write on orders.
+pub const CODE_LISTS: [&[&str]; 9] = [
+    &[],
+    &[],
+    &["CODE0"],
+    &["code1"],
+    &["CODE2"],
+    &["SPRING", "CODE1"],
+    &["CODE0", "CODE1"],
+    &["EXTRA2", "code0"],
+    &["SPRING"],
+];
+
+/// Window, window of customers, evidence (s, c, k, u = single-use, creator's code, click, customer), signals (n, c, s, r
+/// = no clicks, coupon site, click share, reported).
+pub const PROGRAMS: [(u32, u32, &str, &str); 6] = [
+    (30, 30, "scku", "ncsr"),
+    (7, 60, "scku", "cr"),
+    (30, 30, "kcu", "ncsr"),
+    (14, 14, "ukc", "r"),
+    (60, 1, "cu", "ncr"),
+    (1, 365, "ck", ""),
+];
+
+/// The history that belongs to `seed`.
+pub fn history(seed: u64, length: usize) -> Vec<Step> {
+    let mut chance = Chance::new(seed);
+    let mut steps: Vec<Step> = (0..length).map(|_| step(&mut chance)).collect();
+    if chance.in_100(50) {
+        steps.insert(0, Step::Program(chance.below(PROGRAMS.len())));
+    }
+    // A restart takes longer than all the rest.
+    if chance.in_100(8) {
+        let at = chance.below(steps.len());
+        let is_kill = chance.in_100(50);
+        steps.insert(at, Step::Restart { is_kill });
+    }
+    steps
+}
+
+fn step(chance: &mut Chance) -> Step {
+    match chance.below(100) {
+        0..10 => Step::Wait([1, 5, 24, 30, 100, 169, 400, 700][chance.below(8)]),
+        10..35 => Step::Follow {
+            link: chance.below(LINKS),
+            jar: chance.option(70, JARS),
+            is_bot: chance.in_100(10),
+            is_from_coupons: chance.in_100(10),
+            is_late: chance.in_100(10),
+        },
+        35..37 => Step::Record,
+        37..40 => Step::Give {
+            link: chance.below(LINKS),
+            creator: chance.option(80, CREATORS),
+        },
+        40 => Step::Delete {
+            link: chance.below(LINKS),
+        },
+        41..75 => Step::Tell(told(chance)),
+        75..84 => Step::Refund {
+            store: chance.below(STORES),
+            order: chance.below(ORDERS + 1),
+            refund: chance.below(12),
+            amount: [1, 300, 999, 5_000][chance.below(4)],
+        },
+        84..90 => Step::Again {
+            delivery: chance.below(64),
+            is_new_id: chance.in_100(50),
+        },
+        90..93 => Step::Mark {
+            code: chance.below(CODES.len()),
+            how: chance.below(3),
+        },
+        93..95 => Step::Program(chance.below(PROGRAMS.len())),
+        _ => Step::Rule {
+            store: chance.below(STORES),
+            order: chance.below(ORDERS),
+            is_release: chance.in_100(50),
+        },
+    }
+}
+
+fn told(chance: &mut Chance) -> Told {
+    // Below zero is rare.
+    let revenues = if chance.in_100(10) { 8 } else { 7 };
+    Told {
+        store: chance.below(STORES),
+        order: chance.below(ORDERS),
+        updated: chance.below(5) as i64,
+        hours_ago: [0, 1, 20, 24, 100, 300, 740, -3][chance.below(8)],
+        revenue: [0, 1, 100, 999, 1_001, 5_382, 77_777, -5][chance.below(revenues)],
+        discounts: [0, 0, 101][chance.below(3)],
+        codes: chance.below(CODE_LISTS.len()),
+        click: chance.option(60, 16),
+        customer: chance.option(70, CUSTOMERS + CREATORS),
+        is_paid: chance.in_100(85),
+        is_test: chance.in_100(4),
+        is_foreign: chance.in_100(4),
+        cancelled: chance.in_100(6).then(|| chance.below(3) as i64),
+    }
+}
