@@ -145,6 +145,7 @@ mod tests {
             word(Provider::Amazon),
             word(Provider::Ecwid),
             word(Provider::Template),
+            word(Provider::Api),
             word(OversellPolicy::Deny),
             word(OversellPolicy::Continue),
         ];
@@ -163,6 +164,7 @@ mod tests {
                 "amazon",
                 "ecwid",
                 "template",
+                "api",
                 "deny",
                 "continue"
             ]

@@ -63,7 +63,7 @@ const FIELDS: [&str; 51] = [
     "webhookIds",
 ];
 /// Ours, after them.
-const OUR_FIELDS: [&str; 4] = ["maxClicks", "cart", "stockPolicy", "warnings"];
+const OUR_FIELDS: [&str; 5] = ["maxClicks", "cart", "stockPolicy", "saleAmounts", "warnings"];
 
 const URL: &str = "https://shop.example/";
 
@@ -89,7 +89,7 @@ fn a_link_answers_the_dialects_fields_and_ours() {
         api.link(&json!({ "cart": { "storeId": store, "items": [{ "variantId": 1 }] } })),
     ];
     let expected: BTreeSet<&str> = FIELDS.into_iter().chain(OUR_FIELDS).collect();
-    assert_eq!(expected.len(), 55);
+    assert_eq!(expected.len(), 56);
     for link in &links {
         let found: BTreeSet<&str> = link
             .as_object()

@@ -12,6 +12,7 @@ mod backup;
 mod cart_loop;
 mod carts;
 mod catalog;
+mod conversions;
 mod counting;
 mod inbound;
 mod landing;
