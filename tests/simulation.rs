@@ -398,6 +398,7 @@ impl Brand {
             is_paid: true,
             cancelled_at: None,
             customer: Some(order.customer.clone()),
+            buyer: None,
             codes: order.code.map(|creator| format!("CODE{creator}")).into_iter().collect(),
             click_id: click_id.filter(|_| order.returns_click),
             lines: Vec::new(),

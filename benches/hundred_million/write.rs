@@ -169,7 +169,7 @@ impl Writing {
     /// One click at its own time; `false` when there are no more.
     fn push(&mut self, traffic: &mut Traffic) -> bool {
         if self.pushed.is_multiple_of(1024) {
-            self.wait(|writing| writing.pushed - writing.written() < AHEAD);
+            self.wait(|writing| writing.pushed - writing.written() < AHEAD && writing.pending() < AHEAD);
         }
         let sequence = self.shared.sequence.fetch_add(1, Ordering::Relaxed);
         let Some((at, pushed)) = traffic.next(sequence, |click| self.lane.push(click, false)) else {
@@ -191,6 +191,11 @@ impl Writing {
         let (_, pushed) = next.expect("there are more than are asked for");
         pushed.expect("the lane has room");
         self.pushed += 1;
+    }
+
+    /// Clicks that sled does not have yet. More than some checkpoints' worth would leave memory and be read again.
+    fn pending(&self) -> u64 {
+        self.reader.stats().clicks_pending
     }
 
     fn written(&self) -> u64 {

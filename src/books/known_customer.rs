@@ -204,7 +204,7 @@ pub fn list(
 /// [`Error::Failed`].
 pub fn erase(tx: &Tx<'_>, customer: &KnownCustomer, pseudonym: &str) -> Result<(), Error> {
     tx.run(
-        "UPDATE orders SET customer = ?1, evidence = json_replace(evidence, '$.click.journey', json('[]'))
+        "UPDATE orders SET customer = ?1, buyer = NULL, evidence = json_replace(evidence, '$.click.journey', json('[]'))
          WHERE customer = ?2 AND store IN (SELECT store FROM tracked_sales WHERE customer = ?3)",
         (pseudonym, &customer.external_id, customer.no),
     )?;

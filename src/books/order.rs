@@ -31,8 +31,8 @@ pub struct OrderCounts {
 }
 
 const COLUMNS: &str = "no, workspace, store, external_id, name, ordered_at, updated_at, currency, revenue, discounts, \
-                       is_test, is_paid, cancelled_at, customer, codes, click_id, quarantine, creator, link, credit, \
-                       credited_by, owner, is_split, program, ruling, id, refunded, customer_at, codes_at, click_at, \
+                       is_test, is_paid, cancelled_at, customer, buyer, codes, click_id, quarantine, creator, link, credit, \
+                       credited_by, owner, is_split, program, ruling, id, refunded, customer_at, buyer_at, codes_at, click_at, \
                        evidence";
 
 /// An order with everything that is kept beside it.
@@ -75,6 +75,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<OrderRow> {
         is_paid: columns.next()?,
         cancelled_at: columns.next()?,
         customer: columns.next()?,
+        buyer: columns.next()?,
         codes: columns.next::<Json<_>>()?.0,
         click_id: columns.next()?,
         lines: Vec::new(),
@@ -98,6 +99,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<OrderRow> {
     let mut age = |own: Timestamp| Ok::<_, rusqlite::Error>(columns.next::<Option<Timestamp>>()?.unwrap_or(own));
     let ages = Ages {
         customer: age(own.customer)?,
+        buyer: age(own.buyer)?,
         codes: age(own.codes)?,
         click_id: age(own.click_id)?,
     };
@@ -204,15 +206,17 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
         refunded(snapshot.revenue, refunds, snapshot.cancelled_at.is_some()),
         customer::standing(tx, order, is_counted)?,
         order.ages.customer,
+        order.ages.buyer,
         order.ages.codes,
         order.ages.click_id,
+        snapshot.buyer,
     ];
     let no: Option<i64> = tx.first(
         "INSERT INTO orders (workspace, store, external_id, name, ordered_at, updated_at, received_at, currency,
          revenue, discounts, is_test, is_paid, cancelled_at, customer, codes, click_id, quarantine, creator, link,
          evidence, counts, id, credit, credited_by, owner, is_split, program, ruling, click, refunded, standing,
-         customer_at, codes_at, click_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         customer_at, buyer_at, codes_at, click_at, buyer)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (store, external_id) DO UPDATE SET name = excluded.name, ordered_at = excluded.ordered_at,
          updated_at = excluded.updated_at, currency = excluded.currency, revenue = excluded.revenue,
          discounts = excluded.discounts, is_test = excluded.is_test, is_paid = excluded.is_paid,
@@ -221,8 +225,8 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
          link = excluded.link, evidence = excluded.evidence, counts = excluded.counts, credit = excluded.credit,
          credited_by = excluded.credited_by, owner = excluded.owner, is_split = excluded.is_split,
          program = excluded.program, ruling = excluded.ruling, click = excluded.click, refunded = excluded.refunded,
-         standing = excluded.standing, customer_at = excluded.customer_at, codes_at = excluded.codes_at,
-         click_at = excluded.click_at
+         standing = excluded.standing, customer_at = excluded.customer_at, buyer_at = excluded.buyer_at,
+         codes_at = excluded.codes_at, click_at = excluded.click_at, buyer = excluded.buyer
          RETURNING no",
         params,
         |row| row.get(0),
@@ -496,6 +500,7 @@ mod tests {
                 is_test: true,
                 cancelled_at: Some(Timestamp(190)),
                 customer: Some("c9".into()),
+                buyer: Some("email:00".into()),
                 codes: vec!["MIA10".into(), "x\"y".into()],
                 click_id: Some("abc".into()),
                 lines: vec![line("l2", 300)],

@@ -5,6 +5,7 @@
 //! out of the sum and put back in parts. Sums are checked; one snapshot is read, so a late order or refund is in the
 //! next one.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use super::columns::{Columns, Json};
@@ -147,10 +148,11 @@ impl Sums {
                 let (ordered_at, program_no): (Timestamp, Option<ProgramNo>) = (columns.next()?, columns.next()?);
                 let ruling = columns.next_parsed(Ruling::parse)?;
                 let evidence: Evidence = columns.next::<Json<_>>()?.0;
-                if !programs.contains_key(&program_no) {
-                    programs.insert(program_no, program::by_no(view, program_no)?);
-                }
-                let parts = shares(&evidence, &programs[&program_no], ordered_at, ruling, model);
+                let program = match programs.entry(program_no) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(program::by_no(view, program_no)?),
+                };
+                let parts = shares(&evidence, program, ordered_at, ruling, model);
                 let weights: Vec<u64> = parts.iter().map(|(.., weight)| *weight).collect();
                 // Nobody's order stays where it is.
                 let Some(shared) = order.share_out(&weights) else { return Ok(()) };

@@ -138,30 +138,20 @@ impl Sums {
         self.visitors.iter().map(|(day, visitors)| (day, visitors.as_slice()))
     }
 
-    /// The facets of each group.
-    fn facets(&self) -> Vec<Facets<'_>> {
-        let mut facets: Vec<Facets<'_>> = self.groups.values.iter().map(|_| Facets::new()).collect();
-        let keys = self.traits.values.iter().map(|known| known.as_trait().keys());
-        let keys: Vec<Vec<(usize, &[u8])>> = keys.collect();
-        for ((group, known), counts) in &self.counts {
-            let counts: Counts = counts.map(u64::from);
-            for (facet, key) in &keys[*known as usize] {
-                facets[*group as usize].add(*facet, key, &counts);
-            }
-        }
-        facets
-    }
-
     fn put_facets(&self, store: &Store, batch: &mut sled::Batch) -> Result<(), StoreError> {
-        let mut places: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+        let mut units: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
         for (place, (workspace, link, hour)) in self.groups.values.iter().enumerate() {
             let start = Timestamp(i64::from(*hour) * HOUR_MS);
-            for key in self::places(*workspace, *link, start) {
-                places.entry(key).or_default().push(place);
+            for key in places(*workspace, *link, start) {
+                units.entry(key).or_default().push(place);
             }
         }
-        let facets = self.facets();
-        for (key, groups) in places {
+        let mut of_groups: Vec<Vec<(u32, &[u32; CLASSES])>> = vec![Vec::new(); self.groups.values.len()];
+        for ((group, known), counts) in &self.counts {
+            of_groups[*group as usize].push((*known, counts));
+        }
+        let mut adding = Adding::of(&self.traits.values);
+        for (key, groups) in units {
             let stored = store.get(&key)?;
             let mut sum = match &stored {
                 Some(body) => Facets::read(body)?,
@@ -171,7 +161,9 @@ impl Sums {
                 // Nobody knows which of these are in it: questions about it read the clicks.
                 sum = Facets::not_kept();
             }
-            groups.iter().for_each(|group| sum.add_all(&facets[*group]));
+            let counts = groups.iter().flat_map(|group| &of_groups[*group]);
+            counts.for_each(|(known, counts)| adding.add(*known, counts));
+            adding.put(&mut sum);
             sum.through = self.through;
             batch.insert(&*key, seal(&key, &sum.body()));
         }
@@ -189,6 +181,60 @@ impl Sums {
             batch.insert(&key, seal(&key, &sketch.body()));
         }
         Ok(())
+    }
+}
+
+/// Adds one unit's counts up by numbers rather than by texts; used again for the next.
+struct Adding<'t> {
+    /// Facet and key, in the order of facets' values.
+    keys: Vec<(usize, &'t [u8])>,
+    /// The places in there that a trait tells.
+    told: Vec<Vec<u32>>,
+    counts: Vec<Counts>,
+    /// Places whose counts are not zero.
+    met: Vec<u32>,
+}
+
+impl<'t> Adding<'t> {
+    fn of(traits: &'t [OwnTrait]) -> Self {
+        let told: Vec<Vec<(usize, &[u8])>> = traits.iter().map(|known| known.as_trait().keys()).collect();
+        let mut keys: Vec<(usize, &[u8])> = told.iter().flatten().copied().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        // Each of them is there: they were made of these.
+        let place = |key: &(usize, &[u8])| keys.binary_search(key).unwrap_or(0) as u32;
+        let told = told.iter().map(|keys| keys.iter().map(place).collect());
+        Self {
+            told: told.collect(),
+            counts: vec![Counts::default(); keys.len()],
+            keys,
+            met: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, known: u32, more: &[u32; CLASSES]) {
+        for place in &self.told[known as usize] {
+            let counts = &mut self.counts[*place as usize];
+            if *counts == Counts::default() {
+                self.met.push(*place);
+            }
+            counts
+                .iter_mut()
+                .zip(more)
+                .for_each(|(sum, more)| *sum += u64::from(*more));
+        }
+    }
+
+    /// Moves what was added into `facets`.
+    fn put<'f>(&mut self, facets: &mut Facets<'f>)
+    where
+        't: 'f,
+    {
+        self.met.sort_unstable();
+        for place in self.met.drain(..) {
+            let (facet, key) = self.keys[place as usize];
+            facets.add(facet, key, &std::mem::take(&mut self.counts[place as usize]));
+        }
     }
 }
 

@@ -80,16 +80,6 @@ impl<'a> Facets<'a> {
         self.add(facet, key, &one);
     }
 
-    /// Adds all of `more`; what either does not keep is not kept.
-    pub(super) fn add_all(&mut self, more: &Facets<'a>) {
-        for (facet, theirs) in more.of.iter().enumerate() {
-            match theirs {
-                Some(keys) => keys.iter().for_each(|(key, counts)| self.add(facet, key, counts)),
-                None => self.of[facet] = None,
-            }
-        }
-    }
-
     /// The body, within bounds: gives up the longest dimensions until it fits.
     pub(super) fn body(&mut self) -> Vec<u8> {
         let is_without_regions = self.of[BY_AREA] == self.of[BY_COUNTRY];
@@ -240,7 +230,8 @@ mod tests {
         assert_eq!(Facets::read_one(&body, BY_AREA), Facets::read_one(&body, BY_COUNTRY));
         // A region that comes later is told from those of before.
         let mut sum = Facets::read(&body).expect("own bytes");
-        sum.add_all(&facets(&["US-CA"]));
+        sum.add(BY_COUNTRY, b"US", &[1; CLASSES]);
+        sum.add(BY_AREA, b"US-CA", &[1; CLASSES]);
         let body = sum.body();
         let areas = Facets::read_one(&body, BY_AREA).expect("own bytes").1.expect("kept");
         let areas: Vec<&[u8]> = areas.into_iter().map(|(key, _)| key).collect();
@@ -276,9 +267,7 @@ mod tests {
         assert_eq!(read(9), None);
         // Once given up, it stays so: what is added later would be a part only.
         let mut later = Facets::read(&body).expect("own bytes");
-        let mut more = Facets::new();
-        more.add(9, b"term", &[1; CLASSES]);
-        later.add_all(&more);
+        later.add(9, b"term", &[1; CLASSES]);
         assert_eq!(Facets::read_one(&later.body(), 9).expect("own bytes").1, None);
     }
 }

@@ -42,6 +42,8 @@ pub struct OrderSnapshot {
     pub cancelled_at: Option<Timestamp>,
     /// The shop's id of the customer.
     pub customer: Option<String>,
+    /// The buyer by their address, as [`super::customer`] hashes it; what tells a creator who buys.
+    pub buyer: Option<String>,
     /// Discount codes, in the shop's order.
     pub codes: Vec<String>,
     /// What came back as `hop_id`, unverified.
@@ -173,6 +175,7 @@ pub fn public_id(store: StoreNo, external_id: &str) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ages {
     pub customer: Timestamp,
+    pub buyer: Timestamp,
     pub codes: Timestamp,
     pub click_id: Timestamp,
 }
@@ -183,6 +186,7 @@ impl Ages {
         let at = told.updated_at;
         Self {
             customer: at,
+            buyer: at,
             codes: at,
             click_id: at,
         }
@@ -192,8 +196,8 @@ impl Ages {
 /// The order's state after `told`, or `None` when the delivery changes nothing.
 ///
 /// The newest `updated_at` decides what can change, and of one instant (some shops count whole seconds) the larger
-/// state; paid, cancelled and test never go back, the earliest time of order stays, and of customer, codes and click id
-/// the newest stays that some delivery told, also when a newer one left it out.
+/// state; paid, cancelled and test never go back, the earliest time of order stays, and of customer, buyer, codes and
+/// click id the newest stays that some delivery told, also when a newer one left it out.
 pub fn merge(known: Option<(&OrderSnapshot, Ages)>, told: &OrderSnapshot) -> Option<(OrderSnapshot, Ages)> {
     let mut ages = Ages::of(told);
     let Some((known, known_ages)) = known else {
@@ -212,6 +216,7 @@ pub fn merge(known: Option<(&OrderSnapshot, Ages)>, told: &OrderSnapshot) -> Opt
         cancelled_at,
         click_id: newest(&known.click_id, known_ages.click_id, &told.click_id, &mut ages.click_id),
         customer: newest(&known.customer, known_ages.customer, &told.customer, &mut ages.customer),
+        buyer: newest(&known.buyer, known_ages.buyer, &told.buyer, &mut ages.buyer),
         codes: newest(
             &codes(&known.codes),
             known_ages.codes,
@@ -308,6 +313,7 @@ mod tests {
             is_paid: false,
             cancelled_at: None,
             customer: None,
+            buyer: None,
             codes: vec![],
             click_id: None,
             lines: vec![],
@@ -385,6 +391,7 @@ mod tests {
                 let mut order = snapshot(at, 100 + more);
                 order.is_paid = is_paid;
                 order.cancelled_at = cancelled.map(Timestamp);
+                order.buyer = customer.clone().filter(|_| at % 2 == 0);
                 (order.click_id, order.customer, order.codes) = (click, customer, code.into_iter().collect());
                 order
             }).collect();

@@ -160,19 +160,19 @@ impl Desk {
     fn add_customer(&self, view: &View<'_>, snapshot: &OrderSnapshot, evidence: &mut Evidence) -> Result<(), Error> {
         evidence.customer = None;
         evidence.buyers.clear();
-        let Some(customer) = &snapshot.customer else {
+        if let Some(customer) = &snapshot.customer {
+            let before = (snapshot.ordered_at, snapshot.external_id.as_str());
+            let since = snapshot.ordered_at.plus_ms(-i64::from(WINDOW_DAYS_MAX) * DAY_MS);
+            evidence.customer = books::customer::owner(view, self.store.no, customer, before, since)?;
+        }
+        let by_address = snapshot.customer.as_ref().filter(|name| CustomerKey::is_of_email(name));
+        let Some(buyer) = snapshot.buyer.as_ref().or(by_address) else {
             return Ok(());
         };
-        let before = (snapshot.ordered_at, snapshot.external_id.as_str());
-        let since = snapshot.ordered_at.plus_ms(-i64::from(WINDOW_DAYS_MAX) * DAY_MS);
-        evidence.customer = books::customer::owner(view, self.store.no, customer, before, since)?;
-        if !CustomerKey::is_of_email(customer) {
-            return Ok(());
-        }
         for no in evidence.creators() {
             let creator = books::creator::by_no(view, no)?;
             let email = creator.and_then(|creator| creator.terms.email);
-            if email.and_then(|email| self.customers.of_email(&email)).as_ref() == Some(customer) {
+            if email.and_then(|email| self.customers.of_email(&email)).as_ref() == Some(buyer) {
                 evidence.buyers.push(no);
             }
         }

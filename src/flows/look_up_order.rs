@@ -88,6 +88,9 @@ pub(super) async fn look_up_click(
     tokio::task::spawn_blocking(move || look.click(text, id)).await.ok()
 }
 
+/// A creator's links.
+type Links = (CreatorNo, Vec<LinkNo>);
+
 struct Look {
     context: Context,
     clicks: clicklog::Reader,
@@ -152,10 +155,10 @@ impl Look {
     }
 
     /// The program in force, and the creators of these codes with their links.
-    fn creators(&self, view: &View<'_>, codes: &[String]) -> Result<(Program, Vec<(CreatorNo, Vec<LinkNo>)>), Error> {
+    fn creators(&self, view: &View<'_>, codes: &[String]) -> Result<(Program, Vec<Links>), Error> {
         let program = books::program::in_force(view, self.workspace)?;
         let program = program.map(|(_, program)| program).unwrap_or_default();
-        let mut creators: Vec<(CreatorNo, Vec<LinkNo>)> = Vec::new();
+        let mut creators: Vec<Links> = Vec::new();
         for code in codes {
             let code = books::discount_code::by_code(view, self.workspace, code)?;
             let Some(creator) = code.map(|code| code.creator) else {

@@ -4,11 +4,12 @@
 //! link. What a process left in its lanes when it was killed is read first, once. The request path never waits for any
 //! of this (in durable mode a connection waits for its ticket, at most 25 ms).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::clicklog::{Batch, DRAINED_CLICKS_MAX, DRAINED_LOST_MAX, Mark, Writer};
 use crate::domain::click::{Click, ClickClass, ClickFlags, LostDetail};

@@ -52,6 +52,8 @@ pub struct Telling {
     pub customer: Option<String>,
     /// The creator who is that customer.
     pub customer_is: Option<Creator>,
+    /// The address on the order, and the creator whose it is.
+    pub buyer: Option<(String, Option<Creator>)>,
     pub is_paid: bool,
     pub is_test: bool,
     pub is_euro: bool,
@@ -101,6 +103,8 @@ pub struct Verdict {
 /// A row of a report: orders, new and returning customers in thousandths, gross, discounts, refunds.
 pub type Row = [i64; 6];
 type Receiver = (Option<Creator>, Option<Link>);
+/// Rows by receiver and store.
+pub type Rows = BTreeMap<(Receiver, usize), Row>;
 
 #[derive(Default)]
 pub struct World {
@@ -136,6 +140,14 @@ impl Order {
 
     fn customer(&self) -> Option<(String, Option<Creator>)> {
         self.said(|told| told.customer.clone().map(|customer| (customer, told.customer_is)))
+    }
+
+    /// The creator who buys: by the address on the order, else by the customer's.
+    fn buyer(&self) -> Option<Creator> {
+        match self.said(|told| told.buyer.clone()) {
+            Some((_, creator)) => creator,
+            None => self.customer().and_then(|(_, creator)| creator),
+        }
     }
 
     fn ordered(&self) -> i64 {
@@ -323,7 +335,7 @@ impl World {
     fn decide(&self, order: &Order, past: Option<(Creator, i64)>) -> Verdict {
         let (window, customer_window, kinds, _) = PROGRAMS[order.program];
         let ordered = order.ordered();
-        let buyer = order.customer().and_then(|(_, creator)| creator);
+        let buyer = order.buyer();
         let click = self
             .click_of(order)
             .filter(|click| ordered - self.clicks[click.click].at <= i64::from(window) * DAY);
@@ -403,7 +415,7 @@ impl World {
         }
         let (window, _, kinds, _) = PROGRAMS[order.program];
         let ordered = order.ordered();
-        let buyer = order.customer().and_then(|(_, creator)| creator);
+        let buyer = order.buyer();
         let mut touches: Vec<(Receiver, i64)> = Vec::new();
         if let (true, Some(click)) = (kinds.contains('k'), self.click_of(order)) {
             let before = click.before.iter();
@@ -489,8 +501,8 @@ impl World {
     }
 
     /// The report by creator, link and store.
-    pub fn report(&self, model: &str, (start, end): (i64, i64)) -> BTreeMap<(Receiver, usize), Row> {
-        let mut rows: BTreeMap<(Receiver, usize), Row> = BTreeMap::new();
+    pub fn report(&self, model: &str, (start, end): (i64, i64)) -> Rows {
+        let mut rows = Rows::new();
         for ((store, id), order) in &self.orders {
             if !order.counts() || !(start..end).contains(&order.ordered()) {
                 continue;

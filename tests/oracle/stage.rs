@@ -1,6 +1,6 @@
 //! Where a history is played: to the program's flows and to the oracle, one step after the other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use hopcart::domain::attribution::{EvidenceKind, LeakSignal, Model, Ruling};
 use hopcart::domain::click::{Click, ClickFlags};
@@ -18,7 +18,7 @@ use hopcart::flows::accept_order::Accepted;
 use hopcart::flows::set_program::ProgramChange;
 
 use crate::rooms::Rooms;
-use crate::rules::{Clicked, Code, Owned, Row, Telling, World};
+use crate::rules::{Clicked, Code, Owned, Row, Rows, Telling, World};
 use crate::step::{CODE_LISTS, CODES, CREATORS, CUSTOMERS, JARS, LINKS, ORDERS, PROGRAMS, STORES, Step, Told};
 
 /// 2026-11-21T21:30:00Z.
@@ -273,6 +273,10 @@ impl<'a> Play<'a> {
                 .customer(self.workspace, &format!("C{creator}@brand.example")),
             None => format!("person-{customer}"),
         });
+        let buyer = told.buyer.map(|buyer| {
+            let address = self.rooms.customer(self.workspace, &format!("C{buyer}@brand.example"));
+            (address, (buyer < CREATORS).then_some(buyer))
+        });
         let codes: Vec<String> = CODE_LISTS[told.codes].iter().map(ToString::to_string).collect();
         let telling = Telling {
             updated: told.updated,
@@ -283,6 +287,7 @@ impl<'a> Play<'a> {
             click,
             customer: customer.clone(),
             customer_is: creator,
+            buyer: buyer.clone(),
             is_paid: told.is_paid,
             is_test: told.is_test,
             is_euro: !told.is_foreign,
@@ -300,6 +305,7 @@ impl<'a> Play<'a> {
             is_paid: told.is_paid,
             cancelled_at: told.cancelled.map(|hours| Timestamp(START + hours)),
             customer,
+            buyer: buyer.map(|(address, _)| address),
             codes,
             click_id: click.map(|click| self.world.clicks[click].id.clone()),
             lines: Vec::new(),
@@ -424,7 +430,7 @@ impl<'a> Play<'a> {
             .expect("a link of the history")
     }
 
-    fn report(&self, model: Model, span: (i64, i64)) -> BTreeMap<((Option<usize>, Option<usize>), usize), Row> {
+    fn report(&self, model: Model, span: (i64, i64)) -> Rows {
         let creators: HashMap<_, usize> = self
             .creators
             .iter()

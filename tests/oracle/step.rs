@@ -20,6 +20,8 @@ pub struct Told {
     pub click: Option<usize>,
     /// Below 3 a person, from 3 on the creator of that number less 3.
     pub customer: Option<usize>,
+    /// Whose address is on it: a creator, past their number a stranger.
+    pub buyer: Option<usize>,
     pub is_paid: bool,
     pub is_test: bool,
     pub is_foreign: bool,
@@ -87,6 +89,10 @@ pub const CUSTOMERS: usize = 3;
 /// Codes by creator; the third has two.
 pub const CODES: [(&str, usize); 4] = [("CODE0", 0), ("CODE1", 1), ("CODE2", 2), ("Extra2", 2)];
 
+/// Small ones show how rests are given out, the large one the last digit of every weight.
+const REVENUES: [i64; 11] = [0, 1, 3, 7, 100, 999, 1_001, 5_382, 77_777, 9_999_999_999_999, -5];
+const REFUNDS: [i64; 7] = [1, 2, 3, 5, 300, 999, 5_000];
+
 /// What shops write on orders.
 pub const CODE_LISTS: [&[&str]; 9] = [
     &[],
@@ -150,7 +156,7 @@ fn step(chance: &mut Chance) -> Step {
             store: chance.below(STORES),
             order: chance.below(ORDERS + 1),
             refund: chance.below(12),
-            amount: [1, 300, 999, 5_000][chance.below(4)],
+            amount: REFUNDS[chance.below(REFUNDS.len())],
         },
         84..90 => Step::Again {
             delivery: chance.below(64),
@@ -171,17 +177,18 @@ fn step(chance: &mut Chance) -> Step {
 
 fn told(chance: &mut Chance) -> Told {
     // Below zero is rare.
-    let revenues = if chance.in_100(10) { 8 } else { 7 };
+    let revenues = REVENUES.len() - usize::from(!chance.in_100(10));
     Told {
         store: chance.below(STORES),
         order: chance.below(ORDERS),
         updated: chance.below(5) as i64,
         hours_ago: [0, 1, 20, 24, 100, 300, 740, -3][chance.below(8)],
-        revenue: [0, 1, 100, 999, 1_001, 5_382, 77_777, -5][chance.below(revenues)],
+        revenue: REVENUES[chance.below(revenues)],
         discounts: [0, 0, 101][chance.below(3)],
         codes: chance.below(CODE_LISTS.len()),
         click: chance.option(60, 16),
         customer: chance.option(70, CUSTOMERS + CREATORS),
+        buyer: chance.option(20, CREATORS + 1),
         is_paid: chance.in_100(85),
         is_test: chance.in_100(4),
         is_foreign: chance.in_100(4),

@@ -26,8 +26,11 @@ ALTER TABLE orders ADD COLUMN owner INTEGER REFERENCES creators (no);
 ALTER TABLE orders ADD COLUMN is_split INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE orders ADD COLUMN program INTEGER REFERENCES programs (no);
 ALTER TABLE orders ADD COLUMN ruling TEXT;
--- When what told the customer, the codes and the click id was updated; null = with the order.
+-- The buyer by their address, hashed.
+ALTER TABLE orders ADD COLUMN buyer TEXT;
+-- When what told the customer, the buyer, the codes and the click id was updated; null = with the order.
 ALTER TABLE orders ADD COLUMN customer_at INTEGER;
+ALTER TABLE orders ADD COLUMN buyer_at INTEGER;
 ALTER TABLE orders ADD COLUMN codes_at INTEGER;
 ALTER TABLE orders ADD COLUMN click_at INTEGER;
 -- The verified click id; what is given back of the revenue; 1 = the customer's first counted order in the store, 2 = a

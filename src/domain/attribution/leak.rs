@@ -90,14 +90,14 @@ pub fn is_without_clicks(
 pub fn is_coupon_site(referrer: &str) -> bool {
     let rest = referrer.split_once("://").map_or(referrer, |(_, rest)| rest);
     let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
-    let is_below = |site: &&str| {
+    let is_below = |site: &&str| -> bool {
         let above = host
             .len()
             .checked_sub(site.len())
             .and_then(|at| host.split_at_checked(at));
         above.is_some_and(|(below, tail)| tail.eq_ignore_ascii_case(site) && (below.is_empty() || below.ends_with('.')))
     };
-    COUPON_SITES.iter().any(|site| is_below(&site))
+    COUPON_SITES.iter().any(is_below)
 }
 
 /// Whether `orders` of `all_orders` with a code is more than [`SHARE_FACTOR`] times what `clicks` of `all_clicks` is, or

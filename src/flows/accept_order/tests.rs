@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::books::Books;
-use crate::domain::id::{StoreNo, WorkspaceNo};
+use crate::domain::attribution::Credit;
+use crate::domain::creator::{Creator, CreatorTerms};
+use crate::domain::discount_code::DiscountCode;
+use crate::domain::id::{CreatorNo, StoreNo, WorkspaceNo};
 use crate::domain::keyring::{Keyring, Secret};
 use crate::domain::order::OrderSnapshot;
 use crate::domain::store::{Permalink, Provider, StoreLook};
@@ -81,7 +84,8 @@ fn shopify_tells(steps: &[Step]) -> Vec<Vec<OrderEvent>> {
             told.push(("refunds/create", refund));
         }
     }
-    let read = |(topic, body): (&str, Value)| shopify::webhook::parse(topic, body.to_string().as_bytes(), "EUR");
+    let read =
+        |(topic, body): (&str, Value)| shopify::webhook::parse(topic, body.to_string().as_bytes(), "EUR", &customers());
     told.into_iter()
         .map(|told| vec![read(told).expect("a good body")])
         .collect()
@@ -182,6 +186,36 @@ const VENDORS: [(&str, Tell); 5] = [
     ("standard", standard_tells),
 ];
 
+/// A brand with a creator whose codes the fixtures show.
+fn new_brand(tx: &Tx<'_>) -> Result<WorkspaceNo, Error> {
+    let workspace = books::workspace::insert(tx, "ws_1", "Brand", Timestamp(1))?;
+    let creator = Creator {
+        no: CreatorNo(0),
+        id: "pn_1".to_owned(),
+        workspace,
+        terms: CreatorTerms {
+            name: "Mia".to_owned(),
+            ..CreatorTerms::default()
+        },
+        created_at: Timestamp(1),
+    };
+    let creator = books::creator::insert(tx, creator)?.no;
+    for code in ["MIA10", "promo_1HopMia10"] {
+        let code = DiscountCode {
+            id: format!("dcode_{code}"),
+            workspace,
+            code: code.to_owned(),
+            creator,
+            link: None,
+            created_at: Timestamp(1),
+            leak: None,
+            is_trusted: false,
+        };
+        books::discount_code::insert(tx, &code)?;
+    }
+    Ok(workspace)
+}
+
 fn new_store(tx: &Tx<'_>, workspace: WorkspaceNo, name: &str) -> Result<Store, Error> {
     let store = Store {
         no: StoreNo(0),
@@ -200,12 +234,15 @@ fn new_store(tx: &Tx<'_>, workspace: WorkspaceNo, name: &str) -> Result<Store, E
     Ok(books::store::insert(tx, store, &[])?)
 }
 
+/// An order as the books have it, who is credited, and what is given back.
+type Said = (OrderSnapshot, Credit, i64);
+
 /// What the books say after these deliveries, each under its number as its id.
 fn told(
     tx: &Tx<'_>,
     store: &Store,
     deliveries: impl Iterator<Item = (usize, Vec<OrderEvent>)>,
-) -> Result<Vec<(OrderSnapshot, i64)>, Error> {
+) -> Result<Vec<Said>, Error> {
     let mut ids = Vec::new();
     for (number, events) in deliveries {
         for event in &events {
@@ -236,7 +273,7 @@ fn told(
     let mut said = Vec::new();
     for id in ids {
         if let Some(row) = books::order::load(tx, store.no, &id)? {
-            said.push((row.order.snapshot, books::refund::total(tx, store.no, &id)?));
+            said.push((row.order.snapshot, row.order.credit, row.refunded));
         }
     }
     Ok(said)
@@ -261,9 +298,7 @@ fn shuffled(deliveries: &[Vec<OrderEvent>], picks: &[Index]) -> Vec<(usize, Vec<
 fn deliveries_in_any_order_and_number_leave_the_same_books() {
     let home = tempfile::tempdir().expect("a directory");
     let books = Books::open(books::Options::at(home.path().join("books.sqlite"))).expect("new books");
-    let workspace = books
-        .commit_blocking(|tx| books::workspace::insert(tx, "ws_1", "Brand", Timestamp(1)))
-        .expect("a workspace");
+    let workspace = books.commit_blocking(new_brand).expect("a workspace");
     let round = std::cell::Cell::new(0);
     let picks = proptest::collection::vec(any::<Index>(), 0..16);
     proptest!(ProptestConfig::with_cases(40), |(steps in steps(), picks in picks)| {
@@ -278,6 +313,8 @@ fn deliveries_in_any_order_and_number_leave_the_same_books() {
                 Ok::<_, Error>((straight, told(tx, &b, other.into_iter())?))
             }).expect("a transaction");
             prop_assert_eq!(straight.len(), 1, "{}", vendor);
+            let is_credited = straight[0].1.creator.is_some();
+            prop_assert_eq!(is_credited, !straight[0].0.codes.is_empty(), "{}", vendor);
             prop_assert_eq!(straight, mixed, "{}", vendor);
         }
     });

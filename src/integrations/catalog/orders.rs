@@ -91,9 +91,10 @@ fn read(row: &Row<'_>, store: Currency, customers: &CustomerKey) -> Result<Order
     let ordered_at = ordered_at.ok_or_else(|| row.error(Column::OrderedAt, "is required"))?;
     let updated_at = instant(row, Column::UpdatedAt)?.unwrap_or(ordered_at);
     let revenue = cell::price(row, Column::Revenue, currency)?.flatten();
+    let buyer = email(row, customers)?;
     let customer = match cell::id(row, Column::CustomerId)? {
         Some(id) => Some(id.to_owned()),
-        None => email(row, customers)?,
+        None => buyer.clone(),
     };
     let codes = row.said(Column::DiscountCodes)?.unwrap_or_default();
     let order = OrderSnapshot {
@@ -110,6 +111,7 @@ fn read(row: &Row<'_>, store: Currency, customers: &CustomerKey) -> Result<Order
         is_paid: yes(row, Column::Paid)?.unwrap_or(true),
         cancelled_at: instant(row, Column::CancelledAt)?,
         customer,
+        buyer,
         codes: payload::codes(codes.split_whitespace().map(str::to_owned)),
         click_id: row.said(Column::ClickId)?.map(str::to_owned),
         lines: Vec::new(),

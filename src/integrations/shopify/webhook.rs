@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::domain::customer::CustomerKey;
 use crate::domain::money::{self, Currency};
 use crate::domain::order::{OrderEvent, OrderLine, OrderSnapshot, Refund, RefundLine};
 use crate::domain::time::Timestamp;
@@ -22,15 +23,15 @@ pub fn verify(secrets: &[String], body: &[u8], signature: &str) -> bool {
     payload::is_signed(secrets.iter().map(String::as_bytes), &[body], &tag)
 }
 
-/// Reads the body of a delivery under `topic` for a store that sells in `currency`.
+/// Reads the body of a delivery under `topic` for a store that sells in `currency`; the buyer's address becomes a hash.
 ///
 /// # Errors
 /// The first field that is missing or malformed.
-pub fn parse(topic: &str, body: &[u8], currency: &str) -> Result<OrderEvent, PayloadError> {
+pub fn parse(topic: &str, body: &[u8], currency: &str, customers: &CustomerKey) -> Result<OrderEvent, PayloadError> {
     match topic {
         "orders/create" | "orders/paid" | "orders/updated" | "orders/cancelled" | "orders/edited" => {
             let order: OrderBody = json(body)?;
-            order.snapshot(topic).map(OrderEvent::Order)
+            order.snapshot(topic, customers).map(OrderEvent::Order)
         }
         "refunds/create" => {
             let refund: RefundBody = json(body)?;
@@ -63,6 +64,7 @@ struct OrderBody {
     #[serde(default)]
     discount_codes: Option<Vec<Code>>,
     landing_site: Option<String>,
+    email: Option<String>,
     customer: Option<Customer>,
     #[serde(default)]
     line_items: Option<Vec<LineBody>>,
@@ -109,7 +111,7 @@ struct TaxLine {
 }
 
 impl OrderBody {
-    fn snapshot(self, topic: &str) -> Result<OrderSnapshot, PayloadError> {
+    fn snapshot(self, topic: &str, customers: &CustomerKey) -> Result<OrderSnapshot, PayloadError> {
         let code = self.currency.as_deref().ok_or_else(|| bad("currency", "is missing"))?;
         // An unknown currency is set aside by the flow; its amounts are read with two digits until then.
         let currency = money::currency(code).unwrap_or(Currency::USD);
@@ -149,6 +151,7 @@ impl OrderBody {
             customer: self
                 .customer
                 .and_then(|customer| customer.id.as_ref().and_then(id_text)),
+            buyer: self.email.and_then(|address| customers.of_email(&address)),
             codes: payload::codes(
                 self.discount_codes
                     .unwrap_or_default()
@@ -289,12 +292,22 @@ mod tests {
     use aws_lc_rs::hmac;
 
     use super::*;
+    use crate::domain::id::WorkspaceNo;
+    use crate::domain::keyring::{Keyring, Secret};
+
+    fn customers() -> CustomerKey {
+        let secret = Secret {
+            version: 1,
+            key: [7; 32],
+        };
+        CustomerKey::of(&Keyring::new(vec![secret]).expect("a ring"), WorkspaceNo(1))
+    }
 
     fn order(change: impl FnOnce(&mut Value)) -> Result<OrderSnapshot, PayloadError> {
         let mut body: Value =
             serde_json::from_str(include_str!("../../../fixtures/shopify/orders_paid.json")).expect("a fixture");
         change(&mut body);
-        match parse("orders/paid", body.to_string().as_bytes(), "EUR")? {
+        match parse("orders/paid", body.to_string().as_bytes(), "EUR", &customers())? {
             OrderEvent::Order(snapshot) => Ok(snapshot),
             other => panic!("{other:?}"),
         }
@@ -314,6 +327,13 @@ mod tests {
         assert_eq!(snapshot.codes, ["MIA10"]);
         assert_eq!(snapshot.click_id.as_deref(), Some("CLICK"));
         assert_eq!(snapshot.customer.as_deref(), Some("115310627314723954"));
+        assert_eq!(snapshot.buyer, None);
+        let named = order(|body| body["email"] = "Mia@brand.example".into()).expect("a good order");
+        assert_eq!(
+            named.buyer,
+            customers().of_email("mia@BRAND.example"),
+            "hashed, never kept"
+        );
         assert!(snapshot.is_paid && !snapshot.is_test);
         assert_eq!(snapshot.lines.iter().map(|line| line.amount).sum::<i64>(), 5382);
         assert_eq!(snapshot.ordered_at.to_string(), "2026-11-20T09:00:00.000Z");
@@ -362,15 +382,19 @@ mod tests {
     #[test]
     fn refunds_add_up_strings_and_numbers() {
         let body = include_bytes!("../../../fixtures/shopify/refunds_create.json");
-        let OrderEvent::Refund(refund) = parse("refunds/create", body, "EUR").expect("a good refund") else {
+        let OrderEvent::Refund(refund) = parse("refunds/create", body, "EUR", &customers()).expect("a good refund")
+        else {
             panic!("not a refund")
         };
         assert_eq!(
             (refund.order_external_id.as_str(), refund.amount()),
             ("820982911946154508", Some(1794 + 897))
         );
-        assert_eq!(parse("products/update", b"{}", "EUR"), Ok(OrderEvent::Ignored));
-        assert!(parse("refunds/create", b"[]", "EUR").is_err());
+        assert_eq!(
+            parse("products/update", b"{}", "EUR", &customers()),
+            Ok(OrderEvent::Ignored)
+        );
+        assert!(parse("refunds/create", b"[]", "EUR", &customers()).is_err());
     }
 
     #[test]

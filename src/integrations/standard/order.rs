@@ -100,9 +100,10 @@ impl OrderBody {
         let ordered_at = instant("data.orderedAt", &self.ordered_at)?;
         let optional = |field, text: Option<String>| text.map(|text| instant(field, &text)).transpose();
         let lines = bounded("data.lines", self.lines, payload::LINES_MAX)?;
+        let buyer = self.customer_email.and_then(|address| customers.of_email(&address));
         let customer = match &self.customer_id {
             Some(id) => Some(required_id("data.customerId", Some(id))?),
-            None => self.customer_email.and_then(|address| customers.of_email(&address)),
+            None => buyer.clone(),
         };
         let snapshot = OrderSnapshot {
             name: self.name.unwrap_or_else(|| format!("#{external_id}")),
@@ -115,6 +116,7 @@ impl OrderBody {
             is_paid: self.paid,
             cancelled_at: optional("data.cancelledAt", self.cancelled_at)?,
             customer,
+            buyer,
             codes: payload::codes(self.discount_codes),
             click_id: self.click_id.filter(|id| !id.is_empty()),
             lines: lines.into_iter().map(LineBody::line).collect::<Result<_, _>>()?,

@@ -216,12 +216,10 @@ impl SessionBody {
                 .filter_map(|entry| entry.discount)
                 .collect(),
         ];
-        let customer = match self.customer {
-            Some(customer) => Some(customer.id()),
-            None => self
-                .customer_details
-                .and_then(|details| customers.of_email(&details.email?)),
-        };
+        let buyer = self
+            .customer_details
+            .and_then(|details| customers.of_email(&details.email?));
+        let customer = self.customer.map(Reference::id).or_else(|| buyer.clone());
         Ok(Some(OrderSnapshot {
             external_id: self.payment_intent.map_or(self.id.clone(), Reference::id),
             name: self.id,
@@ -234,6 +232,7 @@ impl SessionBody {
             is_paid: kind.ends_with(".async_payment_succeeded") || matches!(status, "paid" | "no_payment_required"),
             cancelled_at: None,
             customer,
+            buyer,
             codes: codes(discounts.into_iter().flatten())?,
             click_id: self.client_reference_id.filter(|id| !id.is_empty()),
             lines: Vec::new(),

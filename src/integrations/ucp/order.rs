@@ -154,6 +154,7 @@ impl OrderBody {
         let adjustments = bounded("adjustments", adjustments, payload::REFUNDS_MAX)?;
         let done: Vec<AdjustmentBody> = adjustments.into_iter().filter(AdjustmentBody::is_done).collect();
         let cancelled_at = done.iter().filter(|adjustment| adjustment.cancels());
+        let (customer, buyer) = customer(self.buyer, customers);
         let snapshot = OrderSnapshot {
             name: self.label.unwrap_or_else(|| format!("#{external_id}")),
             ordered_at: told_at,
@@ -165,7 +166,8 @@ impl OrderBody {
             // An order is what a completed checkout leaves.
             is_paid: true,
             cancelled_at: cancelled_at.map(|adjustment| adjustment.at().unwrap_or(told_at)).min(),
-            customer: customer(self.buyer, customers),
+            customer,
+            buyer,
             codes: codes(self.discounts),
             click_id: click_id(&self.attribution.unwrap_or_default()),
             lines,
@@ -254,10 +256,12 @@ fn codes(told: Option<Discounts>) -> Vec<String> {
     }
 }
 
-fn customer(buyer: Option<Buyer>, customers: &CustomerKey) -> Option<String> {
-    let buyer = buyer?;
+/// The customer as the shop numbers them, else by their address; and the address alone.
+fn customer(buyer: Option<Buyer>, customers: &CustomerKey) -> (Option<String>, Option<String>) {
+    let Some(buyer) = buyer else { return (None, None) };
+    let by_address = buyer.email.and_then(|address| customers.of_email(&address));
     let id = buyer.id.as_ref().and_then(payload::id_text);
-    id.or_else(|| customers.of_email(&buyer.email?))
+    (id.or_else(|| by_address.clone()), by_address)
 }
 
 /// A shop may keep the permalink's prefix.

@@ -120,6 +120,7 @@ impl OrderBody {
         let updated_at = gmt(self.date_modified_gmt.as_deref()).unwrap_or(ordered_at);
         let refunds = read_refunds(self.refunds.unwrap_or_default(), currency)?;
         let status = self.status.as_deref().unwrap_or_default();
+        let buyer = self.billing.and_then(|billing| customers.of_email(&billing.email?));
         let snapshot = OrderSnapshot {
             name: self
                 .number
@@ -138,7 +139,8 @@ impl OrderBody {
             is_paid: matches!(status, "processing" | "completed" | "refunded")
                 || gmt(self.date_paid_gmt.as_deref()).is_some(),
             cancelled_at: matches!(status, "cancelled" | "refunded").then_some(updated_at),
-            customer: customer(self.customer_id, self.billing, customers),
+            customer: customer(self.customer_id, buyer.as_ref()),
+            buyer,
             codes: payload::codes(
                 self.coupon_lines
                     .unwrap_or_default()
@@ -214,10 +216,10 @@ fn gmt(text: Option<&str>) -> Option<Timestamp> {
 }
 
 /// The shop's number of an account; guests by their address.
-fn customer(account: Option<u64>, billing: Option<Billing>, customers: &CustomerKey) -> Option<String> {
+fn customer(account: Option<u64>, buyer: Option<&String>) -> Option<String> {
     match account {
         Some(number) if number > 0 => Some(number.to_string()),
-        _ => customers.of_email(&billing?.email?),
+        _ => buyer.cloned(),
     }
 }
 

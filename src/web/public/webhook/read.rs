@@ -130,7 +130,7 @@ impl Incoming<'_> {
         let signature = self.first_of(["x-shopify-hmac-sha256", "shopify-hmac-sha256"]);
         signed(shopify::webhook::verify(&self.signers.secrets, self.body, signature))?;
         let topic = self.header("x-shopify-topic");
-        let event = shopify::webhook::parse(topic, self.body, &self.store.currency)?;
+        let event = shopify::webhook::parse(topic, self.body, &self.store.currency, &self.customers)?;
         Ok(Delivery {
             id: self.id_or_body(self.first_of(["x-shopify-webhook-id", "shopify-webhook-id"])),
             topic: topic.to_owned(),
