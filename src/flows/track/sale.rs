@@ -209,7 +209,10 @@ impl SaleDesk {
             is_paid: true,
             cancelled_at: None,
             customer: Some(customer.external_id.clone()),
-            buyer: customer.email.as_deref().and_then(|email| self.customers.of_email(email)),
+            buyer: customer
+                .email
+                .as_deref()
+                .and_then(|email| self.customers.of_email(email)),
             codes: Vec::new(),
             click_id: returned.map(|returned| returned.text.clone()),
             lines: Vec::new(),
