@@ -75,7 +75,7 @@ pub(super) const BY_AREA: usize = 11;
 
 impl Dimension {
     /// The name under which `click` counts. A value that is not known is `Unknown`, no referrer `(direct)`.
-    pub fn of<'a>(self, click: &'a Click) -> &'a str {
+    pub fn of(self, click: &Click) -> &str {
         self.name(&Row::Pending(click))
     }
 

@@ -688,6 +688,46 @@ fn pages_tell_with_a_publishable_key_from_allowed_origins_alone() {
 }
 
 #[test]
+fn what_a_page_tells_makes_no_shops_order_paid_and_shows_no_names() {
+    let brand = Brand::new();
+    let (store, key) = (brand.api().store(), brand.publishable_key());
+    brand.lead(&brand.tap("mia"), "u1");
+    let metadata = json!({ "invoiceId": "own", "currency": "EUR", "metadata": { "plan": "pro" } });
+    brand.sale("u1", 100, metadata);
+    let tell = |customer: &str, invoice: &str| {
+        let body = sale(customer, 5382, json!({ "invoiceId": invoice, "currency": "EUR" }));
+        brand.page("sale", &key, PAGE, &body).json()
+    };
+    assert_eq!(tell("u1", "7")["sale"]["amount"], 5382);
+    assert_eq!(
+        counts(&brand.link())[2..],
+        [1, 100],
+        "the shop has not said that it was paid"
+    );
+    assert_eq!(brand.server.send(&webhook(&store, 7)).status, 200);
+    assert_eq!(counts(&brand.link())[2..], [2, 5482]);
+
+    let told = brand.page(
+        "lead",
+        &key,
+        PAGE,
+        &json!({ "clickId": "", "eventName": "Sign up", "customerExternalId": "u1" }),
+    );
+    assert_eq!(told.status, 200, "{}", told.text());
+    assert!(
+        !told.text().contains("Zoe") && !told.text().contains("zoe@"),
+        "{}",
+        told.text()
+    );
+    let known = tell("u1", "own");
+    assert_eq!(
+        (&known["sale"]["amount"], &known["sale"]["metadata"]),
+        (&json!(100), &Value::Null)
+    );
+    assert_eq!(tell("u2", "own")["sale"], Value::Null, "another's invoice");
+}
+
+#[test]
 fn a_flood_of_conversions_is_put_off_and_counted() {
     let brand = Brand::new();
     let key = brand.publishable_key();

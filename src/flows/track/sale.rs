@@ -4,7 +4,8 @@
 //! **Which store's order it is**: the store that the sale names (`storeId`); else the only store of the payment processor
 //! (Stripe, Shopify), else the workspace's only shop, where it sells in the sale's currency; else a store of its own, one
 //! a currency. **What makes it the same order as one that a webhook tells**: the store, and the invoice being the shop's
-//! id of the order. Whatever a webhook tells of it is newer, whichever came first.
+//! id of the order. Whatever a webhook tells of it is newer, whichever came first. **What a page tells** of an order in a
+//! store that has webhooks is unpaid until one of them says otherwise: a publishable key is for everybody to read.
 
 use std::sync::atomic::Ordering;
 
@@ -138,7 +139,10 @@ impl SaleDesk {
         customer.sales = customer.sales.with(told.amount, &told.currency, self.now);
         books::known_customer::update(tx, &customer)?;
         let returned = own.or(brought);
-        let snapshot = self.snapshot(&sale, &customer, returned.as_ref());
+        let mut snapshot = self.snapshot(&sale, &customer, returned.as_ref());
+        if sale.is_from_browser && !books::store::secrets(tx, store.no)?.is_empty() {
+            snapshot.is_paid = false;
+        }
         let desk = Desk {
             store,
             customers: self.customers,

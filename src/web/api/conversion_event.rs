@@ -46,7 +46,7 @@ struct Told {
 
 enum Kind {
     Lead(Lead),
-    Sale(Sale, Option<TrackedSale>, &'static str),
+    Sale(Box<Sale>, Option<Box<TrackedSale>>, &'static str),
 }
 
 pub(super) async fn list(api: &Api, caller: &Caller, event: Event, mut params: Params) -> Result<Response, ApiError> {
@@ -140,7 +140,7 @@ fn of_sale(view: &View<'_>, sale: Sale) -> Result<Told, Error> {
         customer: customer.transpose()?.flatten(),
         link: sale.link,
         click_id: sale.click_id.clone(),
-        kind: Kind::Sale(sale, tracked, processor),
+        kind: Kind::Sale(Box::new(sale), tracked.map(Box::new), processor),
     })
 }
 

@@ -184,7 +184,11 @@ impl Desk<'_> {
     async fn lead(&self, told: Told, body: Value) -> Result<Value, ApiError> {
         let body: LeadBody = part(body)?;
         let lead = body.told()?;
-        let taken = track::lead(self.context, self.clicks, self.click_ids, told, lead).await?;
+        let said = lead.customer.clone();
+        let mut taken = track::lead(self.context, self.clicks, self.click_ids, told, lead).await?;
+        if told.by == Teller::Browser {
+            only_said(&mut taken.customer, said);
+        }
         self.lead_answer(taken).await
     }
 
@@ -211,10 +215,30 @@ impl Desk<'_> {
     async fn sale(&self, told: Told, body: Value) -> Result<Value, ApiError> {
         let body: SaleBody = part(body)?;
         let sale = body.told()?;
-        let event_name = sale.event_name.clone();
-        let taken = track::sale(self.context, self.clicks, self.click_ids, told, sale).await?;
+        let (event_name, said) = (sale.event_name.clone(), sale.customer.clone());
+        let mut taken = track::sale(self.context, self.clicks, self.click_ids, told, sale).await?;
+        if told.by == Teller::Browser {
+            let is_theirs = taken
+                .customer
+                .as_ref()
+                .is_some_and(|own| own.external_id == said.external_id);
+            if taken.is_repeat && !is_theirs {
+                taken = TakenSale::default();
+            }
+            if let Some(sale) = taken.sale.as_mut().filter(|_| taken.is_repeat) {
+                sale.metadata = None;
+            }
+            if let Some(customer) = &mut taken.customer {
+                only_said(customer, said);
+            }
+        }
         Ok(sale_answer(&taken, event_name))
     }
+}
+
+/// Leaves of a customer what the page itself said: whoever reads its key and guesses an id must not learn names.
+fn only_said(customer: &mut KnownCustomer, said: CustomerTold) {
+    (customer.name, customer.email, customer.avatar) = (said.name, said.email, said.avatar);
 }
 
 /// Reads a body whose wrong fields are named; its own are at the top.
