@@ -1,7 +1,8 @@
 //! Guards what a follow costs the request path: nobody may put a lock, a look-up or a copy more into it unnoticed.
 //!
 //! `Worker::follow` without a socket, as a browser inside an app asks: a plain link among 100,000 drawn at random, one
-//! viral link over and over, a first visit (no cookie yet), a cart of three items with a code, the same as a landing page
+//! viral link over and over, a first visit (no cookie yet), a cart of three items with a code, the same as one of eight
+//! variants of an experiment (also on a first visit, which draws a number that stays in its variant), as a landing page
 //! (drawn and packed), the tap on its button, and a link that does not exist. Another thread empties the lane, as the recorder does. A cart must stay within twice the viral link; a miss
 //! must cost a fraction of it, for it is what an attacker sends.
 
@@ -17,6 +18,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use hopcart::domain::cart::{Cart, CartItem, ItemName, Landing};
 use hopcart::domain::consent::ConsentMode;
+use hopcart::domain::experiment::{Experiment, Variant};
 use hopcart::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use hopcart::domain::keyring::{Keyring, Secret};
 use hopcart::domain::link::{Link, LinkTerms};
@@ -63,6 +65,8 @@ fn follow(c: &mut Criterion) {
         ("viral", Some(paths[0].as_str()), cookie.as_str()),
         ("first_visit", None, ""),
         ("cart_of_three", Some("/tour-cart"), cookie.as_str()),
+        ("one_of_eight_carts", Some("/tour-test"), cookie.as_str()),
+        ("first_visit_of_eight", Some("/tour-test"), ""),
         ("miss", Some("/nothing"), cookie.as_str()),
     ] {
         let mut turn = 0;
@@ -255,6 +259,24 @@ fn put_cart(writer: &TableWriter) {
         cart: Some(cart),
         ..LinkTerms::default()
     };
+    let variant = |number: u8| Variant {
+        name: None,
+        percentage: if number == 8 { 30 } else { 10 },
+        destination: terms.destination.clone(),
+        cart: terms.cart.clone(),
+        utm: Default::default(),
+        is_own_cart: false,
+    };
+    let test = LinkTerms {
+        experiment: Some(Experiment {
+            variants: (1..=8).map(variant).collect(),
+            started_at: Timestamp(0),
+            completed_at: None,
+            changed_at: Timestamp(0),
+        }),
+        ..terms.clone()
+    };
+    writer.put(&link(LINKS + 3, "tour-test", false, test), None);
     let mut page = terms.clone();
     if let Some(cart) = &mut page.cart {
         cart.landing = Landing::Page;

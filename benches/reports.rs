@@ -86,6 +86,7 @@ fn order(number: u64, orders: u64, (workspace, store, first): (WorkspaceNo, Stor
             link,
             creator: Some(creator),
             clicked_at_ms: at.0 - 60_000,
+            variant: 0,
             journey: journey.into_iter().collect(),
             is_recorded: true,
             is_from_coupon_site: false,

@@ -45,7 +45,7 @@ pub fn slug_of_carts(view: &View<'_>, domain: DomainNo) -> Result<Option<String>
 
 pub(super) const COLUMNS: &str = "no, id, workspace, domain, slug, is_exact, destination, external_id, tenant_id, creator, tracks_conversions, \
      is_archived, expires_at, expired_url, disabled_at, clicks_max, title, description, comments, utm, cart, \
-     stock_policy, created_at, updated_at";
+     stock_policy, experiment, created_at, updated_at";
 
 const TAKEN: &[(&str, &str)] = &[
     ("links.workspace, links.external_id", "externalId"),
@@ -81,6 +81,7 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Link> {
                 .next::<Option<Json<_>>>()?
                 .map(|policy| policy.0)
                 .unwrap_or_default(),
+            experiment: columns.next::<Option<Json<_>>>()?.map(|experiment| experiment.0),
         },
         created_at: columns.next()?,
         updated_at: columns.next()?,
@@ -110,9 +111,9 @@ pub fn insert(tx: &Tx<'_>, new: &NewLink) -> Result<Link, Error> {
         tx,
         "INSERT INTO links (no, id, workspace, domain, slug, slug_fold, is_exact, destination, external_id, tenant_id,
          creator, tracks_conversions, is_archived, expires_at, expired_url, disabled_at, clicks_max, title,
-         description, comments, utm, cart, stock_policy, created_at, updated_at)
+         description, comments, utm, cart, stock_policy, experiment, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-         ?23, ?24, ?25)",
+         ?23, ?24, ?25, ?26)",
         None,
         &link,
     )?;
@@ -133,8 +134,8 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
         "UPDATE links SET id = ?2, workspace = ?3, domain = ?4, slug = ?5, slug_fold = ?6, is_exact = ?7,
          destination = ?8, external_id = ?9, tenant_id = ?10, creator = ?11, tracks_conversions = ?12,
          is_archived = ?13, expires_at = ?14, expired_url = ?15, disabled_at = ?16, clicks_max = ?17, title = ?18,
-         description = ?19, comments = ?20, utm = ?21, cart = ?22, stock_policy = ?23, created_at = ?24,
-         updated_at = ?25 WHERE no = ?1",
+         description = ?19, comments = ?20, utm = ?21, cart = ?22, stock_policy = ?23, experiment = ?24,
+         created_at = ?25, updated_at = ?26 WHERE no = ?1",
         Some(link.no),
         link,
     )?;
@@ -144,7 +145,7 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
     }
 }
 
-/// Runs `sql` with the columns of `link` as ?2 to ?25, in the order of the schema.
+/// Runs `sql` with the columns of `link` as ?2 to ?26.
 fn write(tx: &Tx<'_>, sql: &str, no: Option<LinkNo>, link: &Link) -> Result<usize, Error> {
     let terms = &link.terms;
     let policy = &terms.stock_policy;
@@ -172,6 +173,7 @@ fn write(tx: &Tx<'_>, sql: &str, no: Option<LinkNo>, link: &Link) -> Result<usiz
         terms.utm.iter().any(Option::is_some).then_some(Json(&terms.utm)),
         terms.cart.as_ref().map(Json),
         (*policy != Default::default()).then_some(Json(policy)),
+        terms.experiment.as_ref().map(Json),
         link.created_at,
         link.updated_at,
     ];
@@ -256,6 +258,7 @@ mod tests {
     use super::*;
     use crate::books::{creator, fixture};
     use crate::domain::cart::{Cart, CartItem, ItemName, Landing, OnOut, StockPolicy};
+    use crate::domain::experiment::{Experiment, Variant};
     use crate::domain::id::StoreNo;
 
     /// Every field set.
@@ -293,6 +296,19 @@ mod tests {
                 on_out: OnOut::Redirect,
                 redirect_url: text("https://shop.test/soon"),
             },
+            experiment: Some(Experiment {
+                variants: vec![Variant {
+                    name: text("blue"),
+                    percentage: 40,
+                    destination: "https://shop.test/blue".into(),
+                    cart: None,
+                    utm: [None, text("m"), None, None, None],
+                    is_own_cart: true,
+                }],
+                started_at: Timestamp(11),
+                completed_at: Some(Timestamp(12)),
+                changed_at: Timestamp(13),
+            }),
         })
     }
 

@@ -21,6 +21,7 @@ pub mod creator;
 pub mod customer;
 pub mod delivery;
 pub mod discount_code;
+pub mod experiment;
 pub mod known_customer;
 pub mod lead;
 pub mod link;

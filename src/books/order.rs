@@ -7,6 +7,7 @@ use rusqlite::types::Value;
 
 use super::columns::{Columns, Json};
 use super::error::Error;
+use super::experiment;
 use super::filter::Filter;
 use super::page::{Listing, Page};
 use super::view::{Tx, View};
@@ -232,6 +233,7 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
         |row| row.get(0),
     )?;
     let no = no.ok_or_else(|| Error::Failed("an order was not stored".to_owned()))?;
+    experiment::note(tx, no, order.workspace, evidence)?;
     for customer in [customer_before.flatten(), snapshot.customer.clone()]
         .into_iter()
         .flatten()
@@ -534,6 +536,7 @@ mod tests {
                     link: LinkNo(77),
                     creator: Some(CreatorNo(3)),
                     clicked_at_ms: 90,
+                    variant: 0,
                     journey: vec![PastTouch {
                         link: LinkNo(1),
                         creator: Some(mia),
@@ -581,6 +584,7 @@ mod tests {
                     link: LinkNo(77),
                     creator: Some(CreatorNo(3)),
                     clicked_at_ms: 90,
+                    variant: 0,
                     journey: vec![PastTouch {
                         link: LinkNo(1),
                         creator: None,
@@ -748,6 +752,7 @@ mod tests {
                     link: LinkNo(1),
                     creator: None,
                     clicked_at_ms: 5,
+                    variant: 0,
                     journey: vec![],
                     is_recorded: true,
                     is_from_coupon_site: false,

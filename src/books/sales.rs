@@ -176,7 +176,7 @@ fn source(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Source> {
 }
 
 /// Revenue, discounts, refunds and standing of one order.
-fn one_order(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Sales> {
+pub(super) fn one_order(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Sales> {
     let (gross_revenue, discounts, refunds) = (columns.next()?, columns.next()?, columns.next()?);
     let standing: u8 = columns.next()?;
     let is = |wanted: u8| if standing == wanted { WHOLE } else { 0 };
@@ -436,6 +436,7 @@ mod tests {
                     link: LinkNo(7),
                     creator: Some(mia),
                     clicked_at_ms: 4 * DAY_MS,
+                    variant: 0,
                     journey: vec![PastTouch {
                         link: LinkNo(8),
                         creator: Some(ben),

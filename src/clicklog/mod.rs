@@ -97,6 +97,7 @@ mod tabulate;
 mod trail;
 mod uniques;
 mod value;
+mod variants;
 mod verify;
 mod writer;
 
@@ -117,5 +118,6 @@ pub use reader::Reader;
 pub use rebuild::{Rebuilt, rebuild};
 pub use stats::{FSYNC_BOUNDS_US, Stats};
 pub use value::Totals;
+pub use variants::{VariantClicks, VariantOf};
 pub use verify::{Verified, verify};
 pub use writer::{Appended, Batch, DRAINED_CLICKS_MAX, DRAINED_LOST_MAX, Writer};

@@ -30,6 +30,7 @@ use super::stats::Stats;
 use super::store::{Store, guarded};
 use super::uniques;
 use super::value::Totals;
+use super::variants::{self, VariantClicks, VariantOf};
 
 /// Reads the click log.
 #[derive(Clone)]
@@ -210,6 +211,14 @@ impl Reader {
         self.ask_until(end, |store, snapshot| {
             uniques::by_group(store, snapshot, workspace, groups, (start, end))
         })
+    }
+
+    /// What people did with each variant of each link; its visitors are exact. Every click is read.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn by_variant(&self, query: &Query) -> Result<HashMap<VariantOf, VariantClicks>, QueryError> {
+        self.ask(|store, snapshot| variants::count(store, snapshot, query))
     }
 
     /// The click that a click id of this node names; `None` when it is not in the log.

@@ -4,7 +4,8 @@
 //! drawn again. It ends after [`LIFE_MS`].
 //!
 //! Layout, in base64url without padding (RFC 4648 section 5): 16 bytes of MAC (BLAKE3, keyed), then big-endian the
-//! numbers of workspace, store, link and domain (4 bytes each), the time of issue (8, milliseconds), the slug (UTF-8).
+//! numbers of workspace, store, link and domain (4 bytes each), the time of issue (8, milliseconds), the A/B variant (1),
+//! the slug (UTF-8).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,9 +18,9 @@ use super::time::{DAY_MS, Timestamp};
 /// A page may lie open for a day before its form is asked for again.
 pub const LIFE_MS: i64 = DAY_MS;
 
-const CONTEXT: &str = "hopcart waiting list form 1";
+const CONTEXT: &str = "hopcart waiting list form 2";
 const MAC_LENGTH: usize = 16;
-const HEAD_LENGTH: usize = MAC_LENGTH + 4 * 4 + 8;
+const HEAD_LENGTH: usize = MAC_LENGTH + 4 * 4 + 8 + 1;
 /// Longest text that is looked at: the longest slug has 4 bytes a character.
 const TEXT_MAX: usize = (HEAD_LENGTH + SLUG_MAX * 4).div_ceil(3) * 4;
 
@@ -29,6 +30,8 @@ pub struct FormToken {
     pub workspace: WorkspaceNo,
     pub store: StoreNo,
     pub link: LinkNo,
+    /// Number of the A/B variant that was sold out, from 1; 0 = the link's own cart.
+    pub variant: u8,
     /// With `slug`, where the link is found again.
     pub domain: DomainNo,
     /// As it was followed, decoded.
@@ -70,6 +73,7 @@ impl FormToken {
             payload.extend_from_slice(&number.to_be_bytes());
         }
         payload.extend_from_slice(&self.issued_at.0.to_be_bytes());
+        payload.push(self.variant);
         payload.extend_from_slice(self.slug.as_bytes());
         payload
     }
@@ -82,11 +86,13 @@ impl FormToken {
             Some(u32::from_be_bytes(*bytes))
         };
         let [workspace, store, link, domain] = [number()?, number()?, number()?, number()?];
-        let (issued_at, slug) = rest.split_first_chunk::<8>()?;
+        let (issued_at, rest) = rest.split_first_chunk::<8>()?;
+        let ([variant], slug) = rest.split_first_chunk::<1>()?;
         Some(Self {
             workspace: WorkspaceNo(workspace),
             store: StoreNo(store),
             link: LinkNo(link),
+            variant: *variant,
             domain: DomainNo(domain),
             slug: std::str::from_utf8(slug).ok()?.to_owned(),
             issued_at: Timestamp(i64::from_be_bytes(*issued_at)),
@@ -126,6 +132,7 @@ mod tests {
             workspace: WorkspaceNo(1),
             store: StoreNo(2),
             link: LinkNo(3),
+            variant: 2,
             domain: DomainNo(4),
             slug: slug.to_owned(),
             issued_at: Timestamp(1_795_254_780_123),
@@ -156,6 +163,7 @@ mod tests {
                 workspace: WorkspaceNo(workspace),
                 store: StoreNo(store),
                 link: LinkNo(link),
+                variant: ms as u8,
                 domain: DomainNo(domain),
                 slug,
                 issued_at: Timestamp(ms),

@@ -3,6 +3,7 @@
 //! Says what a link is and whether it may be followed; where it leads is decided in `redirect`.
 
 use super::cart::{Cart, StockPolicy};
+use super::experiment::Experiment;
 use super::id::{CreatorNo, DomainNo, LinkNo, WorkspaceNo};
 use super::time::Timestamp;
 
@@ -53,12 +54,15 @@ pub struct LinkTerms {
     pub utm: [Option<String>; 5],
     pub cart: Option<Cart>,
     pub stock_policy: StockPolicy,
+    /// What the link leads to for some of its followers, and the others, while it is tried out.
+    pub experiment: Option<Experiment>,
 }
 
 impl LinkTerms {
-    /// Whether every follow sends its click id along: conversions are tracked, a creator earns, or it is a cart.
+    /// Whether every follow sends its click id along: conversions are tracked, a creator earns, it is a cart, or
+    /// orders must tell which variant they came of.
     pub fn sends_click_id(&self) -> bool {
-        self.tracks_conversions || self.creator.is_some() || self.cart.is_some()
+        self.tracks_conversions || self.creator.is_some() || self.cart.is_some() || self.experiment.is_some()
     }
 }
 

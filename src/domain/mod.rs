@@ -17,6 +17,7 @@ pub mod customer;
 pub mod destination;
 pub mod discount_code;
 pub mod email;
+pub mod experiment;
 pub mod form_token;
 pub mod host;
 pub mod id;

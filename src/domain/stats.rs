@@ -1,4 +1,9 @@
-//! The ratios that people read. The only file of the domain that may use floats: nothing is summed after it.
+//! The ratios that people read, and what they are worth. Here and below alone the domain may use floats: nothing is
+//! summed after it.
+
+pub mod experiment;
+mod sampler;
+mod special;
 
 /// `part / whole`; `None` when there is nothing to divide by.
 pub fn ratio(part: i64, whole: i64) -> Option<f64> {

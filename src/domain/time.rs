@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A quarter of an hour: every time zone's days begin on a multiple of it, so roll-ups serve any zone.
 pub const BUCKET_MS: i64 = 15 * 60 * 1000;
 
@@ -14,7 +16,7 @@ pub const HOUR_MS: i64 = 4 * BUCKET_MS;
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {

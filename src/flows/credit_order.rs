@@ -231,6 +231,7 @@ impl Desk {
                     let found = self.click_evidence(view, &returned)?;
                     return Ok(Some(ClickEvidence {
                         journey: found.map(|found| found.journey).unwrap_or_default(),
+                        variant: record.variant,
                         is_recorded: true,
                         is_from_coupon_site: leak::is_coupon_site(&record.referrer),
                         ..known
@@ -270,6 +271,7 @@ impl Desk {
             link: returned.id.link,
             creator: link.and_then(|link| link.terms.creator),
             clicked_at_ms: returned.id.at.0,
+            variant: record.map_or(0, |click| click.variant),
             journey,
             is_recorded: record.is_some(),
             is_from_coupon_site: record.is_some_and(|click| leak::is_coupon_site(&click.referrer)),

@@ -3,6 +3,7 @@
 use super::cart_draft::{CartDraft, StockPolicyDraft};
 use super::context::Context;
 use super::error::Error;
+use super::experiment_draft::ExperimentChange;
 use crate::books::link::NewLink;
 use crate::books::{self, Tx, View};
 use crate::domain::click::{UTM_MAX, UTM_NAMES};
@@ -43,6 +44,7 @@ pub struct LinkChange {
     pub utm: [Option<Option<String>>; 5],
     pub cart: Option<Option<CartDraft>>,
     pub stock_policy: Option<Option<StockPolicyDraft>>,
+    pub experiment: ExperimentChange,
 }
 
 /// Makes a link; it can be followed when this returns.
@@ -323,7 +325,8 @@ fn apply(
         change.cart,
         change.utm,
         terms,
-    )
+    )?;
+    change.experiment.apply(context, view, workspace, terms)
 }
 
 /// Settles where the link leads: a cart's own URL, or the destination with its UTM parameters written in.
@@ -396,7 +399,7 @@ fn take_utm(utm: &mut [Option<String>; 5], named: [Option<Option<String>>; 5]) {
 }
 
 /// A stored cart as if the caller had said it again.
-fn redraft(view: &View<'_>, terms: &LinkTerms) -> Result<CartDraft, Error> {
+pub(super) fn redraft(view: &View<'_>, terms: &LinkTerms) -> Result<CartDraft, Error> {
     let cart = terms.cart.as_ref().ok_or(Error::NotFound { what: "cart" })?;
     let store = books::store::by_no(view, cart.store)?.ok_or(Error::NotFound { what: "store" })?;
     Ok(CartDraft {

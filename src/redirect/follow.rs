@@ -35,6 +35,8 @@ impl Worker {
         if let Some(reply) = self.gate(&link, &mut person, now) {
             return reply;
         }
+        person.take_part(&link, now);
+        let offer = link.offer(person.offered);
         let sequence = self.next_sequence();
         let id = ClickId {
             at: now,
@@ -42,12 +44,12 @@ impl Worker {
             sequence,
             link: link.no,
         };
-        let store = link.cart.as_ref();
-        let store = store.and_then(|cart| self.shared.table.store(cart.cart.store));
+        let store = offer.store().and_then(|store| self.shared.table.store(store));
         let may_send_id = !person.flags.has(ClickFlags::OPTED_OUT) || domain.has_legal_basis;
-        if let Some(landed) = page_for(&link, store.as_ref()) {
+        if let Some(landed) = page_for(offer, store.as_ref()) {
             let shown = Shown {
                 click: id,
+                variant: person.offered,
                 may_send_id: link.sends_click_id && may_send_id,
                 domain: domain.no,
                 slug: slug.as_deref().unwrap_or_default(),
@@ -63,22 +65,18 @@ impl Worker {
         let mut location = String::with_capacity(LOCATION_CAPACITY);
         let outcome = locate(
             &mut location,
-            &link,
+            offer,
             store.as_deref(),
             request,
             id_text.as_ref().map(|text| text.as_str()),
         );
         let (cookie, new_visitor) = self.cookie(request, &domain, &link, &person, &keys, now);
         let ticket = self.enqueue(request, &domain, &link, &person, outcome, new_visitor, &id, None);
-        bump(
-            if link.cart.is_some() {
-                &self.counters.carts
-            } else {
-                &self.counters.redirected
-            },
-            1,
-        );
-        let status = if link.cart.is_some() { 303 } else { 302 };
+        let (counter, status) = match offer.cart {
+            Some(_) => (&self.counters.carts, 303),
+            None => (&self.counters.redirected, 302),
+        };
+        bump(counter, 1);
         Reply::Redirect(Redirect {
             status,
             location,
@@ -191,7 +189,7 @@ impl Worker {
             });
             return (cookie, 0);
         }
-        let mut visitor = person.known.unwrap_or_else(|| Visitor::new(self.random()));
+        let mut visitor = person.known.unwrap_or_else(|| self.new_visitor(link, person));
         visitor.add(Touch::new(link.no, now));
         let mut cookie = String::with_capacity(256);
         cookie.push_str(&name);
@@ -217,7 +215,8 @@ impl Worker {
         tapped: Option<Tapped>,
     ) -> Option<Ticket> {
         let utm = utm_of(request.query);
-        let own_query = link.destination.split_once('?').map_or("", |(_, query)| query);
+        let destination = &link.offer(person.offered).destination;
+        let own_query = destination.split_once('?').map_or("", |(_, query)| query);
         let own_utm = utm_of(own_query.split('#').next().unwrap_or_default());
         let click = NewClick {
             sequence: id.sequence,
@@ -227,7 +226,7 @@ impl Worker {
             link: link.no,
             flags: person.flags,
             outcome,
-            variant: 0,
+            variant: person.variant,
             country: person.place.country.unwrap_or_default(),
             region: person.place.region,
             city: person.place.city,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::lane::Ticket;
-use super::record::{CartRecord, CreatorRecord, LinkRecord, StoreRecord};
+use super::record::{CartRecord, CreatorRecord, LinkRecord, Offer, StoreRecord};
 use super::worker::{Keys, Shared};
 use crate::domain::cart::{self, Choice, Landing, OnOut};
 use crate::domain::click::Outcome;
@@ -45,6 +45,8 @@ pub struct Page {
     pub kind: PageKind,
     pub notice: Option<PageNotice>,
     pub link: Arc<LinkRecord>,
+    /// The A/B variant that is shown, from 1; 0 = the link's own cart.
+    pub variant: u8,
     pub store: Arc<StoreRecord>,
     pub shelf: Arc<Shelf>,
     pub creator: Option<Arc<CreatorRecord>>,
@@ -58,6 +60,13 @@ pub struct Page {
     pub ticket: Option<Ticket>,
 }
 
+impl Page {
+    /// The cart that is shown.
+    pub fn cart(&self) -> Option<&CartRecord> {
+        self.link.offer(self.variant).cart.as_deref()
+    }
+}
+
 /// What is known when a page may be the answer.
 pub(super) struct Landed {
     pub kind: PageKind,
@@ -66,9 +75,9 @@ pub(super) struct Landed {
     pub shelf: Arc<Shelf>,
 }
 
-/// Whether `link` is answered with a page now, and with which; `None` = with a redirect.
-pub(super) fn page_for(link: &LinkRecord, store: Option<&Arc<StoreRecord>>) -> Option<Landed> {
-    let cart = link.cart.as_ref().filter(|cart| cart.may_show_page())?;
+/// Whether `offer` is answered with a page now, and with which; `None` = with a redirect.
+pub(super) fn page_for(offer: &Offer, store: Option<&Arc<StoreRecord>>) -> Option<Landed> {
+    let cart = offer.cart.as_ref().filter(|cart| cart.may_show_page())?;
     let store = store?;
     let shelf = store.shelf.load_full();
     let (kind, outcome) = kind_of(cart, &shelf)?;
@@ -102,6 +111,7 @@ fn kind_of(cart: &CartRecord, shelf: &Shelf) -> Option<(PageKind, Outcome)> {
 /// What a page is drawn for.
 pub(super) struct Shown<'a> {
     pub click: ClickId,
+    pub variant: u8,
     pub may_send_id: bool,
     pub domain: DomainNo,
     pub slug: &'a str,
@@ -121,6 +131,7 @@ impl Landed {
             notice: shown.notice,
             creator: link.creator.and_then(|creator| shared.table.creator(creator)),
             link,
+            variant: shown.variant,
             store: self.store,
             shelf: self.shelf,
             token,
@@ -132,7 +143,7 @@ impl Landed {
 
     /// What a cart's page shows, for its button.
     fn page_token(&self, link: &LinkRecord, shown: &Shown<'_>) -> PageToken {
-        let (fingerprint, codes) = match &link.cart {
+        let (fingerprint, codes) = match &link.offer(shown.variant).cart {
             Some(cart) => {
                 let picked = cart::pick(&cart.cart, &cart.policy, &self.shelf);
                 (
@@ -145,7 +156,7 @@ impl Landed {
         PageToken {
             click: shown.click,
             may_send_id: shown.may_send_id,
-            variant: 0,
+            variant: shown.variant,
             domain: shown.domain,
             drawn_at: shown.now,
             cart: fingerprint,
@@ -159,8 +170,9 @@ impl Landed {
 fn form_token(link: &LinkRecord, shown: &Shown<'_>) -> FormToken {
     FormToken {
         workspace: link.workspace,
-        store: link.cart.as_ref().map(|record| record.cart.store).unwrap_or_default(),
+        store: link.offer(shown.variant).store().unwrap_or_default(),
         link: link.no,
+        variant: shown.variant,
         domain: shown.domain,
         slug: shown.slug.to_owned(),
         issued_at: shown.now,

@@ -1,23 +1,23 @@
-//! Where a follow leads: the link's destination with the query merged in, or its cart as stock allows.
+//! Where a follow leads: the offered destination with the query merged in, or the cart as stock allows.
 
-use super::record::{CartRecord, LinkRecord, StoreRecord};
+use super::record::{CartRecord, Offer, StoreRecord};
 use super::request::Request;
 use crate::domain::cart::{self, CLICK_ID_ATTRIBUTE, CartRequest, Choice};
 use crate::domain::click::{Outcome, UTM_NAMES};
 use crate::domain::query;
 
-/// Appends the location of `link` to `out` and says what the follower gets.
+/// Appends the location of `offer` to `out` and says what the follower gets.
 pub(super) fn locate(
     out: &mut String,
-    link: &LinkRecord,
+    offer: &Offer,
     store: Option<&StoreRecord>,
     request: &Request<'_>,
     click_id: Option<&str>,
 ) -> Outcome {
-    match (&link.cart, store) {
+    match (&offer.cart, store) {
         (Some(cart), Some(store)) => locate_cart(out, cart, store, request, click_id),
         _ => {
-            merge(out, &link.destination, request.query, click_id);
+            merge(out, &offer.destination, request.query, click_id);
             Outcome::Destination
         }
     }

@@ -25,7 +25,7 @@ pub use counters::{Counters, LATENCY_BOUNDS_US, Outcomes};
 pub use inbound::Inbound;
 pub use land::{Page, PageKind, PageNotice};
 pub use lane::{ENDED, Lane, LaneReader, LaneRecord, Ticket};
-pub use record::{CartRecord, CreatorRecord, DomainRecord, LinkRecord, StoreRecord};
+pub use record::{CartRecord, CreatorRecord, DomainRecord, ExperimentRecord, LinkRecord, Offer, StoreRecord};
 pub use request::Request;
 pub use ring::{Found as FoundRing, Ring, RingOptions};
 pub use table::{Table, TableReader, TableWriter};

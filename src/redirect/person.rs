@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::record::DomainRecord;
+use super::record::{DomainRecord, LinkRecord};
 use super::request::Request;
 use super::throttle::network;
 use super::worker::{Keys, Shared};
@@ -25,6 +25,10 @@ pub(super) struct Person<'a> {
     pub known: Option<Visitor>,
     /// Keyed hash of address and user agent; 0 for those who must not be recognised.
     pub identity: u64,
+    /// The A/B variant that this person belongs to, from 1; 0 = none: what is logged.
+    pub variant: u8,
+    /// The A/B variant whose offer is the answer; not 0 for those who belong to none and see the first.
+    pub offered: u8,
     /// The request showed a cookie of ours, valid or not.
     pub has_cookie: bool,
 }
@@ -50,6 +54,8 @@ impl<'a> Person<'a> {
             place,
             known: None,
             identity: 0,
+            variant: 0,
+            offered: 0,
             has_cookie: text.is_some(),
         };
         if person.may_be_recognised() {
@@ -59,6 +65,21 @@ impl<'a> Person<'a> {
                 visitor::hash_identity(&keys.salt, now.day(), workspace, &network(request.address), agent);
         }
         person
+    }
+
+    /// Finds the variant of `link`'s experiment, if one runs. A visitor keeps his by the number in his cookie. Without
+    /// one it is that of his identity, so that who refuses cookies keeps his for the day; the number that he is given
+    /// now will lead to the same ([`super::worker::Worker::new_visitor`]). Whoever must not be recognised sees the
+    /// first and belongs to none.
+    pub fn take_part(&mut self, link: &LinkRecord, now: Timestamp) {
+        let Some(experiment) = link.running(now) else { return };
+        if !self.may_be_recognised() {
+            self.offered = 1;
+            return;
+        }
+        let visitor = self.known.map_or(self.identity, |known| known.id);
+        self.variant = experiment.split.variant_of(visitor);
+        self.offered = self.variant;
     }
 
     /// Whether a visitor number, a cookie and a journey may be kept.

@@ -8,8 +8,9 @@ use arc_swap::ArcSwap;
 use crate::domain::cart::{self, Cart, CartBase, Landing, OnOut, StockPolicy};
 use crate::domain::consent::ConsentMode;
 use crate::domain::creator::Creator;
+use crate::domain::experiment::{Experiment, Phase, Split, Variant};
 use crate::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
-use crate::domain::link::Link;
+use crate::domain::link::{Link, LinkTerms};
 use crate::domain::link_domain::LinkDomain;
 use crate::domain::slug;
 use crate::domain::store::{Provider, Shelf, Store, StoreLook};
@@ -20,15 +21,79 @@ use crate::domain::time::Timestamp;
 pub struct LinkRecord {
     pub no: LinkNo,
     pub workspace: WorkspaceNo,
-    /// Serialised URL; for a cart what is sent when its store is not known (yet).
-    pub destination: Box<str>,
+    /// Where it leads but for experiments.
+    pub own: Offer,
+    pub experiment: Option<Box<ExperimentRecord>>,
     pub sends_click_id: bool,
     pub creator: Option<CreatorNo>,
     pub is_disabled: bool,
     pub expires_at: Option<Timestamp>,
     pub expired_url: Option<Box<str>>,
     pub limit: Option<Limit>,
+}
+
+/// Where followers are led.
+#[derive(Debug)]
+pub struct Offer {
+    /// Serialised URL; for a cart what is sent when its store is not known (yet).
+    pub destination: Box<str>,
     pub cart: Option<Box<CartRecord>>,
+}
+
+impl Offer {
+    /// Number of the cart's store.
+    pub fn store(&self) -> Option<StoreNo> {
+        self.cart.as_ref().map(|record| record.cart.store)
+    }
+
+    fn new(destination: &str, cart: Option<&Cart>, policy: &StockPolicy, utm: &[Option<String>; 5]) -> Self {
+        let cart = cart.map(|cart| {
+            let mut record = CartRecord {
+                cart: cart.clone(),
+                policy: policy.clone(),
+                utm: utm.clone(),
+                fingerprint: 0,
+            };
+            if record.may_show_page() {
+                record.fingerprint = cart.fingerprint();
+            }
+            Box::new(record)
+        });
+        Self {
+            destination: destination.into(),
+            cart,
+        }
+    }
+}
+
+/// What a link leads to while it is tried out, and whom to what. Kept when the experiment is over: pages that it drew
+/// are still open.
+#[derive(Debug)]
+pub struct ExperimentRecord {
+    pub split: Split,
+    started_at: Timestamp,
+    completed_at: Option<Timestamp>,
+    variants: Box<[Offer]>,
+}
+
+impl ExperimentRecord {
+    fn new(link: LinkNo, experiment: &Experiment, terms: &LinkTerms) -> Self {
+        let offer = |variant: &Variant| {
+            let mut utm = variant.utm.clone();
+            for (own, links) in utm.iter_mut().zip(&terms.utm) {
+                if own.is_none() {
+                    own.clone_from(links);
+                }
+            }
+            Offer::new(&variant.destination, variant.cart.as_ref(), &terms.stock_policy, &utm)
+        };
+        Self {
+            split: Split::new(link, experiment),
+            started_at: experiment.started_at,
+            completed_at: experiment.completed_at,
+            variants: experiment.variants.iter().map(offer).collect(),
+        }
+    }
 }
 
 /// A click limit with the uses so far; the count is shared by all versions of the link.
@@ -75,18 +140,7 @@ impl LinkRecord {
     /// The record of `link`, counting on `uses`.
     pub fn new(link: &Link, uses: Option<Arc<AtomicU64>>) -> Self {
         let terms = &link.terms;
-        let cart = terms.cart.as_ref().map(|cart| {
-            let mut record = CartRecord {
-                cart: cart.clone(),
-                policy: terms.stock_policy.clone(),
-                utm: terms.utm.clone(),
-                fingerprint: 0,
-            };
-            if record.may_show_page() {
-                record.fingerprint = cart.fingerprint();
-            }
-            Box::new(record)
-        });
+        let experiment = terms.experiment.as_ref();
         let limit = terms.clicks_max.map(|max| Limit {
             max,
             uses: uses.unwrap_or_default(),
@@ -94,15 +148,28 @@ impl LinkRecord {
         Self {
             no: link.no,
             workspace: link.workspace,
-            destination: terms.destination.as_str().into(),
+            own: Offer::new(&terms.destination, terms.cart.as_ref(), &terms.stock_policy, &terms.utm),
+            experiment: experiment.map(|it| Box::new(ExperimentRecord::new(link.no, it, terms))),
             sends_click_id: terms.sends_click_id(),
             creator: terms.creator,
             is_disabled: terms.disabled_at.is_some(),
             expires_at: terms.expires_at,
             expired_url: terms.expired_url.as_deref().map(Box::from),
             limit,
-            cart,
         }
+    }
+
+    /// The experiment that splits followers up at `now`.
+    pub fn running(&self, now: Timestamp) -> Option<&ExperimentRecord> {
+        let running = |it: &&ExperimentRecord| Phase::of(it.started_at, it.completed_at, now) == Phase::Running;
+        self.experiment.as_deref().filter(running)
+    }
+
+    /// What those are offered who got variant number `variant`: the link's own for 0, and for one that there is no more.
+    pub fn offer(&self, variant: u8) -> &Offer {
+        let variants = self.experiment.as_deref().map_or(&[][..], |it| &it.variants);
+        let place = usize::from(variant).checked_sub(1);
+        place.and_then(|place| variants.get(place)).unwrap_or(&self.own)
     }
 }
 

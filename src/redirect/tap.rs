@@ -63,7 +63,7 @@ impl Worker {
         let link = link.filter(|link| {
             link.no == token.click.link && !link.is_disabled && link.expires_at.is_none_or(|end| end > now)
         });
-        let store = |link: &Arc<LinkRecord>| self.shared.table.store(link.cart.as_ref()?.cart.store);
+        let store = |link: &Arc<LinkRecord>| self.shared.table.store(link.offer(token.variant).store()?);
         let Some((link, store)) = link.and_then(|link| store(&link).map(|store| (link, store))) else {
             bump(&self.counters.gone, 1);
             return Reply::Refused(Refusal::Gone);
@@ -77,6 +77,10 @@ impl Worker {
         };
         let mut person = Person::read(request, &domain, link.workspace, &self.shared, &keys, now);
         person.flags = person.flags.with(ClickFlags::TAP);
+        person.offered = token.variant;
+        if person.may_be_recognised() {
+            person.variant = token.variant;
+        }
         if token.may_send_id {
             person.flags = person.flags.with(ClickFlags::ID_SENT);
         }
@@ -114,12 +118,13 @@ impl Worker {
         let click_id = token.may_send_id.then(|| token.click.sign(&keys.click_id));
         let click_id = click_id.as_ref().map(|text| text.as_str());
         let mut location = String::with_capacity(LOCATION_CAPACITY);
-        let Some(landed) = page_for(link, Some(store)) else {
+        let offer = link.offer(token.variant);
+        let Some(landed) = page_for(offer, Some(store)) else {
             // The link has become a direct one since.
-            let outcome = locate(&mut location, link, Some(store), request, click_id);
+            let outcome = locate(&mut location, offer, Some(store), request, click_id);
             return Ok((location, outcome));
         };
-        let refill = link.cart.as_deref().map(|record| {
+        let refill = offer.cart.as_deref().map(|record| {
             let (cart, is_same) = (&record.cart, record.fingerprint == token.cart);
             let refill = cart::refill(cart, &record.policy, &landed.shelf, &token.shown, &form.quantities);
             (record, if is_same { refill } else { Refill::StockChanged })
@@ -143,6 +148,7 @@ impl Worker {
         };
         let shown = Shown {
             click: token.click,
+            variant: token.variant,
             may_send_id: token.may_send_id,
             domain: token.domain,
             slug: &token.slug,

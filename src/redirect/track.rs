@@ -1,7 +1,8 @@
 //! A click that a page or a brand's server tells of: on the page that a link would have led to, without the detour.
 //!
 //! Logged as a follow is, with the same eyes for bots, test traffic, opt-outs and repeats. No cookie is set, for the page
-//! is somebody else's: who comes again is known by the day's hash of address and agent.
+//! is somebody else's: who comes again is known by the day's hash of address and agent. An experiment has no part in it:
+//! the page that was seen is not one that the link's variants chose.
 
 use super::counters::bump;
 use super::lane::Ticket;
@@ -81,7 +82,7 @@ impl Worker {
             person.flags = person.flags.with(ClickFlags::ID_SENT);
         }
         let new_visitor = if person.may_be_recognised() && person.known.is_none() && knows_address {
-            self.random()
+            self.new_visitor(&link, &person).id
         } else {
             0
         };

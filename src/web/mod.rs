@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod console;
+pub mod experiment;
 pub mod operations;
 pub mod pages;
 pub mod public;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::books::link::LinkOwner;
 use crate::books::sales::{Source, Wanted};
 use crate::books::{self, View};
-use crate::clicklog::{self, Query};
+use crate::clicklog::{self, Condition, Dimension, Filter, Query, VariantOf};
 use crate::domain::attribution::Model;
 use crate::domain::click::{ClassSet, ClickClass};
 use crate::domain::creator::{Creator, Tier};
@@ -27,6 +27,8 @@ pub enum GroupBy {
     Tier,
     Platform,
     Link,
+    /// What each variant of each experiment brought, by what its visitors got, whoever is credited.
+    Variant,
     Store,
 }
 
@@ -71,6 +73,8 @@ struct Loaded {
     links: HashMap<LinkNo, LinkOwner>,
     stores: HashMap<StoreNo, Store>,
     sales: Vec<(Source, Sales)>,
+    /// Only for reports by variant.
+    variants: BTreeMap<VariantOf, Sales>,
     currency: String,
     model: Model,
 }
@@ -81,6 +85,7 @@ enum Group {
     Nobody,
     Creator(CreatorNo),
     Link(LinkNo),
+    Variant(LinkNo, u8),
     Store(StoreNo),
     Word(String),
 }
@@ -103,12 +108,9 @@ pub async fn performance(context: &Context, clicks: &clicklog::Reader, request: 
         .map_err(|_| Error::Internal("a report panicked".to_owned()))??;
     let linked: Vec<LinkNo> = groups
         .iter()
-        .filter_map(|(group, _)| {
-            if let Group::Link(link) = group {
-                Some(*link)
-            } else {
-                None
-            }
+        .filter_map(|(group, _)| match group {
+            Group::Link(link) | Group::Variant(link, _) => Some(*link),
+            _ => None,
         })
         .collect();
     let names = context.books().read(move |view| link_names(view, &linked)).await?;
@@ -155,6 +157,10 @@ fn load(view: &View<'_>, request: &Request) -> Result<Loaded, Error> {
             .into_iter()
             .map(|store| (store.no, store))
             .collect(),
+        variants: match request.group_by {
+            GroupBy::Variant => books::experiment::sales(view, wanted)?,
+            _ => BTreeMap::new(),
+        },
         sales: books::sales::by_source(view, wanted, model)?,
         currency,
         model,
@@ -180,6 +186,10 @@ fn named(group: &Group, loaded: &Loaded, links: &HashMap<LinkNo, (String, String
             .get(no)
             .map(|creator| (creator.id.clone(), creator.terms.name.clone())),
         Group::Link(no) => links.get(no).cloned(),
+        // Of a deleted link the number alone would say nothing.
+        Group::Variant(no, number) => links
+            .get(no)
+            .map(|(id, slug)| (format!("{id}/{number}"), format!("{slug}, variant {number}"))),
         Group::Store(no) => loaded
             .stores
             .get(no)
@@ -230,6 +240,8 @@ impl Loaded {
             GroupBy::Link => link
                 .filter(|link| self.links.contains_key(link))
                 .map_or(Group::Nobody, Group::Link),
+            // Clicks and sales of variants are counted apart: what is asked about here belongs to none.
+            GroupBy::Variant => Group::Nobody,
             GroupBy::Store => store
                 .filter(|store| self.stores.contains_key(store))
                 .map_or(Group::Nobody, Group::Store),
@@ -265,6 +277,9 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: &Loaded) -
         classes: ClassSet::only(ClickClass::Tap),
         ..query.clone()
     })?;
+    if by == GroupBy::Variant {
+        return variants(clicks, &query, loaded, (&by_link, &taps));
+    }
     let mut groups: BTreeMap<Group, Sums> = BTreeMap::new();
     // What was paid for a creator was paid for none of the links or stores alone.
     let has_spend = !matches!(by, GroupBy::Link | GroupBy::Store);
@@ -311,4 +326,53 @@ fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: &Loaded) -
         }
     }
     Ok((rows, total))
+}
+
+/// Variants, and under nobody what belongs to none. Spend is nobody's variant's and left out, as with links.
+fn variants(
+    clicks: &clicklog::Reader,
+    query: &Query,
+    loaded: &Loaded,
+    (by_link, taps): (&HashMap<LinkNo, u64>, &HashMap<LinkNo, u64>),
+) -> Result<(Groups, Performance), Error> {
+    let overflow = || Error::Internal("a report's sums do not fit".to_owned());
+    let mut total = Performance {
+        clicks: by_link.values().sum(),
+        checkout_taps: taps.values().sum(),
+        unique_visitors: clicks.unique_visitors(query)?,
+        ..Performance::default()
+    };
+    for (_, sales) in &loaded.sales {
+        total.sales = total.sales.plus(sales).ok_or_else(overflow)?;
+    }
+    let mut groups: BTreeMap<Group, Performance> = BTreeMap::new();
+    for ((link, variant), counted) in clicks.by_variant(query)? {
+        let sums = groups.entry(Group::Variant(link, variant)).or_default();
+        sums.clicks = counted.clicks;
+        sums.checkout_taps = counted.taps;
+        sums.unique_visitors = counted.visitors;
+    }
+    for ((link, variant), sales) in &loaded.variants {
+        groups.entry(Group::Variant(*link, *variant)).or_default().sales = *sales;
+    }
+    let mut rest = total.clone();
+    for sums in groups.values() {
+        rest.clicks = rest.clicks.saturating_sub(sums.clicks);
+        rest.checkout_taps = rest.checkout_taps.saturating_sub(sums.checkout_taps);
+        rest.sales = rest.sales.minus(&sums.sales).ok_or_else(overflow)?;
+    }
+    // Not a difference: a visitor may be among those of a variant and among others.
+    let others = Query {
+        filter: Filter::of(vec![Condition {
+            by: Dimension::Variant,
+            names: vec!["Unknown".to_owned()],
+            is_excluded: false,
+        }]),
+        ..query.clone()
+    };
+    rest.unique_visitors = clicks.unique_visitors(&others)?;
+    if rest.clicks > 0 || rest.sales.orders_milli > 0 {
+        groups.insert(Group::Nobody, rest);
+    }
+    Ok((groups.into_iter().collect(), total))
 }

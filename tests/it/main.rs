@@ -14,6 +14,7 @@ mod carts;
 mod catalog;
 mod conversions;
 mod counting;
+mod experiment;
 mod inbound;
 mod landing;
 mod operation;

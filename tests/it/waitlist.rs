@@ -38,6 +38,7 @@ fn page_of(server: &TestServer, link_id: &str) -> (FormToken, Keyring) {
         workspace: link.workspace,
         store: link.terms.cart.expect("a cart").store,
         link: link.no,
+        variant: 0,
         domain: link.domain,
         slug: link.slug,
         issued_at: server.clock.now(),

@@ -192,6 +192,8 @@ fn a_float_in_domain_is_found() {
             ),
             ("src/domain/money.rs", "#[cfg(test)] mod tests { fn a(b: f64) {} }", 0),
             ("src/domain/stats.rs", "fn a(b: f64) -> f64 { b * 1.5 }", 0),
+            ("src/domain/stats/special.rs", "fn a(b: f64) {}", 0),
+            ("src/domain/statsby.rs", "fn a(b: f64) {}", 1),
             ("src/web/pages/format.rs", "fn a(b: f64) {}", 0),
         ],
     );

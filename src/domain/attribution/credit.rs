@@ -85,6 +85,7 @@ mod tests {
                 link: LinkNo(10),
                 creator: Some(CreatorNo(1)),
                 clicked_at_ms: 1_795_000_500_000,
+                variant: 0,
                 journey: past.into_iter().collect(),
                 is_recorded: true,
                 is_from_coupon_site: false,

@@ -114,6 +114,9 @@ pub struct ClickEvidence {
     pub creator: Option<CreatorNo>,
     /// When the link was followed, in milliseconds since the Unix epoch.
     pub clicked_at_ms: i64,
+    /// The variant that the follower got, from 1; 0 = no experiment, or the click's record was not found.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub variant: u8,
     /// Links followed before, oldest first.
     pub journey: Vec<PastTouch>,
     /// Whether the click's record was found: without it the journey is not known.
@@ -122,6 +125,11 @@ pub struct ClickEvidence {
     /// Whether the follower came from a site that collects coupons.
     #[serde(default)]
     pub is_from_coupon_site: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 impl ClickEvidence {
@@ -190,6 +198,7 @@ mod tests {
             link: LinkNo(1),
             creator: Some(CreatorNo(3)),
             clicked_at_ms: at,
+            variant: 0,
             journey: vec![],
             is_recorded: true,
             is_from_coupon_site: false,

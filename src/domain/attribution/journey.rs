@@ -148,6 +148,7 @@ mod tests {
                 link: LinkNo(10),
                 creator: Some(CreatorNo(1)),
                 clicked_at_ms: days_ago(1).0,
+                variant: 0,
                 journey: vec![past(30, Some(3), 31), past(20, Some(2), 9), past(40, None, 2)],
                 is_recorded: true,
                 is_from_coupon_site: false,

@@ -17,6 +17,7 @@ use crate::books::{self, View};
 use crate::clicklog::Totals;
 use crate::domain::cart::{Cart, ItemName};
 use crate::domain::click::ClassSet;
+use crate::domain::experiment::Variant;
 use crate::domain::id::{CreatorNo, DomainNo, StoreNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::flows::Error;
@@ -169,6 +170,18 @@ pub(super) fn amount_of(
     Ok(amounts.get(&home()?).copied().unwrap_or(0))
 }
 
+/// The variants of `link`, as its answer shows them.
+pub(super) async fn variants_of(api: &Api, link: &Link) -> Result<Vec<Value>, ApiError> {
+    let (inner, link) = (api.clone(), link.clone());
+    let views = api.context.books().read(move |view| {
+        let mut names = Names::default();
+        names.learn(&inner, view, &link)?;
+        let variants = link.terms.experiment.iter().flat_map(|experiment| &experiment.variants);
+        Ok::<_, Error>(variants.map(|variant| variant_view(variant, &names)).collect())
+    });
+    Ok(views.await?)
+}
+
 /// What is answered for a link that was deleted while its clicks are still in the log.
 pub(super) fn deleted(api: &Api, caller: &Caller, link: crate::domain::id::LinkNo) -> LinkView {
     let gone = Link {
@@ -194,17 +207,24 @@ impl Names {
             let id = books::creator::by_no(view, no)?.map(|creator| creator.id);
             self.creators.insert(no, id.unwrap_or_default());
         }
-        if let Some(no) = link
-            .terms
-            .cart
-            .as_ref()
-            .map(|cart| cart.store)
-            .filter(|no| !self.stores.contains_key(no))
-        {
-            let id = books::store::by_no(view, no)?.map(|store| store.id);
-            self.stores.insert(no, id.unwrap_or_default());
+        let variants = link.terms.experiment.iter().flat_map(|experiment| &experiment.variants);
+        let carts = variants.filter_map(|variant| variant.cart.as_ref());
+        for cart in link.terms.cart.iter().chain(carts) {
+            self.learn_store(view, cart.store)?;
         }
         Ok(())
+    }
+
+    fn learn_store(&mut self, view: &View<'_>, no: StoreNo) -> Result<(), Error> {
+        if let Entry::Vacant(unknown) = self.stores.entry(no) {
+            let id = books::store::by_no(view, no)?.map(|store| store.id);
+            unknown.insert(id.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn store(&self, no: StoreNo) -> &str {
+        self.stores.get(&no).map_or("", String::as_str)
     }
 }
 
@@ -217,11 +237,8 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
         .cloned()
         .unwrap_or_else(|| public.authority.clone());
     let short_link = short_link(&public.scheme, &domain, &link.slug);
-    let store_id = terms
-        .cart
-        .as_ref()
-        .and_then(|cart| names.stores.get(&cart.store))
-        .map_or("", String::as_str);
+    let experiment = terms.experiment.as_ref();
+    let variants = experiment.map(|it| it.variants.iter().map(|variant| variant_view(variant, names)));
     let qr_text = format!("{short_link}?qr=1");
     let warnings = qr_warning(&qr_text).into_iter().collect();
     let qr_target: String = url::form_urlencoded::byte_serialize(qr_text.as_bytes()).collect();
@@ -261,9 +278,9 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
         utm_campaign,
         utm_term,
         utm_content,
-        test_variants: None,
-        test_started_at: None,
-        test_completed_at: None,
+        test_variants: variants.map(Iterator::collect),
+        test_started_at: experiment.map(|it| it.started_at.to_string()),
+        test_completed_at: experiment.and_then(|it| it.completed_at).map(|at| at.to_string()),
         user_id: None,
         workspace_id: workspace_id.to_owned(),
         clicks: ClassSet::default().sum(&totals.counts),
@@ -282,8 +299,8 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
             .cart
             .is_some()
             .then(|| json!({ "onOut": terms.stock_policy.on_out, "redirectUrl": terms.stock_policy.redirect_url })),
-        cart: terms.cart.as_ref().map(|cart| cart_view(cart, store_id)),
         sale_amounts: BTreeMap::new(),
+        cart: terms.cart.as_ref().map(|cart| cart_view(cart, names.store(cart.store))),
         warnings,
         domain,
     }
@@ -334,6 +351,17 @@ const PATH_SEGMENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANU
     .remove(b'@')
     .remove(b'=')
     .remove(b'+');
+
+/// The dialect's two fields, and ours: what a caller may send back as it is.
+fn variant_view(variant: &Variant, names: &Names) -> Value {
+    let mut view = json!({ "url": variant.destination, "percentage": variant.percentage, "name": variant.name });
+    match &variant.cart {
+        Some(cart) if variant.is_own_cart => view["discountCodes"] = json!(cart.discount_codes),
+        Some(cart) => view["cart"] = cart_view(cart, names.store(cart.store)),
+        None => {}
+    }
+    view
+}
 
 fn cart_view(cart: &Cart, store_id: &str) -> Value {
     let items: Vec<Value> = cart

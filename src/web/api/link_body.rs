@@ -9,7 +9,7 @@ use super::error::ApiError;
 use crate::domain::cart::{CartItem, ItemName, Landing, OnOut};
 use crate::domain::time::Timestamp;
 use crate::flows::publish_link::LinkChange;
-use crate::flows::{CartDraft, StockPolicyDraft};
+use crate::flows::{CartDraft, ExperimentChange, StockPolicyDraft, VariantDraft};
 
 /// Fields of the dialect that are not built yet: refused when set, never ignored.
 type NotYet = Option<Value>;
@@ -59,6 +59,12 @@ pub(super) struct LinkBody {
     cart: Option<Option<CartBody>>,
     #[serde(default, deserialize_with = "said")]
     stock_policy: Option<Option<StockPolicyBody>>,
+    #[serde(default, deserialize_with = "said")]
+    test_variants: Option<Option<Vec<VariantBody>>>,
+    #[serde(default, deserialize_with = "said")]
+    test_started_at: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    test_completed_at: Option<Option<String>>,
     #[serde(flatten)]
     not_yet: NotYetFields,
 }
@@ -85,8 +91,7 @@ macro_rules! not_yet_fields {
 not_yet_fields! {
     program_id "programId", tag_ids "tagIds", tag_names "tagNames", tag_id "tagId", folder_id "folderId",
     password "password", proxy "proxy", image "image", video "video", rewrite "rewrite", ios "ios", android "android",
-    geo "geo", do_index "doIndex", reference "ref", test_variants "testVariants", test_started_at "testStartedAt",
-    test_completed_at "testCompletedAt", public_stats "publicStats", webhook_ids "webhookIds", rules "rules",
+    geo "geo", do_index "doIndex", reference "ref", public_stats "publicStats", webhook_ids "webhookIds", rules "rules",
 }
 
 /// `null`, `false`, an empty text, list or object say "nothing", as clients send for what they do not use.
@@ -127,6 +132,17 @@ struct CartItemBody {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct VariantBody {
+    url: Option<String>,
+    percentage: Option<serde_json::Number>,
+    // Ours.
+    name: Option<String>,
+    cart: Option<CartBody>,
+    discount_codes: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct StockPolicyBody {
     on_out: Option<OnOut>,
     redirect_url: Option<String>,
@@ -136,20 +152,16 @@ impl LinkBody {
     /// What the caller said, in our words.
     pub fn change(self) -> Result<LinkChange, ApiError> {
         self.not_yet.refuse()?;
-        let expires_at = match self.expires_at {
-            Some(Some(text)) => {
-                let instant = Timestamp::parse(&text);
-                Some(Some(instant.ok_or_else(|| {
-                    ApiError::invalid("expiresAt", "must be an instant such as 2026-11-21T10:00:00Z")
-                })?))
-            }
-            Some(None) => Some(None),
-            None => None,
-        };
+        let expires_at = instant("expiresAt", self.expires_at)?;
         let cart = self
             .cart
-            .map(|cart| cart.map(CartBody::draft).transpose())
+            .map(|cart| cart.map(|body| body.draft("cart")).transpose())
             .transpose()?;
+        let experiment = ExperimentChange {
+            variants: self.test_variants.map(variants).transpose()?,
+            started_at: instant("testStartedAt", self.test_started_at)?,
+            completed_at: instant("testCompletedAt", self.test_completed_at)?,
+        };
         let stock_policy = self.stock_policy.map(|policy| {
             policy.map(|body| StockPolicyDraft {
                 on_out: body.on_out.unwrap_or_default(),
@@ -183,14 +195,49 @@ impl LinkBody {
             ],
             cart,
             stock_policy,
+            experiment,
+        })
+    }
+}
+
+fn instant(field: &str, said: Option<Option<String>>) -> Result<Option<Option<Timestamp>>, ApiError> {
+    let read = |text: String| {
+        let instant = Timestamp::parse(&text);
+        instant.ok_or_else(|| ApiError::invalid(field, "must be an instant such as 2026-11-21T10:00:00Z"))
+    };
+    said.map(|text| text.map(read).transpose()).transpose()
+}
+
+/// No variants is no experiment, as clients send for what they do not use.
+fn variants(bodies: Option<Vec<VariantBody>>) -> Result<Option<Vec<VariantDraft>>, ApiError> {
+    let bodies = bodies.unwrap_or_default();
+    let drafts = bodies.into_iter().enumerate().map(|(place, body)| body.draft(place));
+    let drafts = drafts.collect::<Result<Vec<_>, _>>()?;
+    Ok((!drafts.is_empty()).then_some(drafts))
+}
+
+impl VariantBody {
+    fn draft(self, place: usize) -> Result<VariantDraft, ApiError> {
+        let field = format!("testVariants[{place}].cart");
+        Ok(VariantDraft {
+            name: self.name,
+            // Some clients have no whole numbers: 50.0 is 50.
+            percentage: self.percentage.and_then(|number| match number.as_f64() {
+                Some(float) if float.fract() == 0.0 && float.abs() <= 100.0 => Some(float as i64),
+                _ => None,
+            }),
+            url: self.url,
+            cart: self.cart.map(|body| body.draft(&field)).transpose()?,
+            codes: self.discount_codes,
         })
     }
 }
 
 impl CartBody {
-    fn draft(self) -> Result<CartDraft, ApiError> {
+    /// `whole` names the cart in errors.
+    fn draft(self, whole: &str) -> Result<CartDraft, ApiError> {
         let item = |(place, item): (usize, CartItemBody)| {
-            let field = format!("cart.items[{place}]");
+            let field = format!("{whole}.items[{place}]");
             let name = match (item.sku, item.variant_id) {
                 (Some(sku), None) => ItemName::Sku(sku),
                 (None, Some(Value::String(id))) => ItemName::Variant(id),
@@ -213,7 +260,7 @@ impl CartBody {
         let attribute = |(name, value): (String, Value)| match value {
             Value::String(text) => Ok((name, text)),
             Value::Number(number) => Ok((name, number.to_string())),
-            _ => Err(ApiError::invalid(&format!("cart.attributes.{name}"), "must be text")),
+            _ => Err(ApiError::invalid(&format!("{whole}.attributes.{name}"), "must be text")),
         };
         Ok(CartDraft {
             store_id: self.store_id,

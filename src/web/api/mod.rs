@@ -16,6 +16,7 @@ mod domain;
 mod erasure;
 mod error;
 mod event;
+mod experiment;
 mod key;
 mod link;
 mod link_answer;
@@ -95,6 +96,7 @@ pub fn router(api: Api) -> Router {
         .route("/links/exists", get(link::exists))
         .route("/links/bulk", post(link::create_bulk))
         .route("/links/{id}", get(link::show).patch(link::update).delete(link::delete))
+        .route("/links/{id}/experiment", get(experiment::show))
         .route("/domains", get(domain::list).post(domain::create))
         .route("/domains/{slug}", patch(domain::update))
         .route("/stores", get(store::list).post(store::create))

@@ -1,4 +1,4 @@
-//! `/reports/performance`: which creator, niche, tier, platform, link or store brought what; as JSON or as CSV.
+//! `/reports/performance`: which creator, niche, tier, platform, link, variant or store brought what; as JSON or as CSV.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -16,12 +16,13 @@ use crate::domain::{spreadsheet, stats};
 use crate::web::report::{self, GroupBy, Row};
 
 /// What `groupBy` may be.
-const GROUPS: [(&str, GroupBy); 6] = [
+const GROUPS: [(&str, GroupBy); 7] = [
     ("creator", GroupBy::Creator),
     ("niche", GroupBy::Niche),
     ("tier", GroupBy::Tier),
     ("platform", GroupBy::Platform),
     ("link", GroupBy::Link),
+    ("variant", GroupBy::Variant),
     ("store", GroupBy::Store),
 ];
 

@@ -40,7 +40,7 @@ fn draw(page: &Page, request: &redirect::Request<'_>, language: Language) -> Str
     if page.kind == PageKind::SoldOut {
         return sold_out_page(&shop, &page.store.front);
     }
-    let Some(record) = &page.link.cart else {
+    let Some(record) = page.cart() else {
         return sold_out_page(&shop, &page.store.front);
     };
     let picked = cart::pick(&record.cart, &record.policy, &page.shelf);

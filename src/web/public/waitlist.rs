@@ -164,7 +164,7 @@ impl Inner {
         let link = table.link(token.domain, &token.slug)?;
         let is_same = link.no == token.link && link.workspace == token.workspace;
         let is_open = !link.is_disabled && link.expires_at.is_none_or(|end| end > now);
-        let is_cart = link.cart.as_ref().is_some_and(|cart| cart.cart.store == token.store);
+        let is_cart = link.offer(token.variant).store() == Some(token.store);
         if !(is_same && is_open && is_cart) {
             return None;
         }
@@ -173,6 +173,7 @@ impl Inner {
             store: table.store(token.store)?,
             creator: link.creator.and_then(|creator| table.creator(creator)),
             link,
+            variant: token.variant,
         })
     }
 
@@ -192,6 +193,7 @@ impl Inner {
 struct Shown {
     store_no: StoreNo,
     link: Arc<LinkRecord>,
+    variant: u8,
     store: Arc<StoreRecord>,
     creator: Option<Arc<CreatorRecord>>,
 }
@@ -202,7 +204,7 @@ impl Shown {
     }
 
     fn cart(&self) -> Option<&Cart> {
-        self.link.cart.as_ref().map(|record| &record.cart)
+        self.link.offer(self.variant).cart.as_ref().map(|record| &record.cart)
     }
 
     /// The page once more, with what was typed.

@@ -41,6 +41,7 @@ fn click(creator: Option<u32>, days: i64) -> Option<ClickEvidence> {
         link: LinkNo(7),
         creator: creator.map(CreatorNo),
         clicked_at_ms: ORDERED.0 - days * DAY_MS,
+        variant: 0,
         journey: vec![],
         is_recorded: true,
         is_from_coupon_site: false,
