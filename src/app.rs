@@ -26,13 +26,14 @@ use crate::domain::id::DomainNo;
 use crate::domain::outside::{Clock, Entropy, Fetch, NoPlaces, Places};
 use crate::flows::backup::{Backups, NewestBackup};
 use crate::flows::record_clicks::{self, Recorder};
+use crate::flows::track::Clicker;
 use crate::flows::{Context, PublicName, issue_key, load_table, refresh_profiles, rotate_secrets, watch_codes};
 use crate::integrations::maxmind::PlaceFile;
 use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
 use crate::web::operations::Operations;
-use crate::web::public::{InboundCarts, PublicHandler, Services, Waitlist, Webhooks};
+use crate::web::public::{InboundCarts, PublicHandler, Services, Tracking, Waitlist, Webhooks};
 use crate::web::{api, console, operations};
 
 use data_dir::DataDir;
@@ -56,6 +57,9 @@ const CODES_LOOK: Duration = Duration::from_secs(60 * 60);
 /// Misses an address may make in a minute before it is told so: a carrier's address stands for many people, and only
 /// wrong links are counted.
 const MISSES_MAX: u32 = 120;
+/// Most bytes of the ring that clicks wait in which were told, not followed: some 4,000 of them, and one is written every
+/// few milliseconds.
+const TOLD_CLICKS_BYTES: usize = 1 << 20;
 /// Threads of the API and of background work; followers have their own.
 const BACKGROUND_THREADS: usize = 2;
 
@@ -99,6 +103,7 @@ pub struct Running {
     _tls_watch: Option<TlsWatch>,
     _data: DataDir,
     context: Context,
+    clicker: Clicker,
 }
 
 /// What a test may put in place of the world.
@@ -184,8 +189,16 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let workers = config.workers.max(1);
     let made_at = world.clock.now();
     let lane = |_| rings.lane(NODE, config.clicks.queue_bytes, made_at, &*world.entropy);
-    let (lanes, lane_readers): (Vec<Lane>, Vec<_>) = (0..workers).map(lane).unzip();
-    let counters: Arc<[Arc<Counters>]> = (0..workers).map(|_| Arc::default()).collect();
+    let (lanes, mut lane_readers): (Vec<Lane>, Vec<_>) = (0..workers).map(lane).unzip();
+    // The last one is of no connection: clicks that are told, not followed, go through it.
+    let (own_lane, own_reader) = rings.lane(
+        NODE,
+        config.clicks.queue_bytes.min(TOLD_CLICKS_BYTES),
+        made_at,
+        &*world.entropy,
+    );
+    lane_readers.push(own_reader);
+    let counters: Arc<[Arc<Counters>]> = (0..=workers).map(|_| Arc::default()).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
         .thread_name("hopcart-api")
@@ -200,6 +213,14 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let recorder = Recorder::start(desk, lane_readers, Arc::clone(&shared))
         .map_err(|error| StartError::Unavailable(format!("the click recorder does not start: {error}")))?;
     context.set_recorder(Arc::clone(&recorder.stats));
+    let clicker = {
+        let mut lane = own_lane;
+        if shared.options.is_durable {
+            lane.wake_on_push(recorder.thread());
+        }
+        let (shared, counters) = (Arc::clone(&shared), Arc::clone(&counters[workers]));
+        Clicker::new(Worker::new(shared, lane, counters, fresh_key(&*world.entropy)))
+    };
     let webhooks = Webhooks::new(
         context.clone(),
         clicks.clone(),
@@ -214,6 +235,14 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         runtime.handle().clone(),
         fresh_key(&*world.entropy),
     );
+    let tracking = Tracking::new(
+        context.clone(),
+        clicks.clone(),
+        Arc::clone(&keys),
+        clicker.clone(),
+        runtime.handle().clone(),
+        fresh_key(&*world.entropy),
+    );
     let edge = start_edge(
         &config,
         tls.clone(),
@@ -225,6 +254,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
             webhooks,
             waitlist,
             inbound,
+            tracking,
         },
         &world,
     )?;
@@ -241,6 +271,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         books: books.clone(),
         connections: edge.counters(),
         waitlist: Arc::clone(context.waitlist_tally()),
+        conversions: Arc::clone(context.conversion_tally()),
         clock: Arc::clone(&world.clock),
     };
     let profiles: Arc<dyn Fetch> = Arc::new(
@@ -250,7 +281,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let router = router(
         &config,
         &context,
-        (&clicks, eraser),
+        (&clicks, eraser, &clicker),
         &keys,
         admin,
         operations,
@@ -278,6 +309,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         _tls_watch: tls_watch,
         _data: data,
         context: context.clone(),
+        clicker,
     };
     if let Err(error) = await_clicks(&running.runtime, context, clicks) {
         let refused = not_opened(&running._data, &error);
@@ -292,6 +324,7 @@ impl Running {
     pub fn stop(self) {
         self.context.stop();
         self.edge.stop(GRACE);
+        self.clicker.close();
         self.recorder.stop();
         self.rings.close();
         // An API that is gone already needs no word.
@@ -488,7 +521,7 @@ fn start_edge(
 fn router(
     config: &Config,
     context: &Context,
-    (clicks, eraser): (&clicklog::Reader, clicklog::Eraser),
+    (clicks, eraser, clicker): (&clicklog::Reader, clicklog::Eraser, &Clicker),
     keys: &Arc<ArcSwap<Keys>>,
     admin: SocketAddr,
     operations: Operations,
@@ -505,6 +538,7 @@ fn router(
         base_url: format!("http://{admin}").into(),
         consent: config.consent.default,
         session_key: session_key(keys),
+        clicker: clicker.clone(),
         profiles,
         backups: Backups::new(&config.data, Arc::clone(&operations.recorder)),
         body_max: config.limits.api_bytes_max,

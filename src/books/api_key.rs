@@ -1,6 +1,6 @@
 //! API keys as hashes. A key itself never comes here.
 
-use super::columns::Columns;
+use super::columns::{Columns, Json};
 use super::error::Error;
 use super::view::{Tx, View};
 use crate::domain::id::WorkspaceNo;
@@ -19,11 +19,14 @@ pub struct ApiKey {
     pub hint: String,
     /// Whether it may create workspaces: the server's owner.
     pub is_owner: bool,
+    /// The origins that a publishable key may be used from, as [`crate::domain::origin`] keeps them; `None` = a secret
+    /// key.
+    pub origins: Option<Vec<String>>,
     pub created_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
 }
 
-const SELECT: &str = "SELECT id, workspace, name, hash, hint, is_owner, created_at, revoked_at FROM api_keys";
+const SELECT: &str = "SELECT id, workspace, name, hash, hint, is_owner, origins, created_at, revoked_at FROM api_keys";
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApiKey> {
     let mut columns = Columns::of(row);
@@ -34,6 +37,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApiKey> {
         hash: columns.next()?,
         hint: columns.next()?,
         is_owner: columns.next()?,
+        origins: columns.next::<Option<Json<_>>>()?.map(|origins| origins.0),
         created_at: columns.next()?,
         revoked_at: columns.next()?,
     })
@@ -45,8 +49,8 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApiKey> {
 /// [`Error::Conflict`] on `key` when the hash is known, also of a revoked key.
 pub fn insert(tx: &Tx<'_>, key: &ApiKey) -> Result<(), Error> {
     tx.run_unique(
-        "INSERT INTO api_keys (id, workspace, name, hash, hint, is_owner, created_at, revoked_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO api_keys (id, workspace, name, hash, hint, is_owner, origins, created_at, revoked_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             &key.id,
             key.workspace,
@@ -54,6 +58,7 @@ pub fn insert(tx: &Tx<'_>, key: &ApiKey) -> Result<(), Error> {
             key.hash,
             &key.hint,
             key.is_owner,
+            key.origins.as_ref().map(Json),
             key.created_at,
             key.revoked_at,
         ),
@@ -70,12 +75,25 @@ pub fn list(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<ApiKey>, Erro
     view.all(&format!("{SELECT} WHERE workspace = ? ORDER BY no"), [workspace], read)
 }
 
-/// Every key of the server that is not revoked: what the API holds in memory.
+/// Every secret key of the server that is not revoked: what followers' requests are held against in memory.
 ///
 /// # Errors
 /// [`Error::Failed`].
 pub fn all_live(view: &View<'_>) -> Result<Vec<ApiKey>, Error> {
-    view.all(&format!("{SELECT} WHERE revoked_at IS NULL ORDER BY no"), [], read)
+    view.all(
+        &format!("{SELECT} WHERE revoked_at IS NULL AND origins IS NULL ORDER BY no"),
+        [],
+        read,
+    )
+}
+
+/// What each publishable key of the server that is not revoked allows.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn allowed_origins(view: &View<'_>) -> Result<Vec<Vec<String>>, Error> {
+    let sql = "SELECT origins FROM api_keys WHERE revoked_at IS NULL AND origins IS NOT NULL";
+    view.all(sql, [], |row| Ok(row.get::<_, Json<Vec<String>>>(0)?.0))
 }
 
 /// The key with this hash, unless it is revoked.
@@ -127,6 +145,7 @@ mod tests {
                 hash: [byte; 32],
                 hint: "hop_abcd".into(),
                 is_owner: byte == 1,
+                origins: None,
                 created_at: Timestamp(1),
                 revoked_at: None,
             };

@@ -154,6 +154,7 @@ mod tests {
             word(Provider::Amazon),
             word(Provider::Ecwid),
             word(Provider::Template),
+            word(Provider::Api),
             word(OversellPolicy::Deny),
             word(OversellPolicy::Continue),
         ];
@@ -172,6 +173,7 @@ mod tests {
                 "amazon",
                 "ecwid",
                 "template",
+                "api",
                 "deny",
                 "continue"
             ]

@@ -5,6 +5,7 @@
 
 use super::columns::Columns;
 use super::error::Error;
+use super::lead;
 use super::view::{Tx, View};
 use crate::domain::attribution::CustomerEvidence;
 use crate::domain::id::StoreNo;
@@ -50,12 +51,29 @@ pub(super) fn restate(tx: &Tx<'_>, store: StoreNo, customer: &str) -> Result<(),
     Ok(())
 }
 
-/// The customer's latest order before `before` (time and the shop's id), and not before `since`, that was somebody's by
-/// what it showed itself.
+/// Who brought the customer before `before` (time and the shop's id), and not before `since`: of their latest order that
+/// was somebody's by what it showed itself, and of the first lead of the customer whom a sale told with this order, the
+/// later.
 ///
 /// # Errors
 /// [`Error::Failed`].
 pub fn owner(
+    view: &View<'_>,
+    store: StoreNo,
+    customer: &str,
+    before: (Timestamp, &str),
+    since: Timestamp,
+) -> Result<Option<CustomerEvidence>, Error> {
+    let by_order = owner_by_order(view, store, customer, before, since)?;
+    let by_lead = lead::owner(view, store, before, since)?;
+    // Of one instant the order, which says more.
+    Ok(match (by_order, by_lead) {
+        (Some(order), Some(lead)) if lead.ordered_at_ms > order.ordered_at_ms => Some(lead),
+        (order, lead) => order.or(lead),
+    })
+}
+
+fn owner_by_order(
     view: &View<'_>,
     store: StoreNo,
     customer: &str,
@@ -74,6 +92,7 @@ pub fn owner(
                 creator: columns.next()?,
                 order: columns.next()?,
                 ordered_at_ms: columns.next()?,
+                link: None,
             })
         },
     )

@@ -590,6 +590,7 @@ mod tests {
                     creator: mia,
                     order: "ord_0".into(),
                     ordered_at_ms: 3,
+                    link: None,
                 }),
                 buyers: vec![mia],
             };

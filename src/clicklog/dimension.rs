@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::domain::click::ClickFlags;
+use crate::domain::click::{Click, ClickFlags};
 use crate::domain::continent;
 use crate::domain::locality;
 use crate::domain::user_agent::{Browser, Device, Os, UserAgent};
@@ -74,6 +74,11 @@ pub(super) const BY_COUNTRY: usize = 0;
 pub(super) const BY_AREA: usize = 11;
 
 impl Dimension {
+    /// The name under which `click` counts. A value that is not known is `Unknown`, no referrer `(direct)`.
+    pub fn of(self, click: &Click) -> &str {
+        self.name(&Row::Pending(click))
+    }
+
     /// The name under which `row` counts. A value that is not known is `Unknown`, no referrer `(direct)`.
     pub(super) fn name<'a>(self, row: &Row<'a>) -> &'a str {
         match self {
@@ -225,7 +230,6 @@ pub(super) fn host(referrer: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::click::Click;
 
     #[test]
     fn hosts_are_found_in_referrers() {

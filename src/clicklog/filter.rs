@@ -6,6 +6,7 @@ use super::columns::Columns;
 use super::dictionary::Column;
 use super::dimension::{self, BY_AREA, BY_COUNTRY, Dimension};
 use super::scan::Row;
+use crate::domain::click::Click;
 
 /// One condition: the click's name in a dimension is among some, or is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +90,11 @@ impl Filter {
     /// Whether there is no condition.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether `click` is asked about.
+    pub fn lets_through(&self, click: &Click) -> bool {
+        self.has(&Row::Pending(click))
     }
 
     pub(super) fn conditions(&self) -> &[Condition] {

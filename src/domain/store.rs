@@ -33,6 +33,9 @@ pub enum Provider {
     Ecwid,
     /// Any shop whose cart URL can be written as a template.
     Template,
+    /// No shop: what `/track/sale` tells of no other store, one a currency. Its base URL is this server's own; it takes
+    /// no carts.
+    Api,
 }
 
 impl Provider {
@@ -47,6 +50,7 @@ impl Provider {
             Self::Amazon => "amazon",
             Self::Ecwid => "ecwid",
             Self::Template => "template",
+            Self::Api => "api",
         }
     }
 

@@ -11,6 +11,7 @@ use super::join_waitlist::{Lists, Tally};
 use super::locks::Locks;
 use super::record_clicks::RecorderStats;
 use super::refresh_profiles::LOOKS_AT_ONCE_MAX;
+use super::track;
 use crate::books::Books;
 use crate::domain::destination::{DestinationError, Policy};
 use crate::domain::host;
@@ -41,6 +42,7 @@ pub(super) struct Inner {
     /// One permit a look at a profile.
     pub looks: Semaphore,
     pub lists: Lists,
+    pub conversions: Arc<track::Tally>,
     /// Says when the latest clicks are in the log.
     pub recorder: OnceLock<Arc<RecorderStats>>,
 }
@@ -109,6 +111,7 @@ impl Context {
             profile_due: Notify::new(),
             looks: Semaphore::new(LOOKS_AT_ONCE_MAX),
             lists,
+            conversions: Arc::default(),
             recorder,
         };
         Self { inner: Arc::new(inner) }
@@ -164,6 +167,11 @@ impl Context {
     /// What became of what was posted to waiting lists.
     pub fn waitlist_tally(&self) -> &Arc<Tally> {
         &self.inner.lists.tally
+    }
+
+    /// What became of conversions that were told.
+    pub fn conversion_tally(&self) -> &Arc<track::Tally> {
+        &self.inner.conversions
     }
 
     pub(super) fn new_id(&self, prefix: &str) -> String {

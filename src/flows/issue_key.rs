@@ -5,9 +5,10 @@ use super::error::Error;
 use crate::books::api_key::ApiKey;
 use crate::books::workspace::Workspace;
 use crate::books::{self, Tx};
-use crate::domain::api_key::{self, CHOSEN_MIN, HINT_LENGTH, KEY_MAX};
+use crate::domain::api_key::{self, CHOSEN_MIN, HINT_LENGTH, KEY_MAX, PUBLISHABLE_PREFIX};
 use crate::domain::creator::NAME_MAX;
 use crate::domain::id::WorkspaceNo;
+use crate::domain::origin::{self, ORIGINS_MAX};
 
 /// A key with its secret, which is not kept anywhere.
 pub struct IssuedKey {
@@ -29,7 +30,7 @@ pub fn first_start(context: &Context, chosen: Option<&str>) -> Result<Option<Iss
             return Ok(None);
         }
         let workspace = open(&inner, tx, "Default")?;
-        let key = insert(&inner, tx, workspace.no, "Owner", true, &secret)?;
+        let key = insert(&inner, tx, workspace.no, "Owner", Kind::Owner, &secret)?;
         Ok::<_, Error>(Some(IssuedKey { key, secret }))
     })?;
     publish(context)?;
@@ -43,7 +44,7 @@ pub async fn open_workspace(context: &Context, name: String) -> Result<(Workspac
     let opened = context.inner.books.commit(move |tx| {
         let workspace = open(&inner, tx, &name)?;
         let secret = api_key::generate(&*inner.inner.entropy);
-        let key = insert(&inner, tx, workspace.no, &name, false, &secret)?;
+        let key = insert(&inner, tx, workspace.no, &name, Kind::Secret, &secret)?;
         Ok::<_, Error>((workspace, IssuedKey { key, secret }))
     });
     let opened = opened.await?;
@@ -51,15 +52,55 @@ pub async fn open_workspace(context: &Context, name: String) -> Result<(Workspac
     Ok(opened)
 }
 
-/// Issues a further key for the workspace called `workspace_id`.
+/// What a key may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Owner,
+    Secret,
+    /// Tell of conversions, from these origins.
+    Publishable(Vec<String>),
+}
+
+/// Issues a further secret key for the workspace called `workspace_id`.
 pub async fn issue(context: &Context, workspace_id: String, name: String) -> Result<IssuedKey, Error> {
+    issue_kind(context, workspace_id, name, Kind::Secret).await
+}
+
+/// Issues a publishable key for the workspace called `workspace_id`, good on pages of `origins` alone.
+///
+/// # Errors
+/// [`Error::Invalid`] on `origins`, which are as [`origin::parse`] takes them, 1 to [`ORIGINS_MAX`].
+pub async fn issue_publishable(
+    context: &Context,
+    workspace_id: String,
+    name: String,
+    origins: Vec<String>,
+) -> Result<IssuedKey, Error> {
+    if !(1..=ORIGINS_MAX).contains(&origins.len()) {
+        let message = format!("must have 1 to {ORIGINS_MAX} entries such as https://shop.example");
+        return Err(Error::invalid("origins", message));
+    }
+    let mut kept: Vec<String> = Vec::with_capacity(origins.len());
+    for (place, entry) in origins.iter().enumerate() {
+        let entry = origin::parse(entry).map_err(|message| Error::invalid(format!("origins[{place}]"), message))?;
+        if !kept.contains(&entry) {
+            kept.push(entry);
+        }
+    }
+    issue_kind(context, workspace_id, name, Kind::Publishable(kept)).await
+}
+
+async fn issue_kind(context: &Context, workspace_id: String, name: String, kind: Kind) -> Result<IssuedKey, Error> {
     check_name(&name)?;
     let inner = context.clone();
     let issued = context.inner.books.commit(move |tx| {
         let missing = || Error::invalid("workspaceId", "is not a workspace of this server");
         let workspace = books::workspace::by_id(tx, &workspace_id)?.ok_or_else(missing)?;
-        let secret = api_key::generate(&*inner.inner.entropy);
-        let key = insert(&inner, tx, workspace.no, &name, false, &secret)?;
+        let secret = match &kind {
+            Kind::Publishable(_) => api_key::generate_publishable(&*inner.inner.entropy),
+            Kind::Owner | Kind::Secret => api_key::generate(&*inner.inner.entropy),
+        };
+        let key = insert(&inner, tx, workspace.no, &name, kind, &secret)?;
         Ok::<_, Error>(IssuedKey { key, secret })
     });
     let issued = issued.await?;
@@ -108,21 +149,27 @@ fn insert(
     tx: &Tx<'_>,
     workspace: WorkspaceNo,
     name: &str,
-    is_owner: bool,
+    kind: Kind,
     secret: &str,
 ) -> Result<ApiKey, Error> {
-    // A chosen key may be short: its hint shows no more than a quarter of it.
-    let hint = secret
-        .chars()
-        .take(HINT_LENGTH.min(secret.chars().count() / 4))
-        .collect();
+    // A chosen key may be short: its hint shows no more than a quarter of it. A publishable key is no secret, and its
+    // first characters say only that it is one.
+    let shown = match kind {
+        Kind::Publishable(_) => PUBLISHABLE_PREFIX.len() + HINT_LENGTH,
+        Kind::Owner | Kind::Secret => HINT_LENGTH.min(secret.chars().count() / 4),
+    };
+    let hint = secret.chars().take(shown).collect();
     let key = ApiKey {
         id: context.new_id("key_"),
         workspace,
         name: name.to_owned(),
         hash: api_key::hash(secret),
         hint,
-        is_owner,
+        is_owner: kind == Kind::Owner,
+        origins: match kind {
+            Kind::Publishable(origins) => Some(origins),
+            Kind::Owner | Kind::Secret => None,
+        },
         created_at: context.inner.clock.now(),
         revoked_at: None,
     };

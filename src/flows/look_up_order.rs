@@ -70,6 +70,24 @@ pub(super) async fn look_up(
     looked.await.unwrap_or_default()
 }
 
+/// The click that `text` names; `None` = no click id of this server. Leaves this thread, as [`look_up`] does.
+pub(super) async fn look_up_click(
+    context: &Context,
+    clicks: &clicklog::Reader,
+    click_ids: &Keyring,
+    text: &str,
+) -> Option<Returned> {
+    let text = text.trim().to_owned();
+    let id = ClickId::verify(&text, click_ids)?;
+    let look = Look {
+        context: context.clone(),
+        clicks: clicks.clone(),
+        workspace: WorkspaceNo::default(),
+        ordered_at: Timestamp::default(),
+    };
+    tokio::task::spawn_blocking(move || look.click(text, id)).await.ok()
+}
+
 /// A creator's links.
 type Links = (CreatorNo, Vec<LinkNo>);
 

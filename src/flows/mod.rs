@@ -6,6 +6,7 @@
 pub mod accept_order;
 pub mod backup;
 mod cart_draft;
+pub mod change_customer;
 mod context;
 mod credit_order;
 pub mod enlist_creator;
@@ -35,6 +36,7 @@ pub mod rule_on_credit;
 pub mod set_program;
 pub mod set_settings;
 mod store_look;
+pub mod track;
 pub mod trust_code;
 pub mod watch_codes;
 

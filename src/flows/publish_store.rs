@@ -33,6 +33,10 @@ pub struct StoreChange {
 pub async fn create(context: &Context, workspace: WorkspaceNo, change: StoreChange) -> Result<Store, Error> {
     let required = |field: &str| Error::invalid(field, "is required");
     let provider = change.provider.ok_or_else(|| required("provider"))?;
+    if provider == Provider::Api {
+        let message = "is made by the first /track/sale in a currency, not by hand: choose the shop's platform";
+        return Err(Error::invalid("provider", message));
+    }
     let mut look = StoreLook::default();
     change.look.apply(context, &mut look)?;
     let store = Store {

@@ -17,6 +17,7 @@ mod ring;
 mod table;
 mod tap;
 mod throttle;
+mod track;
 mod words;
 mod worker;
 
@@ -30,4 +31,5 @@ pub use ring::{Found as FoundRing, Ring, RingOptions};
 pub use table::{Table, TableReader, TableWriter};
 pub use tap::FORM_MAX;
 pub use throttle::Throttle;
+pub use track::Tracked;
 pub use worker::{Keys, Options, Redirect, Refusal, Reply, Shared, Worker};

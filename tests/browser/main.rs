@@ -1,6 +1,8 @@
 //! The followers' pages in a real browser: headless Chromium on a phone's and a desk's screen, axe-core, and a bad radio
 //! link. A whole server in this process, a shop that stands in for the real ones.
 //!
+//! ([`telling`]: the script that shops' pages tell of conversions with.)
+//!
 //! [`visit`] says who comes, `visit.mjs` drives the browser, [`seen`] says what must hold of what was seen. Screenshots
 //! are left in `target/browser/`. Needs chromium, nodejs and npm, and fails without them.
 
@@ -21,3 +23,4 @@ mod visit;
 
 mod landing;
 mod slow_phone;
+mod telling;

@@ -1,5 +1,5 @@
-//! Runs `visit.mjs` under Node: finds the programs, installs the packages once, hands over a description and reads what
-//! was seen.
+//! Runs the scripts of this folder under Node: finds the programs, installs the packages once, hands over a description
+//! and reads what was seen.
 
 use std::fs;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::seen::Seen;
 use crate::visit::Visit;
@@ -25,6 +25,16 @@ pub fn screenshots() -> PathBuf {
 
 /// Visits `visits` in a fresh Chromium, which finds names by `host_rules`; what was seen, in the same order.
 pub fn browse(host_rules: &str, visits: &[Visit]) -> Vec<Seen> {
+    let screenshots = screenshots();
+    fs::create_dir_all(&screenshots).expect("a folder for screenshots");
+    let description = json!({ "hostRules": host_rules, "screenshots": screenshots, "visits": visits });
+    let seen: Vec<Seen> = serde_json::from_value(run("visit.mjs", &description)).expect("what was seen");
+    assert_eq!(seen.len(), visits.len());
+    seen
+}
+
+/// What `script` saw.
+pub fn run(script: &str, description: &Value) -> Value {
     // A panic of another test is its own affair.
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
@@ -34,11 +44,8 @@ pub fn browse(host_rules: &str, visits: &[Visit]) -> Vec<Seen> {
         None => program("chromium"),
     };
     install(&scripts);
-    let screenshots = screenshots();
-    fs::create_dir_all(&screenshots).expect("a folder for screenshots");
-    let description = json!({ "hostRules": host_rules, "screenshots": screenshots, "visits": visits });
     let mut child = Command::new(node)
-        .arg(scripts.join("visit.mjs"))
+        .arg(scripts.join(script))
         .env("HOPCART_CHROMIUM", chromium)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -51,12 +58,10 @@ pub fn browse(host_rules: &str, visits: &[Visit]) -> Vec<Seen> {
     let output = child.wait_with_output().expect("node ends");
     assert!(
         output.status.success(),
-        "visit.mjs failed: {}",
+        "{script} failed: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let seen: Vec<Seen> = serde_json::from_slice(&output.stdout).expect("what was seen");
-    assert_eq!(seen.len(), visits.len());
-    seen
+    serde_json::from_slice(&output.stdout).expect("what was seen")
 }
 
 /// The path of `name` on PATH.

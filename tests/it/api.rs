@@ -63,13 +63,14 @@ const FIELDS: [&str; 51] = [
     "webhookIds",
 ];
 /// Ours, after them.
-const OUR_FIELDS: [&str; 7] = [
+const OUR_FIELDS: [&str; 8] = [
     "maxClicks",
     "campaignId",
     "contentId",
     "contentUrl",
     "cart",
     "stockPolicy",
+    "saleAmounts",
     "warnings",
 ];
 
@@ -97,7 +98,7 @@ fn a_link_answers_the_dialects_fields_and_ours() {
         api.link(&json!({ "cart": { "storeId": store, "items": [{ "variantId": 1 }] } })),
     ];
     let expected: BTreeSet<&str> = FIELDS.into_iter().chain(OUR_FIELDS).collect();
-    assert_eq!(expected.len(), 58);
+    assert_eq!(expected.len(), 59);
     for link in &links {
         let found: BTreeSet<&str> = link
             .as_object()
@@ -483,9 +484,6 @@ fn fields_of_the_dialect_that_are_not_built_are_refused_never_ignored() {
         ("geo", json!({ "DE": "https://shop.example/de" }), json!({})),
         ("doIndex", json!(true), json!(false)),
         ("ref", json!("mia"), Value::Null),
-        ("testVariants", json!([{ "url": URL, "percentage": 50 }]), json!([])),
-        ("testStartedAt", json!("2026-11-21T00:00:00Z"), Value::Null),
-        ("testCompletedAt", json!("2026-11-21T00:00:00Z"), Value::Null),
         ("publicStats", json!(true), json!(false)),
         ("webhookIds", json!(["wh_1"]), json!([])),
         ("rules", json!([{ "url": URL }]), json!([])),

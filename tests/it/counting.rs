@@ -489,7 +489,7 @@ fn what_cannot_be_asked_is_refused_by_name() {
     let server = TestServer::start();
     for (target, field) in [
         ("/analytics?groupBy=colours", "groupBy"),
-        ("/analytics?event=sales", "event"),
+        ("/analytics?event=refunds", "event"),
         ("/analytics?interval=2h", "interval"),
         ("/analytics?interval=24h&start=2026-11-21", "interval"),
         ("/analytics?end=2026-11-21", "start"),
@@ -497,7 +497,12 @@ fn what_cannot_be_asked_is_refused_by_name() {
         ("/analytics?start=yesterday", "start"),
         ("/analytics?timezone=Mars/Olympus", "timezone"),
         ("/analytics?include=people", "include"),
-        ("/analytics?event=composite", "event"),
+        ("/events?event=composite", "event"),
+        ("/events?event=sales&country=DE", "country"),
+        ("/analytics?event=leads&saleType=new", "saleType"),
+        ("/analytics?event=composite&customerId=cus_1", "customerId"),
+        ("/analytics?event=sales&saleUnit=moons", "saleUnit"),
+        ("/analytics?event=sales&currency=moons", "currency"),
         ("/analytics?country=Germany", "country"),
         ("/analytics?continent=Europe", "continent"),
         ("/analytics?trigger=tap", "trigger"),

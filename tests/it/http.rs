@@ -225,7 +225,7 @@ impl<S: Read + Write> Client<S> {
             .map(|length| length.parse().expect("a length"));
         if answer.header("transfer-encoding") == Some("chunked") {
             answer.body = self.read_chunks();
-        } else if !is_head && answer.status != 204 {
+        } else if !is_head && !matches!(answer.status, 204 | 304) {
             answer.body = vec![0; length.unwrap_or_else(|| panic!("no Content-Length: {head}"))];
             self.stream.read_exact(&mut answer.body).expect("a body");
         }

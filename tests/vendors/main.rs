@@ -1,5 +1,6 @@
 //! The vendors' own libraries (npm: Stripe's, Standard Webhooks') against ours: what theirs sign a server takes, what they
-//! refuse it refuses, and what ours would sign they take. Needs nodejs and npm, and fails without them.
+//! refuse it refuses, and what ours would sign they take. And the dialect's official client, which drives a server
+//! unmodified. Needs nodejs and npm, and fails without them.
 
 #[path = "../it/http.rs"]
 #[expect(dead_code, reason = "the journeys of tests/it need more of it")]
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 
 use http::Request;
 use node::ask;
-use server::{NOW, TestServer, id_of};
+use server::{IPHONE, NOW, TestServer, id_of};
 
 const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const STRIPE_SECRET: &str = "whsec_of_an_endpoint_that_is_a_test";
@@ -124,4 +125,37 @@ fn what_ours_verify_the_vendors_libraries_verify_too() {
     ]);
     let said: Vec<_> = said.iter().map(|answer| answer["verify"].as_bool()).collect();
     assert_eq!(said, [Some(true), Some(false), Some(true), Some(false)]);
+}
+
+#[test]
+fn the_dialects_client_tells_of_conversions_and_reads_them() {
+    let server = TestServer::start();
+    let partner = server.api().partner("Mia", "ceramics");
+    let link = json!({ "key": "mia", "url": "https://shop.example/", "partnerId": partner });
+    server.api().link(&link);
+    let followed = server.send(&Request::get("/mia").header("User-Agent", IPHONE));
+    let (_, click) = followed.location().split_once("hop_id=").expect("a click id");
+    let task = json!({ "url": format!("http://{}", server.running().admin), "key": server::KEY, "clickId": click });
+    let said = node::run("dub.mjs", &task);
+    assert_eq!(said["lead"]["link"]["key"], "mia");
+    assert_eq!(said["sale"]["sale"]["amount"], 4900);
+    assert_eq!(said["again"], said["sale"]);
+    assert_eq!(
+        (&said["nobody"]["sale"], &said["nobody"]["customer"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(said["unknownClick"]["status"], 404, "{}", said["unknownClick"]);
+    assert_eq!(said["customers"][0]["partner"]["name"], "Mia");
+    assert_eq!(said["customer"]["saleAmount"], 4900);
+    assert_eq!(said["changed"]["name"], "Zo\u{eb}");
+    assert_eq!(said["leads"][0]["eventName"], "Sign up");
+    assert_eq!(said["sales"][0]["sale"]["invoiceId"], "inv_1");
+    assert_eq!(
+        (&said["count"]["leads"], &said["count"]["saleAmount"]),
+        (&json!(1), &json!(4900))
+    );
+    assert_eq!(said["devices"][0]["sales"], 1);
+    assert_eq!(said["links"][0]["leads"], 1);
+    assert!(said["series"].as_array().is_some_and(|steps| !steps.is_empty()));
+    assert_eq!(said["deleted"]["id"], said["customer"]["id"]);
 }

@@ -1,4 +1,5 @@
-//! Runs `sign.mjs` under Node: finds the programs, installs the packages once, hands over tasks and reads the answers.
+//! Runs the scripts of this folder under Node: finds the programs, installs the packages once, hands over what they are
+//! to do and reads the answers.
 
 use std::fs;
 use std::io::Write;
@@ -13,28 +14,32 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The answers to `tasks`, in the same order.
 pub fn ask(tasks: &[Value]) -> Vec<Value> {
+    let answers = run("sign.mjs", &Value::from(tasks));
+    let answers = answers.as_array().expect("an array").clone();
+    assert_eq!(answers.len(), tasks.len());
+    answers
+}
+
+/// What `script` says to `task`.
+pub fn run(script: &str, task: &Value) -> Value {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vendors");
     let node = program("node");
     install(&scripts);
     let mut child = Command::new(node)
-        .arg(scripts.join("sign.mjs"))
+        .arg(scripts.join(script))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("node starts");
     let mut stdin = child.stdin.take().expect("it is piped");
-    stdin
-        .write_all(Value::from(tasks).to_string().as_bytes())
-        .expect("node reads");
+    stdin.write_all(task.to_string().as_bytes()).expect("node reads");
     drop(stdin);
     let output = child.wait_with_output().expect("node ends");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "sign.mjs failed: {said}");
-    let answers: Vec<Value> = serde_json::from_slice(&output.stdout).expect("answers");
-    assert_eq!(answers.len(), tasks.len());
-    answers
+    assert!(output.status.success(), "{script} failed: {said}");
+    serde_json::from_slice(&output.stdout).expect("answers")
 }
 
 /// The path of `name` on PATH.

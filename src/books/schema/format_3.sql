@@ -164,6 +164,83 @@ BEGIN
         refunds = refunds + excluded.refunds;
 END;
 
+-- The dialect's conversions: publishable keys, customers whom leads and sales named, leads, and what a sale said beside
+-- its order.
+-- JSON array of the origins that a publishable key may be used from; null = a secret key.
+ALTER TABLE api_keys ADD COLUMN origins TEXT;
+
+CREATE TABLE customers (
+    no INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    external_id TEXT NOT NULL,
+    name TEXT,
+    email TEXT COLLATE NOCASE,
+    avatar TEXT,
+    country TEXT,
+    -- The click that brought them, its link, and the creator who owned the link then.
+    click_id TEXT,
+    clicked_at INTEGER,
+    link INTEGER,
+    creator INTEGER,
+    -- As sales told them, in the currency of the first.
+    sales INTEGER NOT NULL DEFAULT 0,
+    sale_amount INTEGER NOT NULL DEFAULT 0,
+    sale_currency TEXT,
+    first_sale_at INTEGER,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX customers_by_external_id ON customers (workspace, external_id);
+CREATE INDEX customers_of_workspace ON customers (workspace, created_at, no);
+CREATE INDEX customers_by_sales ON customers (workspace, sale_amount, no);
+CREATE INDEX customers_by_email ON customers (workspace, email) WHERE email IS NOT NULL;
+
+-- Customer null = erased; the lead still counts.
+CREATE TABLE leads (
+    no INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    customer INTEGER REFERENCES customers (no),
+    event_name TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    quantity INTEGER NOT NULL,
+    metadata TEXT,
+    click_id TEXT NOT NULL,
+    clicked_at INTEGER NOT NULL,
+    link INTEGER NOT NULL,
+    creator INTEGER,
+    is_from_browser INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX leads_once ON leads (customer, event_name);
+CREATE INDEX leads_of_workspace ON leads (workspace, at, no);
+CREATE INDEX leads_of_link ON leads (link);
+CREATE INDEX leads_of_creator ON leads (creator) WHERE creator IS NOT NULL;
+
+CREATE TABLE tracked_sales (
+    no INTEGER PRIMARY KEY,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    invoice_id TEXT,
+    store INTEGER NOT NULL REFERENCES stores (no),
+    order_external_id TEXT NOT NULL,
+    customer INTEGER REFERENCES customers (no),
+    event_name TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    processor TEXT NOT NULL,
+    metadata TEXT,
+    at INTEGER NOT NULL,
+    is_from_browser INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX tracked_sales_once ON tracked_sales (workspace, invoice_id) WHERE invoice_id IS NOT NULL;
+CREATE UNIQUE INDEX tracked_sales_of_order ON tracked_sales (store, order_external_id);
+CREATE INDEX tracked_sales_of_customer ON tracked_sales (customer) WHERE customer IS NOT NULL;
+
+-- Hold what counters of links and creators ask, so that they need not read the orders themselves.
+CREATE INDEX orders_sold_by_link ON orders (link, currency, store, customer, revenue, refunded)
+    WHERE counts = 1 AND link IS NOT NULL;
+CREATE INDEX orders_sold_by_creator ON orders (creator, currency, store, customer, revenue, refunded)
+    WHERE counts = 1 AND creator IS NOT NULL;
+
 -- Experiments: a link's variants with their times, as JSON; and which variant's click an order shows.
 ALTER TABLE links ADD COLUMN experiment TEXT;
 CREATE TABLE variant_orders (

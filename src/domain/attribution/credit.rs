@@ -119,6 +119,7 @@ mod tests {
             creator: CreatorNo(7),
             order: "ord_1".into(),
             ordered_at_ms: at.0 - 1,
+            link: None,
         };
         let found = Evidence {
             customer: Some(customer),

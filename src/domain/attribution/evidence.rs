@@ -151,14 +151,17 @@ impl ClickEvidence {
     }
 }
 
-/// The customer's latest earlier order that a code or a click had credited to somebody.
+/// Who brought the customer: the latest earlier order that a code or a click had credited to somebody, or a lead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerEvidence {
     pub creator: CreatorNo,
-    /// Public id of that order.
+    /// Public id of that order, or of the lead.
     pub order: String,
-    /// When it was placed, in milliseconds since the Unix epoch.
+    /// When it was placed or told, in milliseconds since the Unix epoch.
     pub ordered_at_ms: i64,
+    /// The link that the lead came of; orders tell none here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkNo>,
 }
 
 /// Everything that was found about who brought an order.

@@ -223,6 +223,7 @@ mod tests {
             creator: CreatorNo(7),
             order: "ord_1".into(),
             ordered_at_ms: days_ago(20).0,
+            link: None,
         };
         let found = Evidence {
             customer: Some(customer),

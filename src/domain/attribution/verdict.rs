@@ -284,8 +284,10 @@ impl Case<'_> {
             }
             EvidenceKind::Click => (click.and_then(|click| click.creator), click.map(|click| click.link)),
             EvidenceKind::Customer => {
-                let creator = found.customer.as_ref().map(|customer| customer.creator);
-                (creator, creator.and_then(clicked_of))
+                let customer = found.customer.as_ref();
+                let creator = customer.map(|customer| customer.creator);
+                let of_lead = customer.and_then(|customer| customer.link);
+                (creator, creator.and_then(clicked_of).or(of_lead))
             }
         };
         verdict.by = Some(finding.kind);

@@ -17,6 +17,8 @@ pub struct CartError {
 
 type Checked = Result<(), CartError>;
 
+const NO_CARTS: &str = "cannot be sold by a cart: this store is no shop but what /track/sale tells";
+
 fn error(field: impl Into<String>, message: &'static str) -> CartError {
     CartError {
         field: field.into(),
@@ -96,6 +98,7 @@ fn check_codes(cart: &Cart, provider: Provider, base: &CartBase) -> Checked {
         Provider::Ecwid => (0, "are not carried by Ecwid's cart links"),
         Provider::Template if base.url.contains("{codes}") => (CODES_MAX, "must have at most 5 codes"),
         Provider::Template => (0, "are not named in the store's template: add {codes} to it"),
+        Provider::Api => (0, NO_CARTS),
     };
     ensure(codes.len() <= most, FIELD, message)?;
     for (place, code) in codes.iter().enumerate() {
@@ -151,6 +154,7 @@ fn check_attributes(cart: &Cart, provider: Provider) -> Checked {
         Provider::Stripe => "are not carried by Stripe's payment links",
         Provider::Ecwid => "are not carried by Ecwid's cart links: use the note",
         Provider::Template => "are not carried by a template",
+        Provider::Api => NO_CARTS,
     };
     ensure(attributes.is_empty(), FIELD, message)
 }
@@ -164,6 +168,7 @@ fn why_no_note(provider: Provider) -> Option<&'static str> {
         Provider::Stripe => Some("is not carried by Stripe's payment links"),
         Provider::Amazon => Some("is not carried by Amazon's cart links"),
         Provider::Template => Some("is not carried by a template"),
+        Provider::Api => Some(NO_CARTS),
     }
 }
 
@@ -179,6 +184,7 @@ fn why_no_continue_to(cart: &Cart, provider: Provider, base: &CartBase) -> Optio
         Provider::Shopify => None,
         Provider::Template if base.url.contains("{continue_to}") => None,
         Provider::Template => Some("is not named in the store's template: add {continue_to} to it"),
+        Provider::Api => Some(NO_CARTS),
         Provider::WooCommerce => Some("is not carried by WooCommerce's checkout links"),
         Provider::BigCommerce => Some("is not carried by BigCommerce's checkout links"),
         Provider::Stripe => Some("is not carried by Stripe's payment links"),
@@ -248,6 +254,7 @@ pub fn check_variant(provider: Provider, variant_id: &str) -> Result<(), &'stati
             encode::is_product_number(variant_id),
             "must be an Ecwid product number such as 66821181",
         ),
+        Provider::Api => (false, NO_CARTS),
         Provider::Template => (
             !variant_id.is_empty() && !variant_id.contains([',', ':']),
             "must not be empty or contain a comma or colon",

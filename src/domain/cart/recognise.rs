@@ -61,7 +61,7 @@ pub fn recognise(store: &Store, destination: &Url) -> Option<Recognised> {
         Provider::Ucp => of_profile().or_else(|| of_endpoint(base_url)),
         Provider::WooCommerce => of_products(below(base_url, destination)?, "checkout-link", query, false),
         Provider::BigCommerce => of_products(below(base_url, destination)?, "checkout", query, true),
-        Provider::Stripe | Provider::Amazon | Provider::Ecwid | Provider::Template => None,
+        Provider::Stripe | Provider::Amazon | Provider::Ecwid | Provider::Template | Provider::Api => None,
     }?;
     let is_carried = check(&found.cart(StoreNo(0)), provider, &cart_base(store), &Shelf::default()).is_ok();
     (is_carried && has_only_utm(&found.rest)).then_some(found)

@@ -75,7 +75,8 @@ pub fn front(provider: Provider, base_url: &str) -> String {
         | Provider::BigCommerce
         | Provider::Stripe
         | Provider::Amazon
-        | Provider::Ecwid => base_url.to_owned(),
+        | Provider::Ecwid
+        | Provider::Api => base_url.to_owned(),
     }
 }
 

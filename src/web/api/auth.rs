@@ -8,7 +8,7 @@ use super::Api;
 use super::error::ApiError;
 use crate::books;
 use crate::books::api_key::ApiKey;
-use crate::domain::api_key::{self, KEY_MAX};
+use crate::domain::api_key::{self, KEY_MAX, PUBLISHABLE_PREFIX};
 use crate::domain::id::WorkspaceNo;
 use crate::flows::{Context, Error};
 
@@ -47,7 +47,8 @@ pub(in crate::web) async fn caller_of_key(context: &Context, key: &str) -> Resul
 
 /// The caller behind a key row; `None` when there is none or it was revoked.
 pub(in crate::web) fn caller_of(view: &books::View<'_>, key: Option<ApiKey>) -> Result<Option<Caller>, Error> {
-    let Some(key) = key.filter(|key| key.revoked_at.is_none()) else {
+    // A publishable key stands in pages: it reads nothing.
+    let Some(key) = key.filter(|key| key.revoked_at.is_none() && key.origins.is_none()) else {
         return Ok(None);
     };
     let workspace = books::workspace::by_no(view, key.workspace)?.ok_or(Error::NotFound { what: "workspace" })?;
@@ -79,6 +80,11 @@ impl FromRequestParts<Api> for Caller {
             ));
         }
         let caller = caller_of_key(&api.context, text[scheme_end..].trim()).await?;
-        caller.ok_or_else(|| ApiError::unauthorized("Unauthorized: Invalid API key."))
+        caller.ok_or_else(|| {
+            ApiError::unauthorized(match text[scheme_end..].trim().starts_with(PUBLISHABLE_PREFIX) {
+                true => "Unauthorized: a publishable key tells of conversions under /_/track, and no more.",
+                false => "Unauthorized: Invalid API key.",
+            })
+        })
     }
 }

@@ -42,17 +42,17 @@ const BY_CLICK: [(&str, Dimension); 16] = [
     ("language", Dimension::Language),
 ];
 /// Filters by link that take several values.
-const BY_LINK: [&str; 6] = ["linkId", "externalId", "domain", "partnerId", "tenantId", "url"];
+const BY_LINK: [&str; 6] = ["linkId", "externalId", "domain", PARTNER, "tenantId", "url"];
+/// The one of them that leads and sales are asked about by themselves: a code credits without a link.
+const PARTNER: &str = "partnerId";
 /// Filters by what links do not have here: refused when set.
 const NOT_YET: [&str; 6] = ["tagId", "tagIds", "folderId", "partnerTagId", "groupId", "programId"];
-/// Filters of leads and sales.
-const NOT_FOR_CLICKS: [&str; 3] = ["customerId", "saleType", "query"];
 
 /// The values of one filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Values {
-    texts: Vec<String>,
-    is_excluded: bool,
+pub(super) struct Values {
+    pub texts: Vec<String>,
+    pub is_excluded: bool,
 }
 
 impl Values {
@@ -86,29 +86,16 @@ pub(super) struct Clicks {
     by_link: Vec<(&'static str, Values)>,
     key: Option<String>,
     is_root: bool,
-    filter: Filter,
+    pub filter: Filter,
+    /// The first parameter behind `filter`.
+    pub filter_name: Option<&'static str>,
     classes: ClassSet,
     pub period: Period,
 }
 
 impl Clicks {
     pub fn take(api: &Api, params: &mut Params) -> Result<Self, ApiError> {
-        let event = params.word("event", &["clicks", "leads", "sales", "composite"])?;
-        if event.is_some_and(|event| event != "clicks") {
-            return Err(ApiError::invalid(
-                "event",
-                "must be clicks: leads and sales are not counted here yet",
-            ));
-        }
         params.not_yet(&NOT_YET)?;
-        for name in NOT_FOR_CLICKS {
-            if params.text(name).is_some() {
-                return Err(ApiError::invalid(
-                    name,
-                    "goes with leads and sales, which are not counted here yet",
-                ));
-            }
-        }
         let include = params.text("include").unwrap_or_default();
         let classes = ClassSet::parse(&include).map_err(|word| {
             ApiError::invalid(
@@ -116,6 +103,8 @@ impl Clicks {
                 &format!("{word} is none of repeats, bots, prefetch, head, test"),
             )
         })?;
+        let names = BY_CLICK.iter().map(|(name, _)| *name).chain(["qr"]);
+        let filter_name = names.into_iter().find(|name| params.has(name));
         let mut by_link = Vec::new();
         for name in BY_LINK {
             if let Some(text) = params.text(name) {
@@ -127,6 +116,7 @@ impl Clicks {
             key: params.text("key"),
             is_root: params.flag("root")?.unwrap_or(false),
             filter: conditions(params)?,
+            filter_name,
             classes,
             period: Period::take(params, api.context.clock().now(), "24h")?
                 .in_steps(params)?
@@ -138,7 +128,7 @@ impl Clicks {
     pub async fn query(&self, api: &Api, caller: &Caller) -> Result<Query, ApiError> {
         Ok(Query {
             workspace: caller.workspace,
-            links: self.links(api, caller).await?.map(Arc::new),
+            links: self.links(api, caller, None).await?.map(Arc::new),
             start: self.period.start,
             end: self.period.end,
             classes: self.classes,
@@ -147,16 +137,28 @@ impl Clicks {
         })
     }
 
-    async fn links(&self, api: &Api, caller: &Caller) -> Result<Option<HashSet<LinkNo>>, ApiError> {
+    /// The partners that are asked about.
+    pub fn partners(&self) -> Option<&Values> {
+        let (_, values) = self.by_link.iter().find(|(name, _)| *name == PARTNER)?;
+        Some(values)
+    }
+
+    /// The links that are asked about, whosever they are.
+    pub async fn links_of_anybody(&self, api: &Api, caller: &Caller) -> Result<Option<HashSet<LinkNo>>, ApiError> {
+        self.links(api, caller, Some(PARTNER)).await
+    }
+
+    async fn links(&self, api: &Api, caller: &Caller, but: Option<&str>) -> Result<Option<HashSet<LinkNo>>, ApiError> {
         if self.is_root {
             // No link stands at the root of a domain here.
             return Ok(Some(HashSet::new()));
         }
-        if self.by_link.is_empty() && self.key.is_none() {
+        let (mut by_link, key) = (self.by_link.clone(), self.key.clone());
+        by_link.retain(|(name, _)| Some(*name) != but);
+        if by_link.is_empty() && key.is_none() {
             return Ok(None);
         }
         let (inner, workspace) = (api.clone(), caller.workspace);
-        let (by_link, key) = (self.by_link.clone(), self.key.clone());
         let narrowed = api.context.books().read(move |view: &View<'_>| {
             let mut sets = Vec::new();
             for (name, values) in &by_link {

@@ -69,6 +69,30 @@ impl ApiError {
         )
     }
 
+    /// 429: try again in a minute.
+    pub fn too_many(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message)
+    }
+
+    /// 503: try again in a moment.
+    pub fn busy() -> Self {
+        flows::Error::Unavailable.into()
+    }
+
+    /// The body that says so.
+    pub fn envelope(&self) -> Map<String, Value> {
+        let doc_url = format!(
+            "https://dub.co/docs/api-reference/errors#{}",
+            self.code.replacen('_', "-", 1)
+        );
+        let mut body = self.details.clone();
+        body.insert(
+            "error".to_owned(),
+            json!({ "code": self.code, "message": self.message, "doc_url": doc_url }),
+        );
+        body
+    }
+
     /// The word of the dialect, such as `not_found`.
     pub fn code(&self) -> &'static str {
         self.code
@@ -135,16 +159,7 @@ impl From<clicklog::QueryError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let doc_url = format!(
-            "https://dub.co/docs/api-reference/errors#{}",
-            self.code.replacen('_', "-", 1)
-        );
-        let mut body = self.details;
-        body.insert(
-            "error".to_owned(),
-            json!({ "code": self.code, "message": self.message, "doc_url": doc_url }),
-        );
-        let mut response = (self.status, Json(body)).into_response();
+        let mut response = (self.status, Json(self.envelope())).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()

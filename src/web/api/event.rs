@@ -1,4 +1,4 @@
-//! `/events`: clicks one by one, with the flat fields that the dialect's clients still require.
+//! `/events`: clicks one by one (leads and sales: `conversion_event`), with the flat fields that the dialect's clients still require.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::analytics::{read_log, with_lacks};
-use super::click_filter::Clicks;
+use super::conversion_event;
+use super::conversion_filter::Question;
 use super::erasure::visitor_id;
 use super::error::ApiError;
 use super::link_answer::{LinkView, answer, deleted};
@@ -24,10 +25,10 @@ use crate::domain::time::Timestamp;
 use crate::flows::Error;
 
 /// Default and most rows of a page.
-const LIMIT: u32 = 100;
-const LIMIT_MAX: u32 = 1_000;
+pub(super) const LIMIT: u32 = 100;
+pub(super) const LIMIT_MAX: u32 = 1_000;
 /// Deepest page; deeper ones want a narrower interval.
-const PAGE_MAX: u32 = 1_000;
+pub(super) const PAGE_MAX: u32 = 1_000;
 
 pub(super) async fn list(
     State(api): State<Api>,
@@ -35,6 +36,9 @@ pub(super) async fn list(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let mut params = Params::of(raw.as_deref())?;
+    if let Some(event) = conversion_event::asked(&mut params)? {
+        return conversion_event::list(&api, &caller, event, params).await;
+    }
     let page = params.number("page", 1, PAGE_MAX)?;
     let limit = params.number("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT) as usize;
     params.word("sortBy", &["timestamp"])?;
@@ -56,7 +60,7 @@ pub(super) async fn list(
             "goes with neither startingAfter nor endingBefore; use one of them",
         ));
     }
-    let clicks = Clicks::take(&api, &mut params)?;
+    let clicks = Question::take(&api, &mut params)?.clicks;
     params.end()?;
     let query = clicks.query(&api, &caller).await?;
     let lacks = query.lacks.clone();
@@ -93,7 +97,15 @@ fn place(api: &Api, params: &mut Params, name: &str) -> Result<Option<(Timestamp
 
 /// The links of `clicks` as answers; deleted ones are missing.
 async fn links_of(api: &Api, caller: &Caller, clicks: &[Click]) -> Result<HashMap<LinkNo, Value>, ApiError> {
-    let mut numbers: Vec<LinkNo> = clicks.iter().map(|click| click.link).collect();
+    link_views(api, caller, clicks.iter().map(|click| click.link).collect()).await
+}
+
+/// The links with these numbers as answers; deleted ones are missing.
+pub(super) async fn link_views(
+    api: &Api,
+    caller: &Caller,
+    mut numbers: Vec<LinkNo>,
+) -> Result<HashMap<LinkNo, Value>, ApiError> {
     numbers.sort_unstable();
     numbers.dedup();
     let found = api.context.books().read(move |view| {
@@ -117,6 +129,11 @@ fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
         link: click.link,
     }
     .sign(keys);
+    event_of(click, link, id.as_str())
+}
+
+/// What is told of `click`, whose id is `id`.
+pub(super) fn event_of(click: &Click, link: Value, id: &str) -> Value {
     let country = match click.country {
         [0, 0] => "Unknown".to_owned(),
         code => String::from_utf8_lossy(&code).into_owned(),
@@ -153,7 +170,7 @@ fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
         "event": "click",
         "timestamp": at,
         "click": {
-            "id": id.as_str(),
+            "id": id,
             "timestamp": at,
             "url": url,
             "country": country,
@@ -176,7 +193,7 @@ fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
             "flags": flag_words(click.flags),
             "counted": click.flags.class() == ClickClass::Human,
         },
-        "click_id": id.as_str(),
+        "click_id": id,
         "link_id": link["id"],
         "domain": link["domain"],
         "key": link["key"],

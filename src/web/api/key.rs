@@ -26,6 +26,18 @@ pub(super) struct WorkspaceBody {
 pub(super) struct KeyBody {
     name: String,
     workspace_id: Option<String>,
+    #[serde(default)]
+    kind: Kind,
+    /// Where a publishable key may be used.
+    origins: Option<Vec<String>>,
+}
+
+#[derive(Deserialize, Default, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    #[default]
+    Secret,
+    Publishable,
 }
 
 pub(super) async fn open_workspace(
@@ -69,9 +81,28 @@ pub(super) async fn issue(
     caller: Caller,
     Body(body): Body<KeyBody>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    caller.must_own()?;
     let workspace_id = body.workspace_id.unwrap_or_else(|| caller.workspace_id.clone());
-    let issued = issue_key::issue(&api.context, workspace_id.clone(), body.name).await?;
+    let is_own = workspace_id == caller.workspace_id;
+    let issued = match (body.kind, body.origins) {
+        (Kind::Secret, None) => {
+            caller.must_own()?;
+            issue_key::issue(&api.context, workspace_id.clone(), body.name).await?
+        }
+        (Kind::Secret, Some(_)) => {
+            return Err(ApiError::invalid(
+                "origins",
+                "goes with kind publishable: a secret key is never sent by a page",
+            ));
+        }
+        // It may do less than the key that asks for it.
+        (Kind::Publishable, origins) => {
+            if !is_own {
+                caller.must_own()?;
+            }
+            let origins = origins.unwrap_or_default();
+            issue_key::issue_publishable(&api.context, workspace_id.clone(), body.name, origins).await?
+        }
+    };
     let mut answer = answer(&issued.key, &workspace_id);
     answer["key"] = json!(issued.secret);
     Ok((StatusCode::CREATED, Json(answer)))
@@ -110,6 +141,8 @@ fn answer(key: &ApiKey, workspace_id: &str) -> Value {
         "hint": key.hint,
         "workspaceId": workspace_id,
         "isOwner": key.is_owner,
+        "kind": if key.origins.is_some() { "publishable" } else { "secret" },
+        "origins": key.origins,
         "createdAt": key.created_at.to_string(),
     })
 }

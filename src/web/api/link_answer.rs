@@ -1,22 +1,24 @@
 //! A link as the dialect answers it: 51 fields, and ours after them.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::Json;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::conversion::home_currency;
 use super::error::ApiError;
 use super::link_query::domain_name;
 use super::qr::QR_TEXT_GOOD;
 use super::{Api, Caller};
+use crate::books::conversion::Brought;
 use crate::books::{self, View};
 use crate::clicklog::Totals;
 use crate::domain::cart::{Cart, ItemName};
 use crate::domain::click::ClassSet;
 use crate::domain::experiment::Variant;
-use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, StoreNo};
+use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, StoreNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::flows::Error;
 
@@ -73,6 +75,7 @@ pub(super) struct LinkView {
     leads: u64,
     conversions: u64,
     sales: u64,
+    /// Of the only currency, else of the workspace's own; `sale_amounts` has all of them.
     sale_amount: i64,
     last_clicked: Option<String>,
     pub created_at: String,
@@ -87,6 +90,8 @@ pub(super) struct LinkView {
     campaign_id: Option<String>,
     content_id: Option<String>,
     content_url: Option<String>,
+    /// Revenue less what was given back, by currency.
+    sale_amounts: BTreeMap<String, i64>,
     /// What works and should still be looked at.
     warnings: Vec<Value>,
 }
@@ -98,6 +103,8 @@ struct Names {
     creators: HashMap<CreatorNo, String>,
     stores: HashMap<StoreNo, String>,
     campaigns: HashMap<CampaignNo, String>,
+    /// The workspace's own.
+    currency: Option<String>,
 }
 
 /// `link` as an answer.
@@ -109,8 +116,8 @@ pub(super) async fn answer_one(api: &Api, caller: &Caller, link: Link) -> Result
         .ok_or_else(|| ApiError::not_found("The link was not found."))
 }
 
-/// `links` as answers, in their order, with their clicks from the log. Leads and sales of a link are conversions in the
-/// dialect's sense: they stay 0 until those are built; what was sold is in the performance report.
+/// `links` as answers, in their order, with their clicks from the log, and leads and sales from the books: those that the
+/// link is credited with, by the last touch.
 pub(super) async fn answer(api: &Api, caller: &Caller, links: Vec<Link>) -> Result<Vec<LinkView>, ApiError> {
     let (inner, workspace_id) = (api.clone(), caller.workspace_id.clone());
     let answers = api.context.books().read(move |view| {
@@ -124,11 +131,47 @@ pub(super) async fn answer(api: &Api, caller: &Caller, links: Vec<Link>) -> Resu
                     tracing::warn!(%error, "a link is answered without its clicks");
                     Totals::default()
                 });
-                Ok(view_of(&inner, link, &names, &totals, &workspace_id))
+                let mut link_view = view_of(&inner, link, &names, &totals, &workspace_id);
+                link_view.add(
+                    books::conversion::of_link(view, link.no)?,
+                    &mut names,
+                    view,
+                    link.workspace,
+                )?;
+                Ok(link_view)
             })
             .collect::<Result<Vec<_>, Error>>()
     });
     Ok(answers.await?)
+}
+
+impl LinkView {
+    fn add(
+        &mut self,
+        brought: Brought,
+        names: &mut Names,
+        view: &View<'_>,
+        workspace: WorkspaceNo,
+    ) -> Result<(), Error> {
+        (self.leads, self.conversions, self.sales) = (brought.leads, brought.conversions, brought.sales);
+        self.sale_amount = amount_of(&brought.amounts, || match &names.currency {
+            Some(currency) => Ok(currency.clone()),
+            None => Ok(names.currency.insert(home_currency(view, workspace)?).clone()),
+        })?;
+        self.sale_amounts = brought.amounts;
+        Ok(())
+    }
+}
+
+/// What answers show where the dialect has one amount: the only one there is, else that of the currency `home`.
+pub(super) fn amount_of(
+    amounts: &BTreeMap<String, i64>,
+    home: impl FnOnce() -> Result<String, Error>,
+) -> Result<i64, Error> {
+    if amounts.len() < 2 {
+        return Ok(amounts.values().next().copied().unwrap_or(0));
+    }
+    Ok(amounts.get(&home()?).copied().unwrap_or(0))
 }
 
 /// The variants of `link`, as its answer shows them.
@@ -267,6 +310,7 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
             .cart
             .is_some()
             .then(|| json!({ "onOut": terms.stock_policy.on_out, "redirectUrl": terms.stock_policy.redirect_url })),
+        sale_amounts: BTreeMap::new(),
         cart: terms.cart.as_ref().map(|cart| cart_view(cart, names.store(cart.store))),
         warnings,
         domain,
@@ -285,14 +329,19 @@ fn qr_warning(text: &str) -> Option<Value> {
 
 /// A link's address: each character of the slug that a path cannot hold is percent-encoded.
 pub(super) fn short_link(scheme: &str, domain: &str, slug: &str) -> String {
-    let mut url = format!("{scheme}://{domain}/");
+    format!("{scheme}://{domain}{}", path_of(slug))
+}
+
+/// A slug as a path.
+pub(super) fn path_of(slug: &str) -> String {
+    let mut path = "/".to_owned();
     for segment in slug.split('/') {
-        if !url.ends_with('/') {
-            url.push('/');
+        if !path.ends_with('/') {
+            path.push('/');
         }
-        url.extend(percent_encoding::utf8_percent_encode(segment, PATH_SEGMENT));
+        path.extend(percent_encoding::utf8_percent_encode(segment, PATH_SEGMENT));
     }
-    url
+    path
 }
 
 /// Everything but RFC 3986's unreserved characters and the sub-delimiters that paths commonly hold.

@@ -7,13 +7,18 @@ use crate::books::link::LinkFilter;
 use crate::books::{self, View};
 use crate::domain::id::{DomainNo, WorkspaceNo};
 use crate::domain::link::Link;
-use crate::flows::Error;
 use crate::flows::publish_link::{self, domain_for};
+use crate::flows::{Context, Error};
 
 /// How a domain is called in answers.
 pub(super) fn domain_name(api: &Api, view: &View<'_>, domain: DomainNo) -> Result<String, Error> {
+    domain_name_in(&api.context, view, domain)
+}
+
+/// As [`domain_name`], where there is no API.
+pub(super) fn domain_name_in(context: &Context, view: &View<'_>, domain: DomainNo) -> Result<String, Error> {
     if domain == DomainNo::DEFAULT {
-        return Ok(api.context.public().authority.clone());
+        return Ok(context.public().authority.clone());
     }
     Ok(books::link_domain::by_no(view, domain)?
         .map(|domain| domain.slug)

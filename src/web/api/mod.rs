@@ -8,6 +8,10 @@ mod backup;
 mod body;
 mod campaign;
 mod click_filter;
+mod conversion;
+mod conversion_event;
+mod conversion_filter;
+mod customer;
 mod discount_code;
 mod domain;
 mod erasure;
@@ -37,6 +41,7 @@ mod row_error;
 mod settings;
 mod spend;
 mod store;
+mod track;
 mod waitlist;
 
 use std::sync::Arc;
@@ -51,11 +56,13 @@ use crate::domain::keyring::Keyring;
 use crate::domain::outside::Fetch;
 use crate::flows::Context;
 use crate::flows::backup::Backups;
+use crate::flows::track::Clicker;
 
 pub use auth::Caller;
 pub(super) use auth::{caller_of, caller_of_key};
 pub use error::ApiError;
 pub(super) use period::{INTERVALS, Period};
+pub(super) use track::{Desk as TrackingDesk, Kind as ConversionKind, Page as TellingPage};
 
 /// What the API works with.
 #[derive(Clone)]
@@ -74,6 +81,8 @@ pub struct Api {
     pub consent: ConsentMode,
     /// Signs sessions of the console.
     pub session_key: [u8; 32],
+    /// Logs clicks that no follower's request brought.
+    pub clicker: Clicker,
     /// Reads shops' UCP profiles.
     pub profiles: Arc<dyn Fetch>,
     /// Makes backups of the server.
@@ -128,6 +137,14 @@ pub fn router(api: Api) -> Router {
                 .get(rate::list),
         )
         .route("/settings", get(settings::show).patch(settings::update))
+        .route("/track/click", post(track::click))
+        .route("/track/lead", post(track::lead))
+        .route("/track/sale", post(track::sale))
+        .route("/customers", get(customer::list))
+        .route(
+            "/customers/{id}",
+            get(customer::show).patch(customer::update).delete(customer::erase),
+        )
         .route("/discount-codes", get(discount_code::list).post(discount_code::issue))
         .route("/discount-codes/{id}", patch(discount_code::update))
         .route("/waitlist", get(waitlist::list).delete(waitlist::erase))

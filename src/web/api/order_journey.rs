@@ -46,7 +46,7 @@ fn noun(kind: EvidenceKind) -> &'static str {
         EvidenceKind::SingleUseCode => "Single-use code",
         EvidenceKind::CreatorCode => "Creator's code",
         EvidenceKind::Click => "Click",
-        EvidenceKind::Customer => "Customer's earlier order",
+        EvidenceKind::Customer => "Customer's earlier order or lead",
     }
 }
 
@@ -78,7 +78,11 @@ fn piece(view: &View<'_>, row: &OrderRow, finding: Finding) -> Result<Value, Err
         }
         EvidenceKind::Customer => {
             if let Some(customer) = &found.customer {
-                piece["orderId"] = json!(customer.order);
+                let is_order = customer.order.starts_with("ord_");
+                piece[if is_order { "orderId" } else { "leadId" }] = json!(customer.order);
+                if !is_order {
+                    piece["linkId"] = json!(link_id(view, customer.link)?);
+                }
                 piece["at"] = json!(Timestamp(customer.ordered_at_ms).to_string());
                 piece["partnerId"] = json!(partner_id(view, Some(customer.creator))?);
             }

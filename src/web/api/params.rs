@@ -31,6 +31,11 @@ impl Params {
         self.0.remove(name)
     }
 
+    /// The text `name`, which stays to be taken.
+    pub fn peek(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// Whether `name` was given and not taken yet.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)

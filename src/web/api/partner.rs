@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body::Body;
+use super::conversion::home_currency;
 use super::error::ApiError;
-use super::link_answer::short_link;
+use super::link_answer::{amount_of, short_link};
 use super::link_query::domain_name;
 use super::params::Params;
 use super::{Api, Caller};
@@ -132,16 +133,23 @@ fn answer_one(api: &Api, view: &View<'_>, caller: &Caller, creator: &Creator) ->
         let own = ClassSet::default().sum(&api.clicks.totals(link.no)?.counts);
         clicks += own;
         let domain = domain_name(api, view, link.domain)?;
+        let brought = books::conversion::of_link(view, link.no)?;
         links.push(json!({
             "id": link.id,
             "shortLink": short_link(&api.context.public().scheme, &domain, &link.slug),
             "domain": domain,
             "key": link.slug,
             "url": link.terms.destination,
-            "clicks": own, "leads": 0, "conversions": 0, "sales": 0, "saleAmount": 0,
+            "clicks": own,
+            "leads": brought.leads,
+            "conversions": brought.conversions,
+            "sales": brought.sales,
+            "saleAmount": amount_of(&brought.amounts, || home_currency(view, caller.workspace))?,
         }));
     }
     let terms = &creator.terms;
+    let brought = books::conversion::of_creator(view, creator.no)?;
+    let amount = amount_of(&brought.amounts, || home_currency(view, caller.workspace))?;
     Ok(json!({
         "id": creator.id,
         "name": terms.name,
@@ -164,12 +172,14 @@ fn answer_one(api: &Api, view: &View<'_>, caller: &Caller, creator: &Creator) ->
         "status": "approved",
         "links": links,
         "totalClicks": clicks,
-        "totalLeads": 0,
-        "totalConversions": 0,
-        "totalSales": 0,
-        "totalSaleAmount": 0,
+        "totalLeads": brought.leads,
+        "totalConversions": brought.conversions,
+        "totalSales": brought.sales,
+        "totalSaleAmount": amount,
+        "saleAmounts": brought.amounts,
         "totalCommissions": 0,
-        "netRevenue": 0,
+        // Nothing is paid on sales yet.
+        "netRevenue": amount,
         "niche": terms.niche,
         "platform": terms.platform,
         "followers": terms.followers,

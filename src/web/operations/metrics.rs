@@ -36,6 +36,7 @@ impl Collector for Snapshot {
         self.clicks(&mut out)?;
         self.stores(&mut out)?;
         self.waitlist(&mut out)?;
+        self.conversions(&mut out)?;
         self.connections(&mut out)
     }
 }
@@ -243,6 +244,28 @@ impl Snapshot {
         out.counters(
             "waitlist_submissions",
             "Submissions to waiting lists by outcome",
+            "outcome",
+            &outcomes,
+        )
+    }
+
+    fn conversions(&self, out: &mut Lines<'_>) -> fmt::Result {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let tally = &self.0.conversions;
+        let outcomes = [
+            ("click", read(&tally.clicks)),
+            ("lead", read(&tally.leads)),
+            ("sale", read(&tally.sales)),
+            ("repeated", read(&tally.repeated)),
+            ("passed", read(&tally.passed)),
+            ("refused", read(&tally.refused)),
+            ("foreign", read(&tally.foreign)),
+            ("throttled", read(&tally.throttled)),
+            ("unavailable", read(&tally.unavailable)),
+        ];
+        out.counters(
+            "conversions",
+            "Clicks, leads and sales that servers and pages told, by outcome",
             "outcome",
             &outcomes,
         )

@@ -16,8 +16,8 @@ use axum::routing::get;
 use crate::books::{self, Books};
 use crate::clicklog;
 use crate::domain::outside::Clock;
-use crate::flows::join_waitlist;
 use crate::flows::record_clicks::RecorderStats;
+use crate::flows::{join_waitlist, track};
 use crate::net::Tally;
 use crate::redirect::{Counters, TableReader};
 
@@ -35,6 +35,7 @@ pub struct Operations {
     pub books: Books,
     pub connections: Tally,
     pub waitlist: Arc<join_waitlist::Tally>,
+    pub conversions: Arc<track::Tally>,
     pub clock: Arc<dyn Clock>,
 }
 

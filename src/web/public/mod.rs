@@ -7,6 +7,7 @@ mod landing;
 mod packed;
 mod reply;
 mod shopfront;
+mod track;
 mod waitlist;
 mod webhook;
 
@@ -22,6 +23,7 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 
 pub use inbound::InboundCarts;
 pub use landing::respond as draw_page;
+pub use track::Tracking;
 pub use waitlist::Waitlist;
 pub use webhook::Webhooks;
 
@@ -50,6 +52,7 @@ pub struct Services {
     pub webhooks: Webhooks,
     pub waitlist: Waitlist,
     pub inbound: InboundCarts,
+    pub tracking: Tracking,
 }
 
 impl PublicHandler {
@@ -152,10 +155,18 @@ impl Handler for PublicHandler {
         if path == landing::WAITLIST {
             return self.services.waitlist.take(canonical(peer.address), request).await;
         }
+        if let Some(kind) = track::told_at(path) {
+            return self
+                .services
+                .tracking
+                .take(kind, canonical(peer.address), request)
+                .await;
+        }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return reply::method_not_allowed();
         }
         match path {
+            track::SCRIPT => track::script(&request),
             "/robots.txt" => reply::text(StatusCode::OK, "User-agent: *\nDisallow: /\n"),
             "/favicon.ico" => reply::empty(StatusCode::NO_CONTENT),
             inbound::PROFILE => self.profile(&peer, &request),

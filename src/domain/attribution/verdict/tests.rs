@@ -54,6 +54,7 @@ fn customer(creator: u32, days: i64) -> Option<CustomerEvidence> {
         creator: CreatorNo(creator),
         order: "ord_1".into(),
         ordered_at_ms: ORDERED.0 - days * DAY_MS,
+        link: None,
     })
 }
 

@@ -92,9 +92,12 @@ impl Incoming<'_> {
                 Provider::WooCommerce if woocommerce::webhook::is_ping(self.body) => return Ok(Read::Ping),
                 Provider::WooCommerce => self.woocommerce()?,
                 Provider::Stripe => self.stripe()?,
-                Provider::Ucp | Provider::BigCommerce | Provider::Amazon | Provider::Ecwid | Provider::Template => {
-                    return Err(Refusal::Unsigned);
-                }
+                Provider::Ucp
+                | Provider::BigCommerce
+                | Provider::Amazon
+                | Provider::Ecwid
+                | Provider::Template
+                | Provider::Api => return Err(Refusal::Unsigned),
             }
         };
         if delivery.topic.len() > HEADER_MAX || delivery.id.len() > HEADER_MAX {
