@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::columns::Columns;
 use super::error::Error;
-use super::sales::{Wanted, one_order};
+use super::rate;
+use super::sales::{Wanted, converted, one_order};
 use super::view::{Tx, View};
 use crate::domain::attribution::Evidence;
 use crate::domain::experiment::Arm;
@@ -68,25 +69,44 @@ pub fn currencies(view: &View<'_>, workspace: WorkspaceNo, link: LinkNo) -> Resu
     )
 }
 
-/// Sales by variant, whoever is credited: each order is one variant's as a whole.
+/// Sales by variant, whoever is credited: each order is one variant's as a whole. Orders in other currencies are
+/// converted where a rate is known.
 ///
 /// # Errors
 /// [`Error::TooLarge`] when a sum does not fit.
 pub fn sales(view: &View<'_>, wanted: Wanted<'_>) -> Result<BTreeMap<VariantOf, Sales>, Error> {
-    let sql = "SELECT v.link, v.variant, o.revenue, o.discounts, o.refunded, o.standing, o.cost
+    let mut sums: BTreeMap<VariantOf, Sales> = BTreeMap::new();
+    add_sales(&mut sums, view, wanted, |order, _| order)?;
+    for (currency, exchange) in rate::of_others(view, wanted)? {
+        let foreign = Wanted {
+            currency: &currency,
+            ..wanted
+        };
+        add_sales(&mut sums, view, foreign, |order, at| converted(&order, &exchange, at))?;
+    }
+    Ok(sums)
+}
+
+/// Adds order by order, each as `make` makes it of itself and its time.
+fn add_sales(
+    sums: &mut BTreeMap<VariantOf, Sales>,
+    view: &View<'_>,
+    wanted: Wanted<'_>,
+    make: impl Fn(Sales, Timestamp) -> Sales,
+) -> Result<(), Error> {
+    let sql = "SELECT v.link, v.variant, o.revenue, o.discounts, o.refunded, o.standing, o.cost, o.ordered_at
          FROM variant_orders v JOIN orders o ON o.no = v.order_no
          WHERE v.workspace = ? AND o.counts = 1 AND o.currency = ? AND o.ordered_at >= ? AND o.ordered_at < ?";
     let params = (wanted.workspace, wanted.currency, wanted.start, wanted.end);
-    let mut sums: BTreeMap<VariantOf, Sales> = BTreeMap::new();
     view.each(sql, params, |row| {
         let mut columns = Columns::of(row);
         let of = (columns.next()?, columns.next()?);
         let order = one_order(&mut columns)?;
+        let order = make(order, columns.next()?);
         let sum = sums.entry(of).or_default();
         *sum = sum.plus(&order).ok_or(Error::TooLarge { what: "sales" })?;
         Ok(())
-    })?;
-    Ok(sums)
+    })
 }
 
 #[cfg(test)]
@@ -104,10 +124,10 @@ mod tests {
                 creator: None,
                 clicked_at_ms,
                 variant,
-                country: None,
                 journey: vec![],
                 is_recorded: true,
                 is_from_coupon_site: false,
+                country: None,
             }),
             ..Evidence::default()
         }
