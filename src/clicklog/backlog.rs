@@ -22,7 +22,7 @@ use super::history::History;
 use super::key::{self, BlockKey};
 use super::sketch::{self, Sketch};
 use super::store::Store;
-use super::tabulate::{Group, OwnTrait, Table, places};
+use super::tabulate::{Group, Numbers, OwnTrait, Table, places};
 use super::value::{Counts, seal};
 
 /// Sums and links' hours after which they are written: some 100 MB, and one batch of sled, which holds readers up.
@@ -35,34 +35,6 @@ const HELD_TIMES: usize = 4;
 
 /// A link's UTC day.
 type Day = (WorkspaceNo, LinkNo, u32);
-
-/// Values numbered in order of first use.
-#[derive(Debug, Clone)]
-struct Numbers<K> {
-    of: HashMap<K, u32>,
-    values: Vec<K>,
-}
-
-impl<K> Default for Numbers<K> {
-    fn default() -> Self {
-        Self {
-            of: HashMap::default(),
-            values: Vec::new(),
-        }
-    }
-}
-
-impl<K: Clone + Eq + std::hash::Hash> Numbers<K> {
-    fn of(&mut self, value: &K) -> u32 {
-        if let Some(number) = self.of.get(value) {
-            return *number;
-        }
-        let number = self.values.len() as u32;
-        self.of.insert(value.clone(), number);
-        self.values.push(value.clone());
-        number
-    }
-}
 
 /// The sums of frames after `since` up to `through`.
 #[derive(Debug)]
@@ -87,8 +59,8 @@ impl Sums {
             since,
             through: since,
             clicks: 0,
-            groups: Numbers::default(),
-            traits: Numbers::default(),
+            groups: Numbers::new(),
+            traits: Numbers::new(),
             counts: HashMap::new(),
             visitors: HashMap::new(),
             written: Instant::now(),
@@ -99,8 +71,8 @@ impl Sums {
     fn add(&mut self, clicks: &[&Click], table: &Table<'_>, through: u64) {
         self.through = through;
         self.clicks += clicks.len();
-        let groups: Vec<u32> = table.groups().iter().map(|group| self.groups.of(group)).collect();
-        let traits: Vec<u32> = table.traits().map(|known| self.traits.of(&known)).collect();
+        let groups: Vec<u32> = table.groups().iter().map(|group| self.groups.of(*group)).collect();
+        let traits: Vec<u32> = table.traits().map(|known| self.traits.of(known)).collect();
         for ((group, known), more) in table.counts() {
             let place = (groups[*group as usize], traits[*known as usize]);
             let counts = self.counts.entry(place).or_default();

@@ -133,24 +133,28 @@ pub(super) fn places(workspace: WorkspaceNo, link: LinkNo, at: Timestamp) -> [Ve
 }
 
 /// Values numbered in order of first use.
-struct Numbers<K> {
+#[derive(Debug)]
+pub(super) struct Numbers<K> {
     of: HashMap<K, u32>,
-    values: Vec<K>,
+    pub(super) values: Vec<K>,
 }
 
-impl<K: Copy + Eq + std::hash::Hash> Numbers<K> {
-    fn new() -> Self {
+impl<K: Clone + Eq + std::hash::Hash> Numbers<K> {
+    pub(super) fn new() -> Self {
         Self {
             of: HashMap::new(),
             values: Vec::new(),
         }
     }
 
-    fn of(&mut self, value: K) -> u32 {
-        *self.of.entry(value).or_insert_with(|| {
-            self.values.push(value);
-            self.values.len() as u32 - 1
-        })
+    pub(super) fn of(&mut self, value: K) -> u32 {
+        if let Some(number) = self.of.get(&value) {
+            return *number;
+        }
+        let number = self.values.len() as u32;
+        self.values.push(value.clone());
+        self.of.insert(value, number);
+        number
     }
 
     /// The numbers of a block's distinct values, of which `picks` says who has which.
