@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/format_1.sql"),
     include_str!("schema/format_2.sql"),
     include_str!("schema/format_3.sql"),
+    include_str!("schema/format_4.sql"),
 ];
 
 /// Newest format number.

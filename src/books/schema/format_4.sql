@@ -1,0 +1,1 @@
+-- Format 4: pools of single-use codes, and the dialect in full.
