@@ -35,6 +35,7 @@ pub mod rotate_secrets;
 pub mod rule_on_credit;
 pub mod set_program;
 pub mod set_settings;
+pub mod share_report;
 mod store_look;
 pub mod track;
 pub mod trust_code;
