@@ -63,6 +63,9 @@ pub fn by_mark(view: &View<'_>, wanted: Wanted<'_>, mark: Mark) -> Result<Vec<(O
     Ok(found)
 }
 
+/// What orders show, and who is credited with them.
+pub type MarkAndSource = (Option<String>, Source);
+
 /// As [`by_mark`], with who is credited under the last touch, and where; only of orders whose click came from `country`,
 /// when there is one. Every order of the period is looked at.
 ///
@@ -73,7 +76,7 @@ pub fn by_mark_and_source(
     wanted: Wanted<'_>,
     mark: Mark,
     country: Option<&str>,
-) -> Result<Vec<((Option<String>, Source), Sales)>, Error> {
+) -> Result<Vec<(MarkAndSource, Sales)>, Error> {
     let mut sums = Sums::default();
     let sql = format!(
         "SELECT nullif({}, ''), creator, link, store, revenue, discounts, refunded, standing, cost, ordered_at FROM orders

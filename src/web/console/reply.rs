@@ -9,11 +9,17 @@ use crate::web::api::ApiError;
 use crate::web::pages::{self, assets};
 
 /// Why there is no page: what goes to the browser instead.
-pub(super) struct Refused(pub Response);
+pub(super) struct Refused(Box<Response>);
+
+impl From<Response> for Refused {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
+    }
+}
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        self.0
+        *self.0
     }
 }
 
@@ -31,7 +37,7 @@ impl From<ApiError> for Refused {
             true => None,
             false => Some(error.message()),
         };
-        Self(html(status, pages::error_page(status.as_u16(), detail)))
+        html(status, pages::error_page(status.as_u16(), detail)).into()
     }
 }
 

@@ -45,7 +45,7 @@ impl Session {
         if is_ours && is_own_form(headers) {
             return Ok(fields);
         }
-        Err(Refused(from_elsewhere()))
+        Err(from_elsewhere().into())
     }
 }
 
@@ -54,7 +54,7 @@ impl FromRequestParts<Api> for Session {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refused> {
         let session = of(api, &parts.headers).await?;
-        session.ok_or_else(|| Refused(see_other("/sign-in", None)))
+        session.ok_or_else(|| see_other("/sign-in", None).into())
     }
 }
 

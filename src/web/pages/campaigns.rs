@@ -10,6 +10,7 @@ use super::layout::{self, Place};
 use super::names::{Names, told_money};
 use super::performance::RowView;
 use super::ranking::{Leads, Ranking, bar, ranking};
+use super::table::Head::{Figures, Words};
 use super::table::{cell, name_cell, number_cell, pager, table, text_cell};
 use super::{filters, format, tiles};
 
@@ -83,7 +84,7 @@ pub fn campaigns_page(view: &CampaignsPage) -> String {
                 pre { code { "hopcart campaigns --help" } }
                 p.help { "or over the API: POST /campaigns, then POST /campaigns/{id}/mint." }
             } @else {
-                (table("Campaigns", &["Campaign", "Dates", "Creators", "Budget", "Spend", "Clicks", "Orders", "Net revenue"], &rows))
+                (table("Campaigns", &[Words("Campaign"), Words("Dates"), Figures("Creators"), Figures("Budget"), Figures("Spend"), Figures("Clicks"), Figures("Orders"), Figures("Net revenue")], &rows))
             }
             (pager(before.as_deref(), after.as_deref()))
         }
@@ -169,8 +170,8 @@ pub fn campaign_page(view: &CampaignPage) -> String {
                 h1 { (campaign.name) }
                 p.help {
                     (campaign.dates()) " · " (filters::period_words(&view.asked, INTERVAL)) " · in " (view.currency.code())
-                    " · " a href=(numbers.at("/")) { "all its numbers" }
                 }
+                a.file href=(numbers.at("/")) { "All its numbers" }
             }
             (filters::interval_choice(&view.asked, &path, INTERVAL))
         }
@@ -257,7 +258,7 @@ fn spend(view: &CampaignPage) -> Markup {
             @if rows.is_empty() {
                 p.help { "Nothing was written down for this campaign. POST /spend with its campaignId, an amount and a currency." }
             } @else {
-                (table("Spend", &["When", "On", "Amount", "Note"], &rows))
+                (table("Spend", &[Words("When"), Words("On"), Figures("Amount"), Words("Note")], &rows))
             }
         }
     }

@@ -12,6 +12,7 @@ use super::chart::clicks_chart;
 use super::filters::INTERVALS;
 use super::performance::RowView;
 use super::ranking::bar;
+use super::table::Head::{Figures, Words};
 use super::table::{cell, name_cell, number_cell, table};
 use super::tiles::{rate_tile, tile};
 use super::whisker::{Scale, bounds, whisker};
@@ -103,7 +104,7 @@ fn list(title: &str, what: &str, rows: &[RowView], currency: Currency) -> Markup
     html! {
         section.card aria-label=(title) {
             h2 { (title) }
-            (table(title, &[what, "Clicks", "Orders", "Conversion", "Sales"], &shown))
+            (table(title, &[Words(what), Figures("Clicks"), Figures("Orders"), Words("Conversion"), Figures("Sales")], &shown))
             @if rows.len() > ROWS_MAX { p.help { "The first " (ROWS_MAX) " of " (format::count(rows.len() as u64)) " are shown." } }
         }
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::address::{Asked, of_thing};
 use super::format;
 use super::layout::{self, Place};
+use super::table::Head::{Figures, Words};
 use super::table::{cell, name_cell, number_cell, pager, table, text_cell};
 use crate::domain::report_link::DAYS_DEFAULT;
 
@@ -57,7 +58,7 @@ pub fn creators_page(view: &CreatorsPage) -> String {
         }
         section.card aria-label="Creators" {
             @if !rows.is_empty() {
-                (table("Creators", &["Creator", "Niche", "Platform", "Followers", "Report links"], &rows))
+                (table("Creators", &[Words("Creator"), Words("Niche"), Words("Platform"), Figures("Followers"), Figures("Report links")], &rows))
             } @else if view.asked.get("search").is_some() {
                 p { "Nobody is called like that." }
             } @else {
@@ -152,7 +153,7 @@ fn report_links(view: &CreatorPage) -> Markup {
             @if rows.is_empty() {
                 p.help { "No link was made yet." }
             } @else {
-                (table("Links to the report", &["Made", "Ends", "Address", "Take back"], &rows))
+                (table("Links to the report", &[Words("Made"), Words("Ends"), Words("Address"), Words("Take back")], &rows))
             }
         }
     }

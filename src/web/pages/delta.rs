@@ -1,5 +1,7 @@
 //! How a figure changed against the period before: an arrow, a sign and a number, so that colour is never the only word.
 
+use std::cmp::Ordering;
+
 use maud::{Markup, html};
 
 use super::format;
@@ -22,14 +24,13 @@ impl Change {
             now.filter(|now| now.is_finite())?,
             before.filter(|before| before.is_finite())?,
         );
-        Some(if now == before {
-            Self::Same
-        } else if before == 0.0 {
-            Self::New
-        } else if now > before {
-            Self::Up((now - before) / before.abs())
-        } else {
-            Self::Down((before - now) / before.abs())
+        Some(match now.partial_cmp(&before)? {
+            Ordering::Equal => Self::Same,
+            Ordering::Greater if before == 0.0 => Self::New,
+            // From nothing to a loss: there is no ratio.
+            Ordering::Less if before == 0.0 => return None,
+            Ordering::Greater => Self::Up((now - before) / before.abs()),
+            Ordering::Less => Self::Down((before - now) / before.abs()),
         })
     }
 
@@ -58,12 +59,11 @@ pub fn delta(now: Option<f64>, before: Option<f64>) -> Markup {
     }
 }
 
-/// The change and what it was before, as a line of its own.
+/// The change and what it was before, as a line of its own; nothing where nothing can be compared.
 pub fn delta_line(now: Option<f64>, before: Option<f64>, was: &str) -> Markup {
     html! {
-        dd.help {
-            @if let Some(change) = Change::of(now, before) { span class=(change.class()) { (change.words()) } ", " }
-            "was " (was)
+        @if let Some(change) = Change::of(now, before) {
+            dd.help { span class=(change.class()) { (change.words()) } ", was " (was) }
         }
     }
 }
@@ -81,6 +81,7 @@ mod tests {
             (Some(5.0), Some(5.0), Some("= 0.0%")),
             (Some(0.0), Some(0.0), Some("= 0.0%")),
             (Some(5.0), Some(0.0), Some("▲ new")),
+            (Some(-5.0), Some(0.0), None),
             (Some(-50.0), Some(-100.0), Some("▲ +50.0%")),
             (Some(50.0), Some(-100.0), Some("▲ +150.0%")),
             (None, Some(1.0), None),

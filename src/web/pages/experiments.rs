@@ -9,6 +9,7 @@ use super::format;
 use super::layout::{self, Place};
 use super::names::told_money;
 use super::ranking::bar;
+use super::table::Head::Words;
 use super::table::{name_cell, pager, table, text_cell};
 use super::whisker::{Scale, whisker};
 use crate::domain::money::{self, Currency};
@@ -58,7 +59,7 @@ pub fn experiments_page(view: &ExperimentsPage) -> String {
                 p { "Give a link two to eight " code { "testVariants" } ", such as another page, cart or code:" }
                 pre { code { "PATCH /links/{id}  {\"testVariants\": [{\"url\": \"…\", \"percentage\": 50}, {\"url\": \"…\", \"percentage\": 50}]}" } }
             } @else {
-                (table("Experiments", &["Link", "Status", "Begun", "Variants"], &rows))
+                (table("Experiments", &[Words("Link"), Words("Status"), Words("Begun"), Words("Variants")], &rows))
             }
             (pager(before.as_deref(), after.as_deref()))
         }

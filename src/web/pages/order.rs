@@ -12,6 +12,7 @@ use super::format;
 use super::layout::{self, Place};
 use super::names::{Names, told_money};
 use super::ranking::bar;
+use super::table::Head::{Figures, Words};
 use super::table::{name_cell, number_cell, table};
 
 /// An order as the API tells it; lists have it without lines, evidence and touches.
@@ -240,7 +241,7 @@ fn sold(order: &OrderView) -> Markup {
             @if rows.is_empty() {
                 p.help { "The shop told no lines." }
             } @else {
-                (table("Lines", &["Item", "Pieces", "Amount", "Refunded", "Net"], &rows))
+                (table("Lines", &[Words("Item"), Figures("Pieces"), Figures("Amount"), Figures("Refunded"), Figures("Net")], &rows))
             }
             dl.sums {
                 div { dt { "Discounts" } dd { (money(order.discounts)) } }
@@ -297,7 +298,7 @@ fn evidence_piece(piece: &EvidenceView, names: &Names) -> Markup {
             (piece.reason)
             @if let Some(at) = &piece.at { " " (format::told_moment(at)) "." }
             @if piece.link_id.is_some() { " Link " code { (names.link(piece.link_id.as_deref())) } "." }
-            @if let Some(order) = &piece.order_id { " " a href=(of_thing("orders", order)) { "The earlier order" } "." }
+            @if let Some(order) = &piece.order_id { " " a.file href=(of_thing("orders", order)) { "The earlier order" } }
         }
     }
 }

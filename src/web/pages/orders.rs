@@ -7,6 +7,7 @@ use super::format;
 use super::layout::{self, Place};
 use super::names::{Names, told_money};
 use super::order::OrderView;
+use super::table::Head::{Figures, Words};
 use super::table::{cell, name_cell, number_cell, pager, table, text_cell};
 
 /// Orders of one page.
@@ -63,7 +64,7 @@ pub fn orders_page(view: &OrdersPage) -> String {
             @if rows.is_empty() {
                 (nothing(view))
             } @else {
-                (table("Orders", &["Order", "Placed", "Store", "Credited to", "By", "Net revenue", "State"], &rows))
+                (table("Orders", &[Words("Order"), Words("Placed"), Words("Store"), Words("Credited to"), Words("By"), Figures("Net revenue"), Words("State")], &rows))
             }
             (pager(before.as_deref(), after.as_deref()))
         }

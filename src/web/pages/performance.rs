@@ -186,7 +186,7 @@ fn nothing_yet(view: &PerformancePage) -> Markup {
                 p { "Take a filter away above, or choose another period." }
             }
             @if view.asked != everything {
-                p { "There may be some before it: " a href=(everything.at("/")) { "show all time" } "." }
+                p { "There may be some before it: " a.file href=(everything.at("/")) { "show all time" } }
             }
             p { "To see numbers here, make a link and tap it. From a terminal:" }
             pre { code { "hopcart link create https://shop.example/cart/44017:2" } }
@@ -250,7 +250,7 @@ mod tests {
         tags::assert_sound(&page);
         assert!(page.contains("hopcart link create"));
         assert!(page.contains("curl http://127.0.0.1:8081/links"));
-        assert!(page.contains("<a href=\"/?interval=all\">show all time</a>"));
+        assert!(page.contains("<a class=\"file\" href=\"/?interval=all\">show all time</a>"));
         assert!(!page.contains("<svg viewBox=\"0 0 4000"));
         let all = performance_page(&PerformancePage {
             asked: Asked::of("interval=all"),

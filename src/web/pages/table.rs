@@ -2,12 +2,29 @@
 
 use maud::{Markup, html};
 
+/// The head of a column.
+#[derive(Debug, Clone, Copy)]
+pub enum Head<'a> {
+    Words(&'a str),
+    /// Figures stand on the right, and so does what they are called.
+    Figures(&'a str),
+}
+
 /// A table whose first column names each row. `rows` are cells of [`cell`] and [`name_cell`].
-pub fn table(label: &str, columns: &[&str], rows: &[Markup]) -> Markup {
+pub fn table(label: &str, columns: &[Head<'_>], rows: &[Markup]) -> Markup {
     html! {
         div.wide role="region" aria-label=(label) tabindex="0" {
             table.list {
-                thead { tr { @for column in columns { th scope="col" { (column) } } } }
+                thead {
+                    tr {
+                        @for column in columns {
+                            @match column {
+                                Head::Words(words) => th scope="col" { (words) },
+                                Head::Figures(words) => th.figures scope="col" { (words) },
+                            }
+                        }
+                    }
+                }
                 tbody { @for row in rows { tr { (row) } } }
             }
         }

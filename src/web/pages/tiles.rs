@@ -145,7 +145,6 @@ mod tests {
             "▼ −10.0%</span>, was 10<",
             "▲ +100.0%</span>, was 1.0%<",
             "▲ +100.0%</span>, was 5.00<",
-            ">was –<",
         ] {
             assert!(markup.contains(part), "{part}: {markup}");
         }
