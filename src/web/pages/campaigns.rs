@@ -77,7 +77,7 @@ pub fn campaigns_page(view: &CampaignsPage) -> String {
     let after = view.has_more.then(|| turned(view.number + 1));
     let content = html! {
         h1 { "Campaigns" }
-        section.card aria-label="Campaigns" {
+        div.card {
             @if rows.is_empty() {
                 h2 { "No campaigns yet" }
                 p { "A campaign brings creators, links, videos and spend together. Make one and mint its links from a terminal:" }
@@ -219,7 +219,7 @@ fn part(
         group_by,
     };
     html! {
-        section.card aria-label=(title) {
+        div.card {
             h2 { (title) }
             (ranking(&Ranking {
                 rows,

@@ -102,7 +102,7 @@ fn list(title: &str, what: &str, rows: &[RowView], currency: Currency) -> Markup
         .map(|row| line(row, currency, most, scale))
         .collect();
     html! {
-        section.card aria-label=(title) {
+        div.card {
             h2 { (title) }
             (table(title, &[Words(what), Figures("Clicks"), Figures("Orders"), Words("Conversion"), Figures("Sales")], &shown))
             @if rows.len() > ROWS_MAX { p.help { "The first " (ROWS_MAX) " of " (format::count(rows.len() as u64)) " are shown." } }

@@ -56,7 +56,7 @@ pub fn creators_page(view: &CreatorsPage) -> String {
                 maxlength="100" spellcheck="false" autocomplete="off";
             button type="submit" { "Find" }
         }
-        section.card aria-label="Creators" {
+        div.card {
             @if !rows.is_empty() {
                 (table("Creators", &[Words("Creator"), Words("Niche"), Words("Platform"), Figures("Followers"), Figures("Report links")], &rows))
             } @else if view.asked.get("search").is_some() {

@@ -53,7 +53,7 @@ pub fn experiments_page(view: &ExperimentsPage) -> String {
     let after = view.has_more.then(|| turned(view.number + 1));
     let content = html! {
         h1 { "Experiments" }
-        section.card aria-label="Experiments" {
+        div.card {
             @if rows.is_empty() {
                 h2 { "Nothing is tried out yet" }
                 p { "Give a link two to eight " code { "testVariants" } ", such as another page, cart or code:" }

@@ -324,7 +324,7 @@ fn journey(view: &OrderPage) -> Markup {
                 }
             }
             @if order.touches.is_empty() {
-                p.help { "No click or code that led here is known." }
+                p.help { "No click or code counts towards this order as it stands." }
             } @else {
                 ol.timeline {
                     @for touch in &order.touches { li class=[(!touch.in_window).then_some("outside")] { (touch_row(touch, view)) } }

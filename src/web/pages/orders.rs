@@ -60,7 +60,7 @@ pub fn orders_page(view: &OrdersPage) -> String {
                 maxlength="100" placeholder="#1042" spellcheck="false" autocomplete="off";
             button type="submit" { "Find" }
         }
-        section.card aria-label="Orders" {
+        div.card {
             @if rows.is_empty() {
                 (nothing(view))
             } @else {

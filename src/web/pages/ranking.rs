@@ -160,7 +160,7 @@ pub fn ranking(view: &Ranking<'_>) -> Markup {
         @if view.rows.is_empty() {
             p.help { "No " (view.what.to_lowercase()) " has clicks or orders in this period." }
         } @else {
-            div.scroller role="region" aria-label={ "Ranking by " (view.ranked_by) } tabindex="0" {
+            div.scroller role="region" aria-label={ (view.what) ", ranked by " (view.ranked_by) } tabindex="0" {
                 table.ranking {
                     thead { (head(view.what)) }
                     tbody {
