@@ -7,7 +7,7 @@ use super::schema::NEWEST;
 use super::{Books, Error, JOBS_QUEUED_MAX, OpenError, Options, Tx, fixture, link, link_domain, meta, workspace};
 use super::{campaign, creator, experiment, known_customer, lead, mint, order, product, program, rate, refund, sales};
 use super::{settings, spend, store, tracked_sale, ucp_profile, waitlist};
-use crate::domain::attribution::{CreditState, EvidenceKind, Model, PastTouch};
+use crate::domain::attribution::{CreditState, EvidenceKind, LeakSignal, Model, PastTouch};
 use crate::domain::cart::Landing;
 use crate::domain::id::{CampaignNo, CreatorNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::store::{Permalink, StoreLook};
@@ -378,6 +378,7 @@ fn books_of_format_3_become_the_newest() {
             .read_blocking(|view| {
                 let (_, rules) = program::in_force(view, ours)?.expect("a program");
                 assert_eq!((rules.window_days, rules.model), (14, Model::Linear));
+                assert_eq!(rules.leak_signals, LeakSignal::ALL, "the new one is heeded too");
                 let spring = campaign::by_no(view, CampaignNo(1))?.expect("the campaign");
                 assert_eq!(
                     (spring.terms.name.as_str(), spring.terms.budget),
