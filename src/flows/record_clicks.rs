@@ -313,7 +313,12 @@ impl Desk {
             .collect();
         let (began, started) = (self.clock.now(), Instant::now());
         self.recogniser.end_batch();
-        let result = self.writer.append_drained(std::mem::take(&mut self.batch), &marks);
+        // As many again are likely: growing by doubling would move them all several times.
+        let next = Batch {
+            clicks: Vec::with_capacity(self.batch.clicks.len()),
+            lost: Vec::new(),
+        };
+        let result = self.writer.append_drained(std::mem::replace(&mut self.batch, next), &marks);
         let is_stalled = started.elapsed() >= STALL;
         let is_written = match result {
             Ok(_) => {
