@@ -54,14 +54,16 @@ pub fn all(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<DiscountCode>,
     view.all(&sql, [workspace], read)
 }
 
-/// Counted orders of the workspace placed since `since`, by the first of our codes on them as it was written there.
+/// Counted orders of the workspace placed since `since`, by the first of our codes on them as it was written there, where
+/// that is not a single-use one.
 ///
 /// # Errors
 /// [`Error::Failed`].
 pub fn orders_by_code(view: &View<'_>, workspace: WorkspaceNo, since: Timestamp) -> Result<Vec<(String, u64)>, Error> {
     view.all(
         "SELECT json_extract(evidence, '$.codes[0].code') AS code, count(*) FROM orders
-         WHERE workspace = ? AND ordered_at >= ? AND counts = 1 AND code IS NOT NULL GROUP BY code",
+         WHERE workspace = ? AND ordered_at >= ? AND counts = 1 AND code IS NOT NULL
+         AND coalesce(json_extract(evidence, '$.codes[0].kind'), 'creator') = 'creator' GROUP BY code",
         (workspace, since),
         |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())),
     )

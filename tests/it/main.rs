@@ -13,6 +13,7 @@ mod campaigns;
 mod cart_loop;
 mod carts;
 mod catalog;
+mod codes;
 mod console;
 mod conversions;
 mod counting;
