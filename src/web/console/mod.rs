@@ -20,8 +20,9 @@ use super::pages::assets;
 
 pub(super) use performance::{picture, row};
 
-/// Largest form, in bytes: a key or a token, and a choice.
-const FORM_MAX: usize = 4 * 1024;
+/// Largest form, in bytes: a key or a token, and a choice. Much more than that, so that whoever pastes the wrong thing is
+/// told that it is no key.
+const FORM_MAX: usize = 64 * 1024;
 
 /// The console's routes.
 pub fn router(api: Api) -> Router {

@@ -264,7 +264,7 @@ fn add_clicks_by_link(
         .values_mut()
         .map(|group| Arc::new(std::mem::take(&mut group.links)))
         .collect();
-    let unique: Vec<Option<u64>> = if query.filter == Filter::default() {
+    let unique: Vec<Option<u64>> = if query.filter.is_empty() {
         let unique = clicks.unique_visitors_by(query.workspace, &sets, query.start, query.end)?;
         unique.into_iter().map(Some).collect()
     } else {
