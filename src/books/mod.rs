@@ -38,6 +38,7 @@ pub mod program;
 pub mod pulse;
 pub mod rate;
 pub mod refund;
+pub mod report_link;
 pub mod sales;
 pub mod secret;
 pub mod settings;

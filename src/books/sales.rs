@@ -67,32 +67,54 @@ pub fn currencies(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<String>
 /// # Errors
 /// [`Error::TooLarge`] when a sum does not fit.
 pub fn by_source(view: &View<'_>, wanted: Wanted<'_>, model: Model) -> Result<Vec<(Source, Sales)>, Error> {
+    by_source_in(view, wanted, model, None)
+}
+
+/// As [`by_source`], but only of orders whose click came from `country` (ISO 3166-1 alpha-2), when there is one. Days are
+/// not summed by country and source, so each order of the period is looked at then.
+///
+/// # Errors
+/// As [`by_source`].
+pub fn by_source_in(
+    view: &View<'_>,
+    wanted: Wanted<'_>,
+    model: Model,
+    country: Option<&str>,
+) -> Result<Vec<(Source, Sales)>, Error> {
     let mut sums = Sums::default();
     let first_day = wanted.start.0.saturating_add(DAY_MS - 1).div_euclid(DAY_MS);
     let end_day = wanted.end.0.div_euclid(DAY_MS);
-    if first_day < end_day {
+    if first_day < end_day && country.is_none() {
         sums.add_days(view, wanted, (first_day, end_day))?;
         let (first, end) = (Timestamp(first_day * DAY_MS), Timestamp(end_day * DAY_MS));
-        sums.add_orders(view, Wanted { end: first, ..wanted })?;
-        sums.add_orders(view, Wanted { start: end, ..wanted })?;
+        sums.add_orders(view, Wanted { end: first, ..wanted }, None)?;
+        sums.add_orders(view, Wanted { start: end, ..wanted }, None)?;
     } else {
-        sums.add_orders(view, wanted)?;
+        sums.add_orders(view, wanted, country)?;
     }
     if model != Model::Last {
-        sums.share_out(view, wanted, model, None)?;
+        sums.share_out(view, wanted, country, model, None)?;
     }
     for (currency, exchange) in rate::of_others(view, wanted)? {
         let foreign = Wanted {
             currency: &currency,
             ..wanted
         };
-        sums.add_converted(view, foreign, &exchange)?;
+        sums.add_converted(view, foreign, country, &exchange)?;
         if model != Model::Last {
-            sums.share_out(view, foreign, model, Some(&exchange))?;
+            sums.share_out(view, foreign, country, model, Some(&exchange))?;
         }
     }
     let found = sums.0.into_iter().filter(|(_, sales)| *sales != Sales::default());
     Ok(found.collect::<BTreeMap<_, _>>().into_iter().collect())
+}
+
+/// The condition on the country, which is parameter 5. Without one the index that holds all a sum asks is enough.
+pub(super) fn in_country(country: Option<&str>) -> &'static str {
+    match country {
+        Some(_) => "country = ?5",
+        None => "?5 IS NULL",
+    }
 }
 
 /// The sums so far, by what they are of.
@@ -155,11 +177,15 @@ impl Sums<Source> {
     }
 
     /// Adds order by order.
-    fn add_orders(&mut self, view: &View<'_>, wanted: Wanted<'_>) -> Result<(), Error> {
-        view.each(
+    fn add_orders(&mut self, view: &View<'_>, wanted: Wanted<'_>, country: Option<&str>) -> Result<(), Error> {
+        let sql = format!(
             "SELECT creator, link, store, revenue, discounts, refunded, standing, cost FROM orders
-             WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?",
-            (wanted.workspace, wanted.currency, wanted.start, wanted.end),
+             WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ? AND {}",
+            in_country(country)
+        );
+        view.each(
+            &sql,
+            (wanted.workspace, wanted.currency, wanted.start, wanted.end, country),
             |row| {
                 let mut columns = Columns::of(row);
                 let source = source(&mut columns)?;
@@ -169,11 +195,21 @@ impl Sums<Source> {
     }
 
     /// Adds order by order, each converted by the rate of its day.
-    fn add_converted(&mut self, view: &View<'_>, wanted: Wanted<'_>, exchange: &Exchange) -> Result<(), Error> {
-        view.each(
+    fn add_converted(
+        &mut self,
+        view: &View<'_>,
+        wanted: Wanted<'_>,
+        country: Option<&str>,
+        exchange: &Exchange,
+    ) -> Result<(), Error> {
+        let sql = format!(
             "SELECT creator, link, store, revenue, discounts, refunded, standing, cost, ordered_at FROM orders
-             WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?",
-            (wanted.workspace, wanted.currency, wanted.start, wanted.end),
+             WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ? AND {}",
+            in_country(country)
+        );
+        view.each(
+            &sql,
+            (wanted.workspace, wanted.currency, wanted.start, wanted.end, country),
             |row| {
                 let mut columns = Columns::of(row);
                 let source = source(&mut columns)?;
@@ -188,16 +224,22 @@ impl Sums<Source> {
         &mut self,
         view: &View<'_>,
         wanted: Wanted<'_>,
+        country: Option<&str>,
         model: Model,
         exchange: Option<&Exchange>,
     ) -> Result<(), Error> {
         let mut programs: HashMap<Option<ProgramNo>, Program> = HashMap::new();
-        view.each(
+        let sql = format!(
             "SELECT creator, link, store, revenue, discounts, refunded, standing, cost, ordered_at, program, ruling,
                  evidence
              FROM orders
-             WHERE workspace = ? AND counts = 1 AND is_split = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?",
-            (wanted.workspace, wanted.currency, wanted.start, wanted.end),
+             WHERE workspace = ? AND counts = 1 AND is_split = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?
+                 AND {}",
+            in_country(country)
+        );
+        view.each(
+            &sql,
+            (wanted.workspace, wanted.currency, wanted.start, wanted.end, country),
             |row| {
                 let mut columns = Columns::of(row);
                 let source = source(&mut columns)?;
@@ -216,11 +258,20 @@ impl Sums<Source> {
                 let parts = shares(&evidence, program, ordered_at, ruling, model);
                 let weights: Vec<u64> = parts.iter().map(|(.., weight)| *weight).collect();
                 // Nobody's order stays where it is.
-                let Some(shared) = order.share_out(&weights) else { return Ok(()) };
+                let Some(shared) = order.share_out(&weights) else {
+                    return Ok(());
+                };
                 let sum = self.0.entry(source).or_default();
                 *sum = sum.minus(&order).ok_or(Error::TooLarge { what: "sales" })?;
                 for ((creator, link, _), part) in parts.into_iter().zip(shared) {
-                    self.add(Source { creator, link, ..source }, &part)?;
+                    self.add(
+                        Source {
+                            creator,
+                            link,
+                            ..source
+                        },
+                        &part,
+                    )?;
                 }
                 Ok(())
             },
@@ -228,7 +279,7 @@ impl Sums<Source> {
     }
 }
 
-fn source(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Source> {
+pub(super) fn source(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Source> {
     Ok(Source {
         creator: columns.next()?,
         link: columns.next()?,

@@ -51,3 +51,19 @@ CREATE INDEX pool_code_orders_of_order ON pool_code_orders (order_no);
 -- Programs that heed every signal heed the new one too.
 UPDATE programs SET leak_signals = json_insert(leak_signals, '$[#]', 'used_twice')
 WHERE json_array_length(leak_signals) = 4;
+
+-- The console: links that show a creator their own report, and what orders are looked for by.
+CREATE TABLE report_links (
+    no INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    creator INTEGER NOT NULL REFERENCES creators (no),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT;
+CREATE INDEX report_links_of_creator ON report_links (creator, created_at, no);
+CREATE INDEX orders_by_name ON orders (workspace, name);
+CREATE INDEX orders_set_aside ON orders (workspace, ordered_at, no) WHERE quarantine IS NOT NULL;
+CREATE INDEX orders_of_tests ON orders (workspace, ordered_at, no) WHERE is_test = 1;
+CREATE INDEX links_tried_out ON links (workspace, created_at, no) WHERE experiment IS NOT NULL;
