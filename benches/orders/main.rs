@@ -12,6 +12,7 @@
 //! slice; 3), `HOPCART_BENCH_PAIRS` (5), `HOPCART_BENCH_CONNECTIONS` (of shops that send as fast as they can; 64),
 //! `HOPCART_BENCH_DIR` (on the disk that is measured; default the temporary directory).
 
+mod cpu;
 mod followers;
 #[path = "../../tests/wire/program.rs"]
 mod program;
@@ -76,11 +77,11 @@ fn main() {
     let disk = tempfile::tempdir_in(&plan.dir).expect("a directory can be made");
     println!("a sync of 4 KiB on this disk: {}", sync_times(disk.path()));
     println!(
-        "| orders alone, {} connections | a second | {} |",
+        "| orders alone, {} connections | a second | server's CPU, µs each | {} |",
         plan.connections,
         Times::HEAD
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     alone(&plan, disk.path(), "each synced to disk");
     if let Ok(memory) = tempfile::tempdir_in("/dev/shm") {
         alone(&plan, memory.path(), "in memory: a sync is free");
@@ -157,6 +158,7 @@ fn alone(plan: &Plan, dir: &Path, what: &str) {
     let brand = brand(dir);
     let clicks = followers::click_ids(brand.server.public, &brand.slugs);
     let shop = Shop::new(brand.server.public, brand.store.clone(), clicks);
+    let cpu = cpu::of_server();
     let began = Instant::now();
     let until = began + plan.slice;
     let mut times = Times::default();
@@ -169,6 +171,7 @@ fn alone(plan: &Plan, dir: &Path, what: &str) {
             .for_each(|lane| times.join(lane.join().expect("a lane ends")));
     });
     let rate = times.count() as f64 / began.elapsed().as_secs_f64();
+    let cpu = (cpu::of_server() - cpu) / times.count().max(1);
     brand.server.kill();
     let server = brand.program.start();
     assert_eq!(
@@ -176,7 +179,7 @@ fn alone(plan: &Plan, dir: &Path, what: &str) {
         times.count(),
         "orders kept, and answered, after a kill"
     );
-    println!("| {what} | {rate:.0} | {} |", times.columns());
+    println!("| {what} | {rate:.0} | {cpu} | {} |", times.columns());
 }
 
 /// Orders that the report counts, once the click log is open.
@@ -202,8 +205,11 @@ fn together(plan: &Plan, dir: &Path) {
     // A slice that is not counted: connections, caches and files grow.
     followers.follow_for(plan.slice);
     let (mut without, mut with, mut orders) = (Vec::new(), Vec::new(), Times::default());
+    let mut cpu = [0, 0];
     for _ in 0..plan.pairs {
+        let before = cpu::of_server();
         without.push(followers.follow_for(plan.slice));
+        let between = cpu::of_server();
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             let sending = scope.spawn(|| shop.send_at(plan.order_rate, &is_over));
@@ -211,8 +217,13 @@ fn together(plan: &Plan, dir: &Path) {
             is_over.store(true, Ordering::Relaxed);
             orders.join(sending.join().expect("the shop ends"));
         });
+        cpu[0] += between - before;
+        cpu[1] += cpu::of_server() - between;
     }
     print_together(plan, without, with, &mut orders);
+    let seconds = plan.pairs as f64 * plan.slice.as_secs_f64();
+    let [alone, both] = cpu.map(|us| us as f64 / 1e4 / seconds);
+    println!("server's CPU: {alone:.1} % of a core alone, {both:.1} % with orders");
 }
 
 fn print_together(plan: &Plan, without: Vec<Times>, with: Vec<Times>, orders: &mut Times) {
