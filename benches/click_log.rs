@@ -95,7 +95,7 @@ impl Stream {
             utm: if pick(52, 3) == 0 {
                 Default::default()
             } else {
-                ["tiktok".into(), "social".into(), "autumn".into(), "".into(), "".into()]
+                Arc::new(["tiktok".into(), "social".into(), "autumn".into(), "".into(), "".into()])
             },
             journey: (0..pick(56, 4)).map(touch).collect(),
             tapped: None,

@@ -252,6 +252,7 @@ fn put_cart(writer: &TableWriter) {
         attributes: vec![("creator".to_owned(), "mia".to_owned())],
         continue_to: None,
         landing: Landing::Direct,
+        code_pool: None,
     };
     let terms = LinkTerms {
         destination: "https://shop.example/cart/44017000001:1".to_owned(),

@@ -27,7 +27,9 @@ use crate::domain::outside::{Clock, Entropy, Fetch, NoPlaces, Places};
 use crate::flows::backup::{Backups, NewestBackup};
 use crate::flows::record_clicks::{self, Recorder};
 use crate::flows::track::Clicker;
-use crate::flows::{Context, PublicName, issue_key, load_table, refresh_profiles, rotate_secrets, watch_codes};
+use crate::flows::{
+    Context, PublicName, hand_out_codes, issue_key, load_table, refresh_profiles, rotate_secrets, watch_codes,
+};
 use crate::integrations::maxmind::PlaceFile;
 use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
@@ -54,6 +56,9 @@ const SECRETS_LOOK: Duration = Duration::from_secs(60);
 const PROFILES_LOOK: Duration = Duration::from_secs(5);
 /// How often it is looked whether a code brings far more orders than its creator brings clicks. It reads a month of both.
 const CODES_LOOK: Duration = Duration::from_secs(60 * 60);
+/// How often single-use codes are fetched, and noted once they are handed out. 50 ms: what a crash can lose of who was
+/// handed which, and long enough for a lot of the most.
+const SINGLE_USE_LOOK: Duration = Duration::from_millis(50);
 /// Misses an address may make in a minute before it is told so: a carrier's address stands for many people, and only
 /// wrong links are counted.
 const MISSES_MAX: u32 = 120;
@@ -172,6 +177,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let keys = Arc::new(ArcSwap::from_pointee(rotate_secrets::rotate(&context).map_err(broken)?));
     let links = load_table::load(&context).map_err(broken)?;
     tracing::info!(links, "links loaded");
+    hand_out_codes::open(&context).map_err(broken)?;
 
     let shared = Arc::new(Shared {
         table: reader.clone(),
@@ -272,6 +278,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         connections: edge.counters(),
         waitlist: Arc::clone(context.waitlist_tally()),
         conversions: Arc::clone(context.conversion_tally()),
+        codes: Arc::clone(context.code_desk()),
         clock: Arc::clone(&world.clock),
     };
     let profiles: Arc<dyn Fetch> = Arc::new(
@@ -291,6 +298,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     look_after_profiles(&runtime, context.clone(), profiles);
     look_after_secrets(&runtime, context.clone(), keys);
     look_after_codes(&runtime, context.clone(), clicks.clone());
+    look_after_single_use_codes(&runtime, context.clone());
     let tls_watch = tls.map(|tls| tls.watch(TLS_RELOAD)).transpose();
     let tls_watch =
         tls_watch.map_err(|error| StartError::Unavailable(format!("certificates cannot be watched: {error}")))?;
@@ -326,6 +334,9 @@ impl Running {
         self.edge.stop(GRACE);
         self.clicker.close();
         self.recorder.stop();
+        if let Err(error) = self.runtime.block_on(hand_out_codes::close(&self.context)) {
+            tracing::error!(%error, "single-use codes that nobody got are not put back: they are skipped");
+        }
         self.rings.close();
         // An API that is gone already needs no word.
         let _ = self.stop_api.send(());
@@ -618,6 +629,22 @@ fn look_after_codes(runtime: &Runtime, context: Context, clicks: clicklog::Reade
                 Ok(Err(error)) => tracing::error!(%error, "codes were not looked after"),
                 Err(error) => tracing::error!(%error, "looking after codes panicked"),
             }
+        }
+    });
+}
+
+fn look_after_single_use_codes(runtime: &Runtime, context: Context) {
+    runtime.spawn(async move {
+        let mut has_failed = false;
+        loop {
+            tokio::time::sleep(SINGLE_USE_LOOK).await;
+            let turned = hand_out_codes::turn(&context).await;
+            match &turned {
+                // Once an outage, not twenty times a second.
+                Err(error) if !has_failed => tracing::error!(%error, "single-use codes were not looked after"),
+                _ => {}
+            }
+            has_failed = turned.is_err();
         }
     });
 }

@@ -24,10 +24,12 @@ use hopcart::redirect::{Keys, Lane, Options, Shared, Table, Throttle};
 use super::traffic::{LINKS, START, Traffic, WORKSPACES};
 use super::{Plan, bytes_below, measure};
 
-/// Room of the lane: the recorder is behind by some checkpoints at most.
-const LANE_BYTES: usize = 256 << 20;
+/// Room of the lane, as a worker of the server has by default.
+const LANE_BYTES: usize = 16 << 20;
 /// Clicks that may lie in it: far from full, for a full lane would lose details.
-const AHEAD: u64 = 200_000;
+const AHEAD: u64 = 16_384;
+/// Clicks that sled may be behind by: some checkpoints.
+const PENDING: u64 = 200_000;
 /// A rate at which a server lives, and for how long it is watched, beside the flood before.
 const STEADY_A_SECOND: u64 = 5_000;
 const STEADY_SECONDS: u64 = 20;
@@ -169,7 +171,7 @@ impl Writing {
     /// One click at its own time; `false` when there are no more.
     fn push(&mut self, traffic: &mut Traffic) -> bool {
         if self.pushed.is_multiple_of(1024) {
-            self.wait(|writing| writing.pushed - writing.written() < AHEAD && writing.pending() < AHEAD);
+            self.wait(|writing| writing.pushed - writing.written() < AHEAD && writing.pending() < PENDING);
         }
         let sequence = self.shared.sequence.fetch_add(1, Ordering::Relaxed);
         let Some((at, pushed)) = traffic.next(sequence, |click| self.lane.push(click, false)) else {

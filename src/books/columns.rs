@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
 use super::error::Error;
-use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, LinkNo, ProgramNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CampaignNo, CodePoolNo, CreatorNo, DomainNo, LinkNo, ProgramNo, StoreNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
 macro_rules! integer_column {
@@ -36,7 +36,8 @@ integer_column!(
     StoreNo,
     CreatorNo,
     ProgramNo,
-    CampaignNo
+    CampaignNo,
+    CodePoolNo
 );
 
 /// A value kept as JSON text.

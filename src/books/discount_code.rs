@@ -54,7 +54,8 @@ pub fn all(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<DiscountCode>,
     view.all(&sql, [workspace], read)
 }
 
-/// Counted orders of the workspace placed since `since`, by the first of our codes on them as it was written there.
+/// Counted orders of the workspace placed since `since`, by the first of our codes on them as it was written there, where
+/// that is not a single-use one.
 ///
 /// # Errors
 /// [`Error::Failed`].
@@ -62,7 +63,8 @@ pub fn orders_by_code(view: &View<'_>, workspace: WorkspaceNo, since: Timestamp)
     view.all(
         // Not called `code`: orders have a column of that name, which also holds codes that are nobody's.
         "SELECT json_extract(evidence, '$.codes[0].code') AS shown, count(*) FROM orders
-         WHERE workspace = ? AND ordered_at >= ? AND counts = 1 AND shown IS NOT NULL GROUP BY shown",
+         WHERE workspace = ? AND ordered_at >= ? AND counts = 1 AND shown IS NOT NULL
+         AND coalesce(json_extract(evidence, '$.codes[0].kind'), 'creator') = 'creator' GROUP BY shown",
         (workspace, since),
         |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())),
     )
@@ -256,7 +258,7 @@ mod tests {
                     creator: mia,
                     link: None,
                     kind: CodeKind::Creator,
-                    given_to: None,
+                    given_on: None,
                     leaks: Vec::new(),
                 });
                 let evidence = Evidence {

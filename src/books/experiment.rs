@@ -19,7 +19,7 @@ pub type VariantOf = (LinkNo, u8);
 
 /// Notes what the evidence of order number `order_no` says, in the place of what was noted before.
 pub(super) fn note(tx: &Tx<'_>, order_no: i64, workspace: WorkspaceNo, evidence: &Evidence) -> Result<(), Error> {
-    match evidence.click.as_ref().filter(|click| click.variant != 0) {
+    match evidence.click_behind().filter(|click| click.variant != 0) {
         Some(click) => tx.run(
             "INSERT INTO variant_orders (order_no, workspace, link, variant, clicked_at) VALUES (?, ?, ?, ?, ?)
              ON CONFLICT (order_no) DO UPDATE SET workspace = excluded.workspace, link = excluded.link,

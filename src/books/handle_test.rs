@@ -5,10 +5,11 @@ use std::sync::mpsc;
 use super::sales::Wanted;
 use super::schema::NEWEST;
 use super::{Books, Error, JOBS_QUEUED_MAX, OpenError, Options, Tx, fixture, link, link_domain, meta, workspace};
-use super::{creator, order, product, refund, sales, store, ucp_profile, waitlist};
-use crate::domain::attribution::{CreditState, EvidenceKind, Model, PastTouch};
+use super::{campaign, creator, experiment, known_customer, lead, mint, order, product, program, rate, refund, sales};
+use super::{settings, spend, store, tracked_sale, ucp_profile, waitlist};
+use crate::domain::attribution::{CreditState, EvidenceKind, LeakSignal, Model, PastTouch};
 use crate::domain::cart::Landing;
-use crate::domain::id::{CreatorNo, LinkNo, StoreNo};
+use crate::domain::id::{CampaignNo, CreatorNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::store::{Permalink, StoreLook};
 use crate::domain::time::Timestamp;
 
@@ -358,6 +359,93 @@ fn books_of_format_2_become_the_newest() {
                 let sums = sales::by_source(view, wanted, Model::Last)?;
                 assert_eq!((sums[0].1.orders(), sums[0].1.net_revenue()), (1, 2100));
                 assert_eq!(refund::total(view, StoreNo(1), "7001")?, 2100);
+                Ok::<_, Error>(())
+            })
+            .expect("read");
+        drop(books);
+    }
+}
+
+#[test]
+fn books_of_format_3_become_the_newest() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("books.sqlite");
+    std::fs::write(&path, include_bytes!("../../fixtures/books/format_3.sqlite")).expect("written");
+    let ours = WorkspaceNo(1);
+    for opening in ["first", "again"] {
+        let books = Books::open(Options::at(&path)).expect(opening);
+        books
+            .read_blocking(|view| {
+                let (_, rules) = program::in_force(view, ours)?.expect("a program");
+                assert_eq!((rules.window_days, rules.model), (14, Model::Linear));
+                assert_eq!(rules.leak_signals, LeakSignal::ALL, "the new one is heeded too");
+                let spring = campaign::by_no(view, CampaignNo(1))?.expect("the campaign");
+                assert_eq!(
+                    (spring.terms.name.as_str(), spring.terms.budget),
+                    ("Spring Sale", Some((500_000, "EUR".to_owned())))
+                );
+                let minted = mint::find(view, CampaignNo(1), CreatorNo(2), "")?.expect("a minted link");
+                assert_eq!((minted.link, minted.code.as_deref()), (LinkNo(3), Some("ZOE5")));
+                assert_eq!(
+                    settings::of(view, ours)?.currency.as_deref(),
+                    Some("EUR"),
+                    "what reports are in"
+                );
+
+                let mia = link::by_no(view, LinkNo(1))?.expect("the link");
+                let terms = mia.terms;
+                assert_eq!(
+                    (terms.campaign, terms.content_id.as_deref()),
+                    (Some(CampaignNo(1)), Some("video-7"))
+                );
+                let variants = terms.experiment.expect("variants").variants;
+                assert_eq!(
+                    variants[0].cart.as_ref().expect("a cart").discount_codes,
+                    ["MIA10".to_owned()]
+                );
+                assert_eq!((variants.len(), variants[1].name.as_deref()), (2, Some("with a bowl")));
+
+                let row = order::load(view, StoreNo(1), "7001")?.expect("the order");
+                let credit = &row.order.credit;
+                assert_eq!(
+                    (credit.by, credit.creator, credit.link),
+                    (Some(EvidenceKind::CreatorCode), Some(CreatorNo(1)), Some(LinkNo(1)))
+                );
+                let click = row.evidence.click.expect("a click");
+                assert_eq!((click.variant, click.journey.len()), (1, 1));
+                assert_eq!(click.journey[0].creator, Some(CreatorNo(2)));
+                let arms = experiment::arms(view, ours, LinkNo(1), (Timestamp(0), Timestamp(i64::MAX)), "EUR")?;
+                assert_eq!(arms[&1].orders, 1);
+
+                let ben = known_customer::by_external_id(view, ours, "u1")?.expect("the customer");
+                assert_eq!((ben.sales.count, ben.sales.amount), (1, 2500));
+                let lead = lead::of_customer(view, ben.no, None)?.expect("the lead");
+                assert_eq!((lead.event_name.as_str(), lead.link), ("Sign up", LinkNo(2)));
+                let sale = tracked_sale::by_invoice(view, ours, "inv1")?.expect("the sale");
+                assert_eq!((sale.amount, sale.customer), (2500, Some(ben.no)));
+
+                let spent = spend::by_id(view, ours, "spend_01M810ZSAA62YA777PS9EHWGHK")?.expect("the spend");
+                assert_eq!((spent.told.amount, spent.told.creator), (45_000, Some(CreatorNo(1))));
+                let rates = rate::list(view, ours, &rate::RateFilter::default(), (1, 10))?;
+                assert_eq!(rates[0].rate.to_string(), "1.0823");
+                let wanted = Wanted {
+                    workspace: ours,
+                    start: Timestamp(0),
+                    end: Timestamp(i64::MAX),
+                    currency: "EUR",
+                };
+                let shared = sales::by_source(view, wanted, Model::Linear)?;
+                let parts: Vec<_> = shared
+                    .iter()
+                    .map(|(source, sums)| (source.creator, sums.orders_milli, sums.gross_revenue))
+                    .collect();
+                let halves = [(Some(CreatorNo(1)), 500, 2100), (Some(CreatorNo(2)), 1500, 4600)];
+                assert_eq!(parts, halves, "one order is shared, the other is not");
+                let net: i64 = sales::by_source(view, wanted, Model::Last)?
+                    .iter()
+                    .map(|(_, sums)| sums.net_revenue())
+                    .sum();
+                assert_eq!(net, 6700);
                 Ok::<_, Error>(())
             })
             .expect("read");

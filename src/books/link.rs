@@ -300,6 +300,7 @@ mod tests {
                 attributes: vec![("k".into(), "v".into())],
                 continue_to: text("/checkout"),
                 landing: Landing::Page,
+                code_pool: None,
             }),
             stock_policy: StockPolicy {
                 on_out: OnOut::Redirect,

@@ -18,6 +18,7 @@ mod writer;
 
 pub mod api_key;
 pub mod campaign;
+pub mod code_pool;
 pub mod conversion;
 pub mod creator;
 pub mod customer;
@@ -32,6 +33,7 @@ pub mod mark_sales;
 pub mod meta;
 pub mod mint;
 pub mod order;
+pub mod pool_code;
 pub mod product;
 pub mod program;
 pub mod pulse;

@@ -11,7 +11,7 @@ use super::experiment;
 use super::filter::Filter;
 use super::page::{Listing, Page};
 use super::view::{Tx, View};
-use super::{customer, product, refund, shared_sales};
+use super::{customer, pool_code, product, refund, shared_sales};
 use crate::domain::attribution::{ClickEvidence, ClickUse, Credit, CreditState, Evidence, EvidenceKind, Ruling};
 use crate::domain::discount_code::fold;
 use crate::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
@@ -214,8 +214,8 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
         order.ages.codes,
         order.ages.click_id,
         snapshot.buyer,
-        code_of(order, evidence),
-        evidence.click.as_ref().and_then(|click| click.country.as_ref()),
+        code_of(tx, order, evidence)?,
+        evidence.click_behind().and_then(|click| click.country.as_ref()),
         cost_of(tx, order)?,
     ];
     let no: Option<i64> = tx.first(
@@ -241,6 +241,7 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
     )?;
     let no = no.ok_or_else(|| Error::Failed("an order was not stored".to_owned()))?;
     experiment::note(tx, no, order.workspace, evidence)?;
+    pool_code::note_order(tx, no, order.store, &snapshot.codes, received_at)?;
     for customer in [customer_before.flatten(), snapshot.customer.clone()]
         .into_iter()
         .flatten()
@@ -251,11 +252,15 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
     put_lines(tx, no, &snapshot.lines)
 }
 
-/// The first code that is a creator's, else the first, in the form in which codes are compared.
-fn code_of(order: &Order, evidence: &Evidence) -> Option<String> {
+/// The first code that is a creator's, else the first, in the form in which codes are compared. A single-use code stands
+/// under its pool's public id: nobody asks what one of ten thousand sold.
+fn code_of(tx: &Tx<'_>, order: &Order, evidence: &Evidence) -> Result<Option<String>, Error> {
     let known = evidence.codes.first().map(|code| &code.code);
-    let code = known.or(order.snapshot.codes.first())?;
-    Some(fold(code)).filter(|code| !code.is_empty())
+    let Some(code) = known.or(order.snapshot.codes.first()) else {
+        return Ok(None);
+    };
+    let pool = pool_code::find(tx, order.store, code)?.map(|found| found.pool_id);
+    Ok(pool.or_else(|| Some(fold(code))).filter(|code| !code.is_empty()))
 }
 
 /// What the goods of the order cost the brand, by what its products cost now; 0 once cancelled, `None` when the cost of a
@@ -423,8 +428,14 @@ pub fn forget_journeys(tx: &Tx<'_>, workspace: WorkspaceNo, click_ids: &HashSet<
     let mut count = 0;
     for (no, mut evidence) in shown {
         let is_theirs = |click: &&mut ClickEvidence| click_ids.contains(&click.click_id);
-        if let Some(click) = evidence.click.as_mut().filter(is_theirs) {
-            click.journey.clear();
+        let handed_out = evidence
+            .codes
+            .iter_mut()
+            .filter_map(|code| code.given_on.as_deref_mut());
+        let theirs: Vec<_> = evidence.click.iter_mut().chain(handed_out).filter(is_theirs).collect();
+        let has_theirs = !theirs.is_empty();
+        theirs.into_iter().for_each(|click| click.journey.clear());
+        if has_theirs {
             tx.run("UPDATE orders SET evidence = ? WHERE no = ?", (Json(&evidence), no))?;
             shared_sales::restate(tx, no)?;
             count += 1;
@@ -446,7 +457,7 @@ pub fn click_ids_of(view: &View<'_>, workspace: WorkspaceNo, external_id: &str) 
     )?;
     let click_ids = evidence
         .into_iter()
-        .map(|evidence| evidence.click.map(|click| click.click_id));
+        .map(|evidence| evidence.click_behind().map(|click| click.click_id.clone()));
     Ok(click_ids.collect())
 }
 
@@ -508,7 +519,7 @@ pub fn totals(view: &View<'_>, workspace: WorkspaceNo) -> Result<OrderCounts, Er
 mod tests {
     use super::*;
     use crate::books::{creator, fixture};
-    use crate::domain::attribution::{CodeEvidence, CodeKind, CustomerEvidence, GivenTo, LeakSignal, PastTouch};
+    use crate::domain::attribution::{CodeEvidence, CodeKind, CustomerEvidence, LeakSignal, PastTouch};
 
     fn line(external_id: &str, amount: i64) -> OrderLine {
         OrderLine {
@@ -567,10 +578,17 @@ mod tests {
                     creator: mia,
                     link: None,
                     kind: CodeKind::SingleUse,
-                    given_to: Some(GivenTo {
-                        sequence: u64::MAX,
-                        visitor: u64::MAX,
-                    }),
+                    given_on: Some(Box::new(ClickEvidence {
+                        click_id: "def".into(),
+                        link: LinkNo(78),
+                        creator: Some(mia),
+                        clicked_at_ms: 80,
+                        variant: 2,
+                        journey: vec![],
+                        is_recorded: true,
+                        is_from_coupon_site: false,
+                        country: Some("DE".into()),
+                    })),
                     leaks: vec![LeakSignal::ClickShare],
                 }],
                 click: Some(ClickEvidence {

@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    backup, campaign, clicks, completions, demo, doctor, keys, link, order, product, rates, restore, serve, waitlist,
+    backup, campaign, clicks, codes, completions, demo, doctor, keys, link, order, product, rates, restore, serve,
+    waitlist,
 };
 
 /// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
@@ -33,6 +34,8 @@ pub enum Command {
     Orders(order::Arguments),
     /// Mint a campaign's links and codes
     Campaigns(campaign::Arguments),
+    /// Keep pools of single-use discount codes
+    Codes(codes::Arguments),
     /// Load exchange rates
     Rates(rates::Arguments),
     /// Export waiting lists, and erase addresses from them
@@ -72,6 +75,7 @@ mod tests {
             "products",
             "orders",
             "campaigns",
+            "codes",
             "rates",
             "waitlist",
             "keys",

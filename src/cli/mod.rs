@@ -9,6 +9,7 @@ mod arguments;
 mod backup;
 mod campaign;
 mod clicks;
+mod codes;
 mod completions;
 mod demo;
 mod doctor;
@@ -45,6 +46,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Products(arguments) => product::run(&arguments),
         Command::Orders(arguments) => order::run(&arguments),
         Command::Campaigns(arguments) => campaign::run(&arguments),
+        Command::Codes(arguments) => codes::run(&arguments),
         Command::Rates(arguments) => rates::run(&arguments),
         Command::Waitlist(arguments) => waitlist::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),

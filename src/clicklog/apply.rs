@@ -1,5 +1,6 @@
-//! Turns journal frames into one sled batch: blocks, roll-ups, totals and the watermark. Facets and visitors are left to
-//! the backlog.
+//! Turns journal frames into one sled batch: blocks, workspaces' roll-ups, totals and the watermark. Links' days, facets
+//! and visitors are left to the backlog: blocks can tell them again. What no block can tell, clicks without details, is
+//! counted in links' roll-ups at once.
 //!
 //! Roll-ups and totals are read, added to and written as absolute values: with the watermark in the same batch, applying
 //! after any crash counts each frame once.
@@ -33,11 +34,47 @@ pub(super) fn apply(
     encoder: &mut Encoder,
     backlog: &Backlog,
 ) -> Result<(), StoreError> {
-    // Frames of a gap at the journal's end may still come: they are not passed by.
-    let passed = gaps
+    let days_since = store.history()?.days_since.unwrap_or(u64::MAX);
+    let first_counted = frames.partition_point(|frame| frame.index <= days_since);
+    let (old_frames, frames) = frames.split_at(first_counted);
+    let (old_gaps, gaps): (Vec<&Gap>, Vec<&Gap>) = gaps
         .iter()
-        .filter(|gap| gap.cause != Cause::End)
-        .map(|gap| gap.last_frame);
+        .partition(|gap| is_passed(gap) && gap.last_frame <= days_since);
+    let mut part = |part: &Part<'_>| apply_part(store, part, meta, encoder, backlog);
+    part(&Part {
+        frames: old_frames,
+        gaps: &old_gaps,
+        is_by_day: false,
+    })?;
+    part(&Part {
+        frames,
+        gaps: &gaps,
+        is_by_day: true,
+    })
+}
+
+/// Frames of a gap at the journal's end may still come: they are not passed by.
+fn is_passed(gap: &Gap) -> bool {
+    gap.cause != Cause::End
+}
+
+/// Frames that are counted in one way.
+struct Part<'a> {
+    frames: &'a [Arc<Frame>],
+    gaps: &'a [&'a Gap],
+    /// Whether links' clicks are counted in days, rather than in roll-ups of quarter hours.
+    is_by_day: bool,
+}
+
+fn apply_part(
+    store: &Store,
+    part: &Part<'_>,
+    meta: &mut Meta,
+    encoder: &mut Encoder,
+    backlog: &Backlog,
+) -> Result<(), StoreError> {
+    let Part { frames, gaps, .. } = *part;
+    let passed = gaps.iter().filter(|gap| is_passed(gap)).map(|gap| gap.last_frame);
     let indexes = frames.iter().map(|frame| frame.index);
     let through = indexes.chain(passed).fold(meta.watermark, u64::max);
     if frames.is_empty() && gaps.is_empty() {
@@ -50,7 +87,7 @@ pub(super) fn apply(
         batch.insert(&key, value);
         table.add(cut);
     });
-    put_rollups(store, frames, through, &mut batch)?;
+    put_rollups(store, part, through, &mut batch)?;
     put_totals(store, frames, through, &mut batch)?;
     let oldest = clicks.first().map(|click| click.at);
     let history = store.history()?.with_blocks(through, oldest);
@@ -67,19 +104,20 @@ pub(super) fn apply(
     };
     store.commit(batch, &next)?;
     *meta = next;
-    backlog.add(&clicks, &table, through);
+    let days = if part.is_by_day { frames } else { &[] };
+    backlog.add(&clicks, &table, days, through);
     if backlog.is_due() {
         backlog.write(store)?;
     }
     Ok(())
 }
 
-fn put_rollups(store: &Store, frames: &[Arc<Frame>], through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
-    let first_index = frames.first().map_or(u64::MAX, |frame| frame.index);
+fn put_rollups(store: &Store, part: &Part<'_>, through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
+    let first_index = part.frames.first().map_or(u64::MAX, |frame| frame.index);
     let mut sums: HashMap<Vec<u8>, Counts> = HashMap::new();
-    for delta in frames.iter().flat_map(|frame| &frame.deltas) {
-        for key in rollups_of(delta) {
-            add(sums.entry(key).or_default(), &delta.counts);
+    for delta in part.frames.iter().flat_map(|frame| &frame.deltas) {
+        for (key, counts) in part.rollups_of(delta) {
+            add(sums.entry(key).or_default(), &counts);
         }
     }
     for (key, mut counts) in sums {
@@ -88,7 +126,7 @@ fn put_rollups(store: &Store, frames: &[Arc<Frame>], through: u64, batch: &mut s
             None => Rollup::default(),
         };
         if rollup.through >= first_index {
-            counts = counts_after(frames, rollup.through, &key);
+            counts = part.counts_after(rollup.through, &key);
         }
         add(&mut rollup.counts, &counts);
         rollup.through = rollup.through.max(through);
@@ -98,24 +136,27 @@ fn put_rollups(store: &Store, frames: &[Arc<Frame>], through: u64, batch: &mut s
     Ok(())
 }
 
-fn rollups_of(delta: &Delta) -> [Vec<u8>; 2] {
-    [
-        key::link_rollup(delta.workspace, delta.link, delta.bucket).to_vec(),
-        key::workspace_rollup(delta.workspace, delta.bucket).to_vec(),
-    ]
-}
-
-/// What frames after `through` add to the roll-up under `key`: one that a backup brought may be ahead of the watermark.
-fn counts_after(frames: &[Arc<Frame>], through: u64, key: &[u8]) -> Counts {
-    let mut counts = Counts::default();
-    for frame in frames.iter().filter(|frame| frame.index > through) {
-        let of_it = frame
-            .deltas
-            .iter()
-            .filter(|delta| rollups_of(delta).iter().any(|known| known == key));
-        of_it.for_each(|delta| add(&mut counts, &delta.counts));
+impl Part<'_> {
+    /// The keys of the roll-ups in which `delta` counts, and how.
+    fn rollups_of(&self, delta: &Delta) -> impl Iterator<Item = (Vec<u8>, Counts)> {
+        let of_link = if self.is_by_day { delta.lost } else { delta.counts };
+        let link = key::link_rollup(delta.workspace, delta.link, delta.bucket);
+        let workspace = key::workspace_rollup(delta.workspace, delta.bucket);
+        let of_link = (of_link != Counts::default()).then(|| (link.to_vec(), of_link));
+        of_link.into_iter().chain([(workspace.to_vec(), delta.counts)])
     }
-    counts
+
+    /// What frames after `through` add to the roll-up under `key`: one that a backup brought may be ahead of the
+    /// watermark.
+    fn counts_after(&self, through: u64, key: &[u8]) -> Counts {
+        let mut counts = Counts::default();
+        let after = self.frames.iter().filter(|frame| frame.index > through);
+        for delta in after.flat_map(|frame| &frame.deltas) {
+            let of_it = self.rollups_of(delta).filter(|(known, _)| known == key);
+            of_it.for_each(|(_, more)| add(&mut counts, &more));
+        }
+        counts
+    }
 }
 
 fn put_totals(store: &Store, frames: &[Arc<Frame>], through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {

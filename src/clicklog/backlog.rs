@@ -1,4 +1,5 @@
-//! Facets and visitors of the newest clicks, in memory: sled has the clicks, and takes these sums in large parts.
+//! Links' days, facets and visitors of the newest clicks, in memory: sled has the clicks, and takes these sums in large
+//! parts.
 //!
 //! A checkpoint of some thousand clicks touches every link's day. Writing those values each time would cost more than
 //! the clicks do, so they are added up here and written when there are enough of them. Readers add what is here to what
@@ -15,11 +16,13 @@ use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::{HOUR_MS, Timestamp};
 
 use super::columns::Columns;
+use super::day::Day;
 use super::dimension::FACETS;
 use super::error::StoreError;
 use super::facets::Facets;
 use super::history::History;
 use super::key::{self, BlockKey};
+use super::pending::Frame;
 use super::sketch::{self, Sketch};
 use super::store::Store;
 use super::tabulate::{Group, Numbers, OwnTrait, Table, places};
@@ -34,12 +37,15 @@ const AGE_MAX: Duration = Duration::from_secs(15 * 60);
 const HELD_TIMES: usize = 4;
 
 /// A link's UTC day.
-type Day = (WorkspaceNo, LinkNo, u32);
+type LinkDay = (WorkspaceNo, LinkNo, u32);
+
+/// A link's quarter hour.
+type Quarter = (WorkspaceNo, LinkNo, u32);
 
 /// The sums of frames after `since` up to `through`.
 #[derive(Debug)]
 pub(super) struct Sums {
-    /// Facets and sketches in sled hold frames up to this one.
+    /// Days, facets and sketches in sled hold frames up to this one.
     pub(super) since: u64,
     /// Frames up to this one are there or here.
     pub(super) through: u64,
@@ -48,7 +54,8 @@ pub(super) struct Sums {
     traits: Numbers<OwnTrait>,
     /// By group and trait.
     counts: HashMap<(u32, u32), [u32; CLASSES]>,
-    visitors: HashMap<Day, Vec<u64>>,
+    visitors: HashMap<LinkDay, Vec<u64>>,
+    quarters: HashMap<Quarter, [u32; CLASSES]>,
     written: Instant,
 }
 
@@ -63,14 +70,13 @@ impl Sums {
             traits: Numbers::new(),
             counts: HashMap::new(),
             visitors: HashMap::new(),
+            quarters: HashMap::new(),
             written: Instant::now(),
         }
     }
 
-    /// Adds the clicks of frames up to `through`, of which `table` tells the facets.
-    fn add(&mut self, clicks: &[&Click], table: &Table<'_>, through: u64) {
-        self.through = through;
-        self.clicks += clicks.len();
+    /// Adds what `table` counts.
+    fn add_facets(&mut self, table: &Table<'_>) {
         let groups: Vec<u32> = table.groups().iter().map(|group| self.groups.of(*group)).collect();
         let traits: Vec<u32> = table.traits().map(|known| self.traits.of(known)).collect();
         for ((group, known), more) in table.counts() {
@@ -78,9 +84,51 @@ impl Sums {
             let counts = self.counts.entry(place).or_default();
             counts.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
         }
+    }
+
+    fn add_visitor(&mut self, place: (WorkspaceNo, LinkNo), at: Timestamp, visitor: u64) {
+        let day = (place.0, place.1, at.day());
+        self.visitors.entry(day).or_default().push(visitor);
+    }
+
+    fn add_to_quarter(&mut self, quarter: Quarter, more: &Counts) {
+        let counts = self.quarters.entry(quarter).or_default();
+        let sums = counts.iter_mut().zip(more);
+        // A backlog is written long before.
+        sums.for_each(|(sum, more)| *sum = sum.saturating_add(u32::try_from(*more).unwrap_or(u32::MAX)));
+    }
+
+    /// Adds the clicks of frames up to `through`, of which `table` tells the facets; those of `frames` to days.
+    fn add(&mut self, clicks: &[&Click], table: &Table<'_>, frames: &[Arc<Frame>], through: u64) {
+        self.through = through;
+        self.clicks += clicks.len();
+        self.add_facets(table);
         for click in clicks.iter().filter(|click| sketch::counts(click)) {
-            let day = (click.workspace, click.link, click.at.day());
-            self.visitors.entry(day).or_default().push(click.visitor);
+            self.add_visitor((click.workspace, click.link), click.at, click.visitor);
+        }
+        for delta in frames.iter().flat_map(|frame| &frame.deltas) {
+            let counts = delta.detailed();
+            if counts != Counts::default() {
+                self.add_to_quarter((delta.workspace, delta.link, delta.bucket), &counts);
+            }
+        }
+    }
+
+    /// Adds the clicks of a block; `is_by_day` tells whether days hold them.
+    fn add_block(&mut self, columns: &Columns, is_by_day: bool) {
+        self.clicks += columns.header.count;
+        self.add_facets(&Table::of_block(columns));
+        for row in 0..columns.header.count {
+            let (place, mark, at) = (columns.place.get(row), columns.mark.get(row), columns.at[row]);
+            let link = (place.workspace, place.link);
+            if sketch::counts_as(mark.flags, columns.visitor[row]) {
+                self.add_visitor(link, at, columns.visitor[row]);
+            }
+            if is_by_day {
+                let mut one = Counts::default();
+                one[mark.flags.class() as usize] = 1;
+                self.add_to_quarter((link.0, link.1, at.bucket()), &one);
+            }
         }
     }
 
@@ -106,8 +154,38 @@ impl Sums {
     }
 
     /// The visitors of each link's UTC day.
-    pub(super) fn visitors(&self) -> impl Iterator<Item = (&Day, &[u64])> {
+    pub(super) fn visitors(&self) -> impl Iterator<Item = (&LinkDay, &[u64])> {
         self.visitors.iter().map(|(day, visitors)| (day, visitors.as_slice()))
+    }
+
+    /// The clicks of each link's quarter hour, by class.
+    pub(super) fn quarters(&self) -> impl Iterator<Item = (&Quarter, Counts)> {
+        let quarters = self.quarters.iter();
+        quarters.map(|(quarter, counts)| (quarter, counts.map(u64::from)))
+    }
+
+    fn put_days(&self, store: &Store, batch: &mut sled::Batch) -> Result<(), StoreError> {
+        let mut days: HashMap<LinkDay, Vec<(u32, Counts)>> = HashMap::new();
+        for ((workspace, link, bucket), counts) in self.quarters() {
+            let day = Timestamp::of_bucket(*bucket).day();
+            days.entry((*workspace, *link, day))
+                .or_default()
+                .push((*bucket, counts));
+        }
+        for ((workspace, link, day), more) in days {
+            let key = key::link_day(workspace, link, day);
+            let mut sum = match store.get(&key)? {
+                Some(body) => Day::read(&body)?,
+                None => Day::default(),
+            };
+            if sum.through > self.since {
+                return Err(StoreError::Damaged("a link's day is ahead of what was written"));
+            }
+            more.iter().for_each(|(bucket, counts)| sum.add(*bucket, counts));
+            sum.through = self.through;
+            batch.insert(&key, seal(&key, &sum.body()));
+        }
+        Ok(())
     }
 
     fn put_facets(&self, store: &Store, batch: &mut sled::Batch) -> Result<(), StoreError> {
@@ -242,18 +320,18 @@ impl Backlog {
         self.sums.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes up what the blocks of `store`, which was just opened, have and its facets and sketches have not.
+    /// Takes up what the blocks of `store`, which was just opened, have and its days, facets and sketches have not.
     pub(super) fn take_up(&self, store: &Store) -> Result<(), StoreError> {
         let (history, watermark) = (store.history()?, store.meta()?.watermark);
+        let days_since = history.days_since.unwrap_or(u64::MAX);
         let mut sums = Sums::after(history.written);
         let through = watermark.max(history.written);
         if let Some(oldest) = history.unwritten_from {
             let (first, last) = (BlockKey::lowest(oldest), BlockKey::highest(Timestamp(i64::MAX)));
             store.scan::<StoreError>(&first, &last, false, |key, body| {
-                if BlockKey::read(key)?.through > history.written {
-                    let clicks = Columns::decode(body)?.clicks();
-                    let clicks: Vec<&Click> = clicks.iter().collect();
-                    sums.add(&clicks, &Table::of(&clicks), through);
+                let block = BlockKey::read(key)?;
+                if block.through > history.written {
+                    sums.add_block(&Columns::decode(body)?, block.through > days_since);
                 }
                 Ok(true)
             })?;
@@ -263,9 +341,10 @@ impl Backlog {
         Ok(())
     }
 
-    /// Adds the clicks of frames up to `through`, which sled has just taken; `table` tells their facets.
-    pub(super) fn add(&self, clicks: &[&Click], table: &Table<'_>, through: u64) {
-        self.change().add(clicks, table, through);
+    /// Adds the clicks of frames up to `through`, which sled has just taken; `table` tells their facets. Those of
+    /// `frames` are counted in days.
+    pub(super) fn add(&self, clicks: &[&Click], table: &Table<'_>, frames: &[Arc<Frame>], through: u64) {
+        self.change().add(clicks, table, frames, through);
     }
 
     /// Whether it is time to write.
@@ -276,6 +355,7 @@ impl Backlog {
         sums.clicks >= self.clicks_max.saturating_mul(times)
             || sums.counts.len() >= SUMS_MAX * times
             || sums.groups.values.len() >= GROUPS_MAX * times
+            || sums.quarters.len() >= SUMS_MAX * times
             || (holds == 0 && sums.clicks > 0 && sums.written.elapsed() >= AGE_MAX)
     }
 
@@ -288,6 +368,7 @@ impl Backlog {
                 return Ok(());
             }
             let mut batch = sled::Batch::default();
+            sums.put_days(store, &mut batch)?;
             sums.put_facets(store, &mut batch)?;
             sums.put_sketches(store, &mut batch)?;
             let history = History {

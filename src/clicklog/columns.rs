@@ -30,6 +30,8 @@
 //!
 //! The click id is not stored: node, instant, sequence and link give it.
 
+use std::sync::Arc;
+
 use crate::domain::click::{Click, ClickFlags, Outcome, Tapped};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
@@ -129,10 +131,10 @@ pub(super) struct Columns {
     pub(super) mark: Column<Mark>,
     pub(super) country: Column<[u8; 2]>,
     pub(super) user_agent: Column<UserAgent>,
-    pub(super) language: Column<Box<str>>,
-    pub(super) referrer: Column<Box<str>>,
-    pub(super) utm: Column<[Box<str>; 5]>,
-    pub(super) locality: Column<Box<str>>,
+    pub(super) language: Column<Arc<str>>,
+    pub(super) referrer: Column<Arc<str>>,
+    pub(super) utm: Column<Arc<[Box<str>; 5]>>,
+    pub(super) locality: Column<Arc<str>>,
     pub(super) visitor: Vec<u64>,
     touches: Vec<Touch>,
     touches_end: Vec<usize>,
@@ -174,7 +176,8 @@ impl Columns {
         let language = Column::read(&mut source, count, text)?;
         let referrer = Column::read(&mut source, count, text)?;
         let utm = Column::read(&mut source, count, |s| {
-            Ok([text(s)?, text(s)?, text(s)?, text(s)?, text(s)?])
+            let mut one = || s.text().map(Box::from);
+            Ok(Arc::new([one()?, one()?, one()?, one()?, one()?]))
         })?;
         let locality = match header.is_placed {
             true => Column::read(&mut source, count, text)?,
@@ -315,8 +318,8 @@ fn user_agent(source: &mut Source<'_>) -> Result<UserAgent, Damaged> {
     })
 }
 
-fn text(source: &mut Source<'_>) -> Result<Box<str>, Damaged> {
-    source.text().map(Box::from)
+fn text(source: &mut Source<'_>) -> Result<Arc<str>, Damaged> {
+    source.text().map(Arc::from)
 }
 
 fn touch(source: &mut Source<'_>, at: Timestamp) -> Result<Touch, Damaged> {

@@ -2,12 +2,13 @@
 
 use foldhash::{HashMap, HashMapExt};
 
-use crate::domain::id::{LinkNo, WorkspaceNo};
+use crate::domain::id::LinkNo;
 use crate::domain::time::Timestamp;
 
 use super::columns::Depth;
 use super::error::QueryError;
 use super::key;
+use super::link_count::{self, LinkCount};
 use super::pending::{Delta, Snapshot};
 use super::query::{Budget, Query, Ragged};
 use super::scan;
@@ -15,7 +16,7 @@ use super::store::Store;
 use super::value::{Rollup, Totals};
 
 /// A count that a question asks about: the start of its bucket or its instant, its link, how many.
-type Each<'a> = dyn FnMut(Timestamp, LinkNo, u64) + 'a;
+pub(super) type Each<'a> = dyn FnMut(Timestamp, LinkNo, u64) + 'a;
 
 /// Hands the counts of `query`, which has no filter, to `each`: those of whole buckets, and one for each click of a part
 /// of a bucket. The link is 0 when neither the question nor `is_by_link` needs it.
@@ -39,126 +40,56 @@ pub(super) fn visit(
     let Some(last) = after.checked_sub(1).filter(|last| first <= *last) else {
         return Ok(());
     };
-    let mut rollups = Rollups {
-        store,
-        query,
-        buckets: (first, last),
-        pending: pending(snapshot, query, (first, last), is_by_link),
-        budget,
-        each,
-    };
-    match &query.links {
-        Some(links) => {
-            let mut links: Vec<LinkNo> = links.iter().copied().collect();
-            links.sort_unstable();
-            links.into_iter().try_for_each(|link| rollups.link(link))?;
-        }
-        None if is_by_link => rollups.all_links()?,
-        None => rollups.workspace()?,
+    if is_by_link || query.links.is_some() {
+        return LinkCount::visit(store, snapshot, query, (first, last), budget, each);
     }
-    rollups.only_pending();
+    workspace(store, snapshot, query, (first, last), budget, each)
+}
+
+/// Hands the roll-ups of the workspace from the first to the last of `buckets` to `each`, with what is pending.
+fn workspace(
+    store: &Store,
+    snapshot: &Snapshot,
+    query: &Query,
+    buckets: (u32, u32),
+    mut budget: Budget,
+    each: &mut Each<'_>,
+) -> Result<(), QueryError> {
+    let mut pending = pending(snapshot, query, buckets);
+    let first = key::workspace_rollup(query.workspace, buckets.0);
+    let last = key::workspace_rollup(query.workspace, buckets.1);
+    store.scan::<QueryError>(&first, &last, false, |key, body| {
+        budget.rollup()?;
+        let (bucket, rollup) = (key::number(key, 1), Rollup::read(body)?);
+        // Frames up to `through` are in the roll-up already.
+        let additions = pending.remove(&bucket).unwrap_or_default();
+        let after = additions.iter().filter(|(index, _)| *index > rollup.through);
+        let added: u64 = after.map(|(_, count)| count).sum();
+        let count = query.classes.sum(&rollup.counts) + added;
+        each(Timestamp::of_bucket(bucket), LinkNo(0), count);
+        Ok(true)
+    })?;
+    // What is pending for roll-ups that sled does not have.
+    for (bucket, additions) in pending {
+        let count = additions.iter().map(|(_, count)| count).sum();
+        each(Timestamp::of_bucket(bucket), LinkNo(0), count);
+    }
     Ok(())
 }
 
-/// What pending frames add to a roll-up, with the index of the frame.
-type Additions = HashMap<(LinkNo, u32), Vec<(u64, u64)>>;
-
-fn pending(snapshot: &Snapshot, query: &Query, buckets: (u32, u32), is_by_link: bool) -> Additions {
-    let is_merged = query.links.is_none() && !is_by_link;
-    let mut additions = Additions::new();
+/// What pending frames add to quarter hours of the workspace: index of the frame, and how many.
+fn pending(snapshot: &Snapshot, query: &Query, buckets: (u32, u32)) -> HashMap<u32, Vec<(u64, u64)>> {
+    let mut additions: HashMap<u32, Vec<(u64, u64)>> = HashMap::new();
     for frame in snapshot.frames.iter() {
         let asked = |delta: &&Delta| {
             (buckets.0..=buckets.1).contains(&delta.bucket) && query.has_link(delta.workspace, delta.link)
         };
         for delta in frame.deltas.iter().filter(asked) {
-            let link = if is_merged { LinkNo(0) } else { delta.link };
             let count = query.classes.sum(&delta.counts);
-            additions
-                .entry((link, delta.bucket))
-                .or_default()
-                .push((frame.index, count));
+            additions.entry(delta.bucket).or_default().push((frame.index, count));
         }
     }
     additions
-}
-
-/// Reads roll-ups and adds to each what is pending.
-struct Rollups<'a, 'b> {
-    store: &'a Store,
-    query: &'a Query,
-    /// First and last bucket.
-    buckets: (u32, u32),
-    /// Additions to roll-ups that were not met yet.
-    pending: Additions,
-    budget: Budget,
-    each: &'a mut Each<'b>,
-}
-
-impl Rollups<'_, '_> {
-    fn link(&mut self, link: LinkNo) -> Result<(), QueryError> {
-        let workspace = self.query.workspace;
-        let first = key::link_rollup(workspace, link, self.buckets.0);
-        let last = key::link_rollup(workspace, link, self.buckets.1);
-        self.range(&first, &last, link, 2)
-    }
-
-    fn workspace(&mut self) -> Result<(), QueryError> {
-        let first = key::workspace_rollup(self.query.workspace, self.buckets.0);
-        let last = key::workspace_rollup(self.query.workspace, self.buckets.1);
-        self.range(&first, &last, LinkNo(0), 1)
-    }
-
-    fn all_links(&mut self) -> Result<(), QueryError> {
-        each_link(self.store, self.query.workspace, key::link_rollup, |link| {
-            self.link(link)
-        })
-    }
-
-    fn range(&mut self, first: &[u8], last: &[u8], link: LinkNo, bucket_place: usize) -> Result<(), QueryError> {
-        let (store, classes) = (self.store, self.query.classes);
-        store.scan(first, last, false, |key, body| {
-            self.budget.rollup()?;
-            let rollup = Rollup::read(body)?;
-            let bucket = key::number(key, bucket_place);
-            // Frames up to `through` are in the roll-up already.
-            let additions = self.pending.remove(&(link, bucket)).unwrap_or_default();
-            let added: u64 = additions
-                .iter()
-                .filter(|(index, _)| *index > rollup.through)
-                .map(|(_, count)| count)
-                .sum();
-            (self.each)(Timestamp::of_bucket(bucket), link, classes.sum(&rollup.counts) + added);
-            Ok(true)
-        })
-    }
-
-    /// Hands on what is pending for roll-ups that sled does not have.
-    fn only_pending(&mut self) {
-        for ((link, bucket), additions) in self.pending.drain() {
-            let count = additions.iter().map(|(_, count)| count).sum();
-            (self.each)(Timestamp::of_bucket(bucket), link, count);
-        }
-    }
-}
-
-/// Hands each link of `workspace` that has a key made by `key` to `each`, without reading what lies between.
-pub(super) fn each_link(
-    store: &Store,
-    workspace: WorkspaceNo,
-    key: impl Fn(WorkspaceNo, LinkNo, u32) -> [u8; 13],
-    mut each: impl FnMut(LinkNo) -> Result<(), QueryError>,
-) -> Result<(), QueryError> {
-    let last = key(workspace, LinkNo(u32::MAX), u32::MAX);
-    let mut next = Some(LinkNo(0));
-    while let Some(from) = next {
-        let Some(found) = store.first_key(&key(workspace, from, 0), &last)? else {
-            break;
-        };
-        let link = LinkNo(key::number(&found, 1));
-        each(link)?;
-        next = link.0.checked_add(1).map(LinkNo);
-    }
-    Ok(())
 }
 
 /// The first quarter hour in which anything happened that `query` may ask about, whatever its filter and classes.
@@ -171,27 +102,26 @@ pub(super) fn first_bucket(store: &Store, snapshot: &Snapshot, query: &Query) ->
         .map(|delta| delta.bucket)
         .filter(|bucket| (from..=to).contains(bucket))
         .min();
-    let mut look = |found: Option<Vec<u8>>, place| {
-        let found = found.map(|key| key::number(&key, place));
-        first = first.into_iter().chain(found).min();
-    };
+    let mut look = |found: Option<u32>| first = first.into_iter().chain(found).min();
     match &query.links {
         None => {
             let (low, high) = (
                 key::workspace_rollup(workspace, from),
                 key::workspace_rollup(workspace, to),
             );
-            look(store.first_key(&low, &high)?, 1);
+            look(store.first_key(&low, &high)?.map(|key| key::number(&key, 1)));
         }
         Some(links) => {
+            let sums = snapshot.backlog.read();
+            let asked = sums.quarters().filter(|((workspace, link, bucket), _)| {
+                query.has_link(*workspace, *link) && (from..=to).contains(bucket)
+            });
+            look(asked.map(|((_, _, bucket), _)| *bucket).min());
+            drop(sums);
             let mut budget = Budget::new();
             for link in links.iter() {
                 budget.rollup()?;
-                let (low, high) = (
-                    key::link_rollup(workspace, *link, from),
-                    key::link_rollup(workspace, *link, to),
-                );
-                look(store.first_key(&low, &high)?, 2);
+                look(link_count::first_bucket(store, (workspace, *link), (from, to))?);
             }
         }
     }

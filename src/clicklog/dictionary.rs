@@ -7,6 +7,7 @@
 //! | indexes | one number a click; left out when there is one value |
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -34,12 +35,44 @@ pub(super) fn put_column<K: Copy + Eq + Hash>(
         last = Some((value, number));
         picks.push(number);
     }
+    put(out, &order, put_value, &picks);
+    picks
+}
+
+/// As [`put_column`], for values that clicks share: who has the same one was looked at already.
+pub(super) fn put_shared<'a, T: ?Sized + Eq + Hash + 'a>(
+    out: &mut Vec<u8>,
+    values: impl Iterator<Item = &'a Arc<T>>,
+    put_value: impl Fn(&mut Vec<u8>, &T),
+) -> Vec<u64> {
+    let mut numbers: HashMap<&T, u64> = HashMap::new();
+    let mut of_address: HashMap<usize, u64> = HashMap::new();
+    let mut picks = Vec::new();
+    let mut order: Vec<&T> = Vec::new();
+    for value in values {
+        let number = of_address.entry(address(value)).or_insert_with(|| {
+            *numbers.entry(value).or_insert_with(|| {
+                order.push(value);
+                order.len() as u64 - 1
+            })
+        });
+        picks.push(*number);
+    }
+    put(out, &order, |out, value| put_value(out, value), &picks);
+    picks
+}
+
+/// Where a shared value lies: as long as both live, two at one address are the same.
+pub(super) fn address<T: ?Sized>(value: &Arc<T>) -> usize {
+    Arc::as_ptr(value).cast::<()>().addr()
+}
+
+fn put<K>(out: &mut Vec<u8>, order: &[K], put_value: impl Fn(&mut Vec<u8>, &K), picks: &[u64]) {
     put_number(out, order.len() as u64);
     order.iter().for_each(|value| put_value(out, value));
     if order.len() > 1 {
         picks.iter().for_each(|pick| put_number(out, *pick));
     }
-    picks
 }
 
 /// A column as read: the distinct values and which of them each click has.
@@ -95,6 +128,7 @@ fn pick(source: &mut Source<'_>, distinct: usize) -> Result<u32, Damaged> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clicklog::bytes::put_text;
 
     #[test]
     fn one_value_takes_no_indexes() {
@@ -103,6 +137,18 @@ mod tests {
         assert_eq!(out, [1, 7]);
         let column = Column::read(&mut Source(&out), 100, |source| source.byte()).expect("own bytes");
         assert_eq!(*column.get(99), 7);
+    }
+
+    #[test]
+    fn what_is_shared_is_written_as_what_is_not() {
+        let texts = ["a", "b", "a", "c", "b", "a"];
+        let (mut plain, mut shared) = (Vec::new(), Vec::new());
+        let picks = put_column(&mut plain, texts.into_iter(), |out, text| put_text(out, text));
+        // The last is the first one's, the third only says the same.
+        let mut arcs: Vec<Arc<str>> = texts.map(Arc::from).to_vec();
+        arcs[5] = Arc::clone(&arcs[0]);
+        let picks_shared = put_shared(&mut shared, arcs.iter(), put_text);
+        assert_eq!((plain, picks), (shared, picks_shared));
     }
 
     #[test]

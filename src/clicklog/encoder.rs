@@ -7,7 +7,7 @@ use crate::domain::user_agent::UserAgent;
 
 use super::bytes::{put_number, put_signed, put_text};
 use super::columns::{CLICKS_MAX, PLAIN, VERSION_BARE, VERSION_PLACED, ZSTD};
-use super::dictionary::put_column;
+use super::dictionary::{put_column, put_shared};
 
 /// Which of the distinct values of a column, in order of first use, each of the clicks has that were encoded last.
 #[derive(Default)]
@@ -117,18 +117,14 @@ fn put_columns<C: Borrow<Click>>(out: &mut Vec<u8>, clicks: &[C], first_at: i64,
     let country = put_column(out, each().map(|c| c.country), |out, country| out.extend(country));
     let agent = |agent: UserAgent| [agent.device as u8, agent.os as u8, agent.browser as u8, agent.app as u8];
     let user_agent = put_column(out, each().map(|c| agent(c.user_agent)), |out, agent| out.extend(agent));
-    put_column(out, each().map(|c| &*c.language), |out, text| put_text(out, text));
-    let referrer = put_column(out, each().map(|c| &*c.referrer), |out, text| put_text(out, text));
-    let utm = put_column(
-        out,
-        each().map(|c| c.utm.each_ref().map(|text| &**text)),
-        |out, texts| {
-            texts.iter().for_each(|text| put_text(out, text));
-        },
-    );
+    put_shared(out, each().map(|c| &c.language), put_text);
+    let referrer = put_shared(out, each().map(|c| &c.referrer), put_text);
+    let utm = put_shared(out, each().map(|c| &c.utm), |out, texts| {
+        texts.iter().for_each(|text| put_text(out, text));
+    });
     let locality = match each().all(|click| click.locality.is_empty()) {
         true => Vec::new(),
-        false => put_column(out, each().map(|c| &*c.locality), |out, text| put_text(out, text)),
+        false => put_shared(out, each().map(|c| &c.locality), put_text),
     };
     for group in clicks.chunks(8) {
         let bits = group.iter().enumerate();

@@ -12,11 +12,11 @@ use crate::domain::id::LinkNo;
 use crate::domain::time::{DAY_MS, HOUR_MS, Timestamp};
 
 use super::columns::Depth;
-use super::count::each_link;
 use super::dimension::Dimension;
 use super::error::QueryError;
 use super::facets::Facets;
 use super::key;
+use super::link_count::each_link;
 use super::pending::Snapshot;
 use super::query::{Budget, Query, Ragged};
 use super::scan;

@@ -1,10 +1,11 @@
 //! What the store can still tell: from when on facets are complete, and how far single clicks were removed by age.
 //!
 //! Body of the value: through, 0 or 1 + signed ms of *since*, 0 or 1 + signed ms of *cut*, written, 0 or 1 + signed ms of
-//! *unwritten from*; the last two may be missing, then nothing is unwritten. *Through* is the watermark at which this was
+//! *unwritten from*; these two may be missing, then nothing is unwritten; *days since*, which may be missing too. *Through* is the watermark at which this was
 //! last written. Facets hold everything that is newer than *since*: what was applied by a version that wrote none is as
 //! old as that or older. Single clicks before *cut* were removed; counts of them stay. Facets and sketches hold frames
-//! up to *written*; of later ones only blocks that end at *unwritten from* or later have clicks (see `backlog`).
+//! up to *written*; of later ones only blocks that end at *unwritten from* or later have clicks (see `backlog`). Clicks
+//! of frames after *days since* are in links' days, those up to it in links' roll-ups of quarter hours.
 
 use crate::domain::time::Timestamp;
 
@@ -23,6 +24,8 @@ pub(super) struct History {
     pub(super) written: u64,
     /// The oldest click of which they do not.
     pub(super) unwritten_from: Option<Timestamp>,
+    /// Links' days hold clicks of frames after this one; `None` = nobody has said so yet, and roll-ups hold all.
+    pub(super) days_since: Option<u64>,
 }
 
 impl History {
@@ -33,6 +36,9 @@ impl History {
         put_instant(&mut out, self.cut);
         put_number(&mut out, self.written);
         put_instant(&mut out, self.unwritten_from);
+        if let Some(since) = self.days_since {
+            put_number(&mut out, since);
+        }
         out
     }
 
@@ -45,10 +51,14 @@ impl History {
             cut: instant(&mut source)?,
             written: through,
             unwritten_from: None,
+            days_since: None,
         };
         if !source.0.is_empty() {
             history.written = source.number()?;
             history.unwritten_from = instant(&mut source)?;
+        }
+        if !source.0.is_empty() {
+            history.days_since = Some(source.number()?);
         }
         source.end()?;
         Ok(history)
@@ -87,13 +97,15 @@ mod tests {
 
     #[test]
     fn histories_round_trip() {
-        for (facets_since, cut) in [(None, None), (Some(Timestamp(-5)), Some(Timestamp(7)))] {
+        for (facets_since, cut, days_since) in [(None, None, None), (Some(Timestamp(-5)), Some(Timestamp(7)), Some(9))]
+        {
             let history = History {
                 through: 300,
                 facets_since,
                 cut,
                 written: 200,
                 unwritten_from: cut,
+                days_since,
             };
             assert_eq!(History::read(&history.body()), Ok(history));
         }

@@ -1,10 +1,10 @@
 //! Keys of the one sled tree: a kind byte, then big-endian numbers, so that a range of time is a range of keys.
 //!
-//! | kind | key after it | value (see `value`, `block`, `sketch`, `facets`, `history`, `erasure`) |
+//! | kind | key after it | value (see `value`, `block`, `sketch`, `facets`, `history`, `erasure`, `day`) |
 //! |---|---|---|
 //! | 0 | - | meta |
 //! | 1 | bucket 4, ms within the bucket of the latest click 4, frame index 8, ordinal 4 | block of clicks |
-//! | 2 | workspace 4, link 4, bucket 4 | roll-up of the link |
+//! | 2 | workspace 4, link 4, bucket 4 | roll-up of the link: clicks without details, and all clicks of before days were written |
 //! | 3 | workspace 4, bucket 4 | roll-up of the workspace |
 //! | 4 | link 4 | total of the link |
 //! | 5 | workspace 4, link 4, UTC day 4 | sketch of the visitors |
@@ -13,6 +13,7 @@
 //! | 8 | workspace 4, UTC hour 4 | facets of the workspace |
 //! | 9 | - | history: what facets and clicks can still tell; missing in stores of before it |
 //! | 10 | workspace 4, ms since 1970 8 | erasure |
+//! | 11 | workspace 4, link 4, UTC day 4 | quarter hours of the link's day |
 //! | 255 | - | nothing; a backup is being loaded |
 //!
 //! A bucket is a quarter of an hour since 1970; instants before that are in bucket 0. The frame index of a block is
@@ -33,6 +34,7 @@ const LINK_FACETS: u8 = 7;
 const WORKSPACE_FACETS: u8 = 8;
 pub(super) const HISTORY: [u8; 1] = [9];
 const ERASURE: u8 = 10;
+const LINK_DAY: u8 = 11;
 const GAP: u8 = 6;
 const LOADING: u8 = 255;
 /// Stands in a store while a backup is being loaded into it: one that was cut short is never mistaken for a whole one.
@@ -126,6 +128,10 @@ pub(super) fn workspace_facets(workspace: WorkspaceNo, hour: u32) -> [u8; 9] {
     key(WORKSPACE_FACETS, &[workspace.0, hour])
 }
 
+pub(super) fn link_day(workspace: WorkspaceNo, link: LinkNo, day: u32) -> [u8; 13] {
+    key(LINK_DAY, &[workspace.0, link.0, day])
+}
+
 /// `ms` is not negative.
 pub(super) fn erasure(workspace: WorkspaceNo, ms: u64) -> [u8; 13] {
     key(ERASURE, &[workspace.0, (ms >> 32) as u32, ms as u32])
@@ -135,6 +141,11 @@ pub(super) fn gap(first_frame: u64) -> [u8; 9] {
     let mut key = [GAP; 9];
     key[1..].copy_from_slice(&first_frame.to_be_bytes());
     key
+}
+
+/// Whether the value under `key` is a link's roll-up of a quarter hour.
+pub(super) fn is_link_rollup(key: &[u8]) -> bool {
+    key.first() == Some(&LINK_ROLLUP)
 }
 
 /// Which part of a backup the value under `key` belongs to: what changes together lies together, so that old parts stay
@@ -154,6 +165,7 @@ pub(super) fn part(key: &[u8]) -> String {
         WORKSPACE_FACETS => format!("hours-{:04}", number(key, 1) / HOURS_A_DAY / DAYS),
         kind if kind == HISTORY[0] => "history".to_owned(),
         ERASURE => "erasures".to_owned(),
+        LINK_DAY => format!("days-{:04}", number(key, 2) / DAYS),
         kind => format!("kind-{kind:03}"),
     }
 }
@@ -176,6 +188,7 @@ pub(super) fn range_of_part(name: &str) -> (Vec<u8>, Vec<u8>) {
         "hours" => WORKSPACE_FACETS,
         "history" => HISTORY[0],
         "erasures" => ERASURE,
+        "days" => LINK_DAY,
         _ => name
             .strip_prefix("kind-")
             .and_then(|kind| kind.parse().ok())
@@ -231,6 +244,7 @@ mod tests {
             (workspace_facets(workspace, 498_672).to_vec(), "hours-0692"),
             (HISTORY.to_vec(), "history"),
             (erasure(workspace, u64::MAX).to_vec(), "erasures"),
+            (link_day(workspace, link, 20_778).to_vec(), "days-0692"),
             (vec![99, 1, 2], "kind-099"),
         ] {
             assert_eq!(part(&key), name);

@@ -46,6 +46,7 @@ mod bytes;
 mod checkpoint;
 mod columns;
 mod count;
+mod day;
 mod dictionary;
 mod dimension;
 mod disk;
@@ -71,6 +72,7 @@ mod histories;
 mod history;
 mod journal;
 mod key;
+mod link_count;
 mod marks;
 #[cfg(test)]
 mod model_tests;

@@ -23,11 +23,18 @@ pub(super) struct Delta {
     pub(super) link: LinkNo,
     pub(super) bucket: u32,
     pub(super) counts: Counts,
+    /// Of them, those without details.
+    pub(super) lost: Counts,
     pub(super) uses: u64,
     pub(super) last_human_at: Option<Timestamp>,
 }
 
 impl Delta {
+    /// The counts of clicks with details.
+    pub(super) fn detailed(&self) -> Counts {
+        std::array::from_fn(|class| self.counts[class] - self.lost[class])
+    }
+
     fn add(&mut self, at: Timestamp, class: ClickClass, is_use: bool, count: u64) {
         self.counts[class as usize] += count;
         if is_use {
@@ -63,7 +70,7 @@ impl Frame {
     pub(super) fn of(index: u64, content: Content) -> Self {
         let mut deltas: HashMap<(WorkspaceNo, LinkNo, u32), Delta> = HashMap::new();
         let mut newest_at = None;
-        let mut count = |workspace, link, at: Timestamp, class, is_use, count| {
+        let mut count = |workspace, link, at: Timestamp, class, is_use, count, is_lost: bool| {
             newest_at = newest_at.max(Some(at));
             let bucket = at.bucket();
             let delta = deltas.entry((workspace, link, bucket)).or_insert(Delta {
@@ -71,10 +78,14 @@ impl Frame {
                 link,
                 bucket,
                 counts: Counts::default(),
+                lost: Counts::default(),
                 uses: 0,
                 last_human_at: None,
             });
             delta.add(at, class, is_use, count);
+            if is_lost {
+                delta.lost[class as usize] += count;
+            }
         };
         let (clicks, lost) = match content {
             Content::Clicks(clicks) => (clicks, Vec::new()),
@@ -84,10 +95,10 @@ impl Frame {
         };
         for c in &clicks {
             let (class, is_use) = (c.flags.class(), c.flags.has(ClickFlags::USE));
-            count(c.workspace, c.link, c.at, class, is_use, 1);
+            count(c.workspace, c.link, c.at, class, is_use, 1, false);
         }
         for l in lost {
-            count(l.workspace, l.link, l.at, l.class, l.is_use, u64::from(l.count));
+            count(l.workspace, l.link, l.at, l.class, l.is_use, u64::from(l.count), true);
         }
         let mut deltas: Vec<Delta> = deltas.into_values().collect();
         deltas.sort_unstable_by_key(|delta| delta.link);

@@ -304,13 +304,13 @@ fn some_click() -> impl Strategy<Value = Click> {
                 "t.co",
             ][referrer]
                 .into(),
-            utm: [
+            utm: Arc::new([
                 ["", "tiktok", "TikTok", "mail", ""][referrer].into(),
                 "".into(),
                 "autumn".into(),
                 term.into(),
                 ["", "a,b", "-c"][agent].into(),
-            ],
+            ]),
             variant: (visitor % 3) as u8,
             journey: vec![Touch::new(LinkNo(9), NOON); (visitor % 2) as usize],
             ..click(0, NOON.plus_ms(hours * HOUR_MS + ms), link + 10 * workspace, visitor)
@@ -527,7 +527,7 @@ fn an_erased_visitor_is_in_no_file_and_still_counts() {
         country: *b"DE",
         locality: "DE-BW/Their-Own-Village".into(),
         referrer: "https://their-own-page.example/profile".into(),
-        utm: ["".into(), "".into(), "".into(), "their-own-term".into(), "".into()],
+        utm: Arc::new(["".into(), "".into(), "".into(), "their-own-term".into(), "".into()]),
         journey: vec![Touch::new(LinkNo(77), NOON)],
         ..click(0, NOON.plus_ms(n * HOUR_MS), 1, secret)
     };

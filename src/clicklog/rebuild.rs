@@ -61,6 +61,7 @@ pub fn rebuild(
             Some(files) if live > 1 => load_before(&store, files, options, live.min(last_index + 1), &backlog)?,
             _ => Vec::new(),
         };
+        store.count_by_days_after(last_index)?;
         let mut meta = store.meta()?;
         meta.node = options.node;
         let mut clicks = 0;

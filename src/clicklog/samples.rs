@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use std::sync::Arc;
+
 use crate::domain::click::{Click, ClickFlags, Outcome, Tapped};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::locality;
@@ -38,7 +40,7 @@ pub(super) fn any_click() -> impl Strategy<Value = Click> {
         },
         language: texts.0.into(),
         referrer: texts.1.into(),
-        utm: [texts.2.into(), "".into(), "".into(), "".into(), "x".into()],
+        utm: Arc::new([texts.2.into(), "".into(), "".into(), "".into(), "x".into()]),
         journey: journey
             .into_iter()
             .map(|(link, seconds)| Touch {
@@ -54,10 +56,10 @@ pub(super) fn any_click() -> impl Strategy<Value = Click> {
 }
 
 /// A country that may be any two bytes, and what the domain makes of it with a region and a city.
-fn any_locality() -> impl Strategy<Value = ([u8; 2], Box<str>)> {
+fn any_locality() -> impl Strategy<Value = ([u8; 2], Arc<str>)> {
     let country = prop_oneof![Just([0; 2]), Just(*b"US"), any::<[u8; 2]>()];
     (country, "[A-Z0-9]{0,4}", "\\PC{0,9}").prop_map(|(country, region, city)| {
-        let locality = locality::of(country, &region, &city);
+        let locality = locality::of(country, &region, &city).into();
         (country, locality)
     })
 }

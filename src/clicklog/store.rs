@@ -164,6 +164,23 @@ impl Store {
         Ok(history.as_of(&meta))
     }
 
+    /// Notes, unless that was done before, that clicks of frames after `last_index` are counted by links' days: what is
+    /// here may hold frames up to that one. An empty store holds none.
+    pub(super) fn count_by_days_after(&self, last_index: u64) -> Result<(), StoreError> {
+        let history = self.history()?;
+        if history.days_since.is_some() {
+            return Ok(());
+        }
+        let since = if self.is_empty()? { 0 } else { last_index };
+        let history = History {
+            days_since: Some(since),
+            ..history
+        };
+        let mut batch = sled::Batch::default();
+        batch.insert(&key::HISTORY, seal(&key::HISTORY, &history.body()));
+        self.rewrite(batch)
+    }
+
     /// Writes `batch`, which leaves the watermark where it is, and makes it durable.
     pub(super) fn rewrite(&self, batch: sled::Batch) -> Result<(), StoreError> {
         self.db.apply_batch(batch)?;

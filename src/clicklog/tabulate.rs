@@ -3,6 +3,8 @@
 //! Looks at each distinct value of a block once, with what its encoder found out: a click is then five counts by number.
 //! The twelve dimensions, the link's day and the workspace's hour are made of those afterwards.
 
+use std::sync::Arc;
+
 use foldhash::{HashMap, HashMapExt};
 
 use crate::domain::click::{CLASSES, Click, ClickFlags};
@@ -11,6 +13,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::user_agent::UserAgent;
 
 use super::block::Cut;
+use super::columns::Columns;
+use super::dictionary::address;
 use super::dimension::{Dimension, FACETS, area_key, country_key, host, trigger_key};
 use super::key;
 
@@ -31,8 +35,8 @@ pub(super) enum Trait<'c> {
     /// Country, and area as `area_key` names it.
     Place(&'c [u8; 2], &'c str),
     Agent(UserAgent),
-    Referrer(&'c str),
-    Utm(&'c [Box<str>; 5]),
+    Referrer(&'c Arc<str>),
+    Utm(&'c Arc<[Box<str>; 5]>),
     Trigger(bool),
 }
 
@@ -41,8 +45,8 @@ pub(super) enum Trait<'c> {
 pub(super) enum OwnTrait {
     Place([u8; 2], Box<str>),
     Agent(UserAgent),
-    Referrer(Box<str>),
-    Utm([Box<str>; 5]),
+    Referrer(Arc<str>),
+    Utm(Arc<[Box<str>; 5]>),
     Trigger(bool),
 }
 
@@ -92,8 +96,8 @@ impl<'c> Trait<'c> {
         match self {
             Self::Place(country, area) => OwnTrait::Place(*country, area.into()),
             Self::Agent(agent) => OwnTrait::Agent(agent),
-            Self::Referrer(text) => OwnTrait::Referrer(text.into()),
-            Self::Utm(texts) => OwnTrait::Utm(texts.clone()),
+            Self::Referrer(text) => OwnTrait::Referrer(Arc::clone(text)),
+            Self::Utm(texts) => OwnTrait::Utm(Arc::clone(texts)),
             Self::Trigger(is_qr) => OwnTrait::Trigger(is_qr),
         }
     }
@@ -177,6 +181,8 @@ pub(super) struct Table<'c> {
     traits: Numbers<Trait<'c>>,
     /// By group and trait.
     counts: HashMap<(u32, u32), [u32; CLASSES]>,
+    /// Numbers of traits by the address of what clicks share.
+    of_address: HashMap<usize, u32>,
 }
 
 impl Default for Table<'_> {
@@ -185,6 +191,7 @@ impl Default for Table<'_> {
             groups: Numbers::new(),
             traits: Numbers::new(),
             counts: HashMap::new(),
+            of_address: HashMap::new(),
         }
     }
 }
@@ -201,12 +208,8 @@ impl<'c> Table<'c> {
         let agents = self
             .traits
             .of_column(clicks, &picks.user_agent, |click| Trait::Agent(click.user_agent));
-        let referrers = self
-            .traits
-            .of_column(clicks, &picks.referrer, |click| Trait::Referrer(&click.referrer));
-        let utms = self
-            .traits
-            .of_column(clicks, &picks.utm, |click| Trait::Utm(&click.utm));
+        let referrers = self.of_shared(clicks, &picks.referrer, |click| &click.referrer, Trait::Referrer);
+        let utms = self.of_shared(clicks, &picks.utm, |click| &click.utm, Trait::Utm);
         let triggers = [false, true].map(|is_qr| self.traits.of(Trait::Trigger(is_qr)));
         for (row, click) in clicks.iter().enumerate() {
             let class = click.flags.class() as usize;
@@ -227,14 +230,59 @@ impl<'c> Table<'c> {
         }
     }
 
-    /// Counts `clicks`, however they are encoded.
-    pub(super) fn of(clicks: &[&'c Click]) -> Self {
+    /// The numbers of a block's distinct values of something that clicks share; as `Numbers::of_column`.
+    fn of_shared<T: ?Sized + 'c>(
+        &mut self,
+        clicks: &[&'c Click],
+        picks: &[u64],
+        part: impl Fn(&'c Click) -> &'c Arc<T>,
+        as_trait: impl Fn(&'c Arc<T>) -> Trait<'c>,
+    ) -> Vec<u32> {
+        let Self { traits, of_address, .. } = self;
+        let mut numbers = Vec::new();
+        for (click, pick) in clicks.iter().copied().zip(picks) {
+            if *pick == numbers.len() as u64 {
+                let value = part(click);
+                let number = of_address.entry(address(value));
+                numbers.push(*number.or_insert_with(|| traits.of(as_trait(value))));
+            }
+        }
+        numbers
+    }
+
+    /// Counts the clicks of a block that was read from the store.
+    pub(super) fn of_block(columns: &'c Columns) -> Self {
         let mut table = Self::default();
-        for click in clicks {
-            let group = table.groups.of((click.workspace, click.link, click.at.hour()));
-            for one in Trait::all(click) {
-                let number = table.traits.of(one);
-                table.counts.entry((group, number)).or_default()[click.flags.class() as usize] += 1;
+        let traits = &mut table.traits;
+        let agents = columns
+            .user_agent
+            .values
+            .iter()
+            .map(|agent| traits.of(Trait::Agent(*agent)));
+        let agents: Vec<u32> = agents.collect();
+        let referrers = columns
+            .referrer
+            .values
+            .iter()
+            .map(|text| traits.of(Trait::Referrer(text)));
+        let referrers: Vec<u32> = referrers.collect();
+        let utms = columns.utm.values.iter().map(|texts| traits.of(Trait::Utm(texts)));
+        let utms: Vec<u32> = utms.collect();
+        let triggers = [false, true].map(|is_qr| traits.of(Trait::Trigger(is_qr)));
+        for row in 0..columns.header.count {
+            let (place, flags) = (columns.place.get(row), columns.mark.get(row).flags);
+            let group = (place.workspace, place.link, columns.at[row].hour());
+            let group = table.groups.of(group);
+            let country = columns.country.get(row);
+            let area = Trait::Place(country, area_key(country, columns.locality.get(row)));
+            for number in [
+                table.traits.of(area),
+                agents[columns.user_agent.pick(row)],
+                referrers[columns.referrer.pick(row)],
+                utms[columns.utm.pick(row)],
+                triggers[usize::from(flags.has(ClickFlags::QR))],
+            ] {
+                table.counts.entry((group, number)).or_default()[flags.class() as usize] += 1;
             }
         }
         table
@@ -253,5 +301,60 @@ impl<'c> Table<'c> {
     /// Clicks by class, by the numbers of group and trait.
     pub(super) fn counts(&self) -> &HashMap<(u32, u32), [u32; CLASSES]> {
         &self.counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clicklog::block::cut;
+    use crate::clicklog::encoder::Encoder;
+    use crate::clicklog::samples::any_click;
+    use crate::clicklog::value::unseal;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// Counts by group and by what the trait says.
+    fn told(table: &Table<'_>) -> BTreeMap<(Group, String), [u32; CLASSES]> {
+        let traits: Vec<OwnTrait> = table.traits().collect();
+        let counts = table.counts().iter();
+        counts
+            .filter(|(_, counts)| **counts != [0; CLASSES])
+            .map(|((group, known), counts)| {
+                let place = (
+                    table.groups()[*group as usize],
+                    format!("{:?}", traits[*known as usize]),
+                );
+                (place, *counts)
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_is_counted_alike_when_written_and_when_read(clicks in proptest::collection::vec(any_click(), 1..40)) {
+            let mut clicks: Vec<&Click> = clicks.iter().collect();
+            let mut blocks: Vec<([u8; 21], Vec<u8>)> = Vec::new();
+            let mut written = Vec::new();
+            cut(&mut clicks, 1, &mut Encoder::new(), |key, value, part| {
+                let mut table = Table::default();
+                table.add(part);
+                written.push(told(&table));
+                blocks.push((key, value));
+            });
+            for ((key, value), written) in blocks.iter().zip(written) {
+                let columns = Columns::decode(unseal(key, value).expect("sealed")).expect("own bytes");
+                let mut naive: BTreeMap<(Group, String), [u32; CLASSES]> = BTreeMap::new();
+                for click in columns.clicks() {
+                    let group = (click.workspace, click.link, click.at.hour());
+                    for one in Trait::all(&click) {
+                        let counts = naive.entry((group, format!("{:?}", one.to_own()))).or_default();
+                        counts[click.flags.class() as usize] += 1;
+                    }
+                }
+                prop_assert_eq!(&told(&Table::of_block(&columns)), &naive);
+                prop_assert_eq!(&written, &naive);
+            }
+        }
     }
 }

@@ -10,9 +10,9 @@ use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::{DAY_MS, Timestamp};
 
 use super::columns::Depth;
-use super::count::each_link;
 use super::error::QueryError;
 use super::key;
+use super::link_count::each_link;
 use super::pending::Snapshot;
 use super::query::{Budget, Query, Ragged};
 use super::scan;

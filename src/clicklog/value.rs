@@ -1,6 +1,6 @@
 //! Small values of the sled tree: meta, roll-ups and totals, and the seal that every value carries.
 //!
-//! Every value is: version byte (2; 1 is read as well), body, CRC32C (4 bytes, little endian) over key, version and body: a value that
+//! Every value is: version byte (3; older ones are read as well), body, CRC32C (4 bytes, little endian) over key, version and body: a value that
 //! turns up under another key is noticed as well.
 //!
 //! | value | body |
@@ -9,8 +9,9 @@
 //! | roll-up | through, counts |
 //! | total | through, counts, uses, 0 or 1 + signed ms of the last click by a person |
 //!
-//! Facets, history and erasures are laid out in the files of that name. Version 1 had no regions: neither in blocks of
-//! clicks nor in facets; all else is the same.
+//! Facets, days, history and erasures are laid out in the files of that name. Version 1 had no regions: neither in
+//! blocks of clicks nor in facets. Up to version 2 clicks were counted in links' roll-ups rather than in days. All else
+//! is the same.
 //!
 //! *Through* is the watermark at which the value was written: the index of the last journal frame that it includes.
 //! A reader that holds pending frames adds only those after it, so no click counts twice while a checkpoint runs.
@@ -24,7 +25,7 @@ use super::bytes::{Damaged, Source, put_number, put_signed};
 use super::error::StoreError;
 
 /// The one that is written; older ones are read.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const CRC: usize = 4;
 
 /// Clicks by class.
@@ -233,7 +234,7 @@ mod tests {
             value
         };
         let error = unseal(b"k", &of_version(VERSION + 1)).expect_err("newer");
-        assert!(matches!(error, StoreError::Newer { found: 3, known: 2 }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 4, known: 3 }), "{error}");
         for version in 1..=VERSION {
             assert_eq!(unseal(b"k", &of_version(version)).expect("known"), [9]);
         }

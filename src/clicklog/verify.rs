@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 
 use super::block::SPAN_MS;
 use super::columns::Columns;
+use super::day::Day;
 use super::error::{OpenError, StoreError};
 use super::facets::Facets;
 use super::gap::{Cause, Gap};
@@ -74,6 +75,7 @@ pub fn verify(options: &Options, progress: impl FnMut(u64)) -> Result<Verified, 
         progress,
         meta: Meta::default(),
         written: 0,
+        days_since: u64::MAX,
         by_bucket: BTreeMap::new(),
         by_workspace: BTreeMap::new(),
         by_link: HashMap::new(),
@@ -104,8 +106,10 @@ struct Check<P> {
     looked: u64,
     progress: P,
     meta: Meta,
-    /// Sketches hold the visitors of frames up to this one.
+    /// Sketches and days hold the clicks of frames up to this one.
     written: u64,
+    /// Days hold clicks of frames after this one.
+    days_since: u64,
     /// Link roll-ups by workspace and bucket, and the workspaces' own.
     by_bucket: BTreeMap<(WorkspaceNo, u32), Counts>,
     by_workspace: BTreeMap<(WorkspaceNo, u32), Counts>,
@@ -157,7 +161,9 @@ impl<P: FnMut(u64)> Check<P> {
                 "the store is at frame {watermark}, the journal ends at {last_index}"
             ));
         }
-        self.written = store.history()?.written;
+        let history = store.history()?;
+        self.written = history.written;
+        self.days_since = history.days_since.unwrap_or(u64::MAX);
         let mut bucket: Option<Bucket> = None;
         store.each_value(|key, body| {
             self.looked();
@@ -191,10 +197,21 @@ impl<P: FnMut(u64)> Check<P> {
                 done.map_or(Ok(()), |done| self.leave(store, &done))?;
             }
             self.block(&place, &columns);
-            let has_sketch = place.through <= self.written;
-            bucket
-                .get_or_insert_with(|| Bucket::new(number))
-                .add(&columns, has_sketch);
+            let is_written = place.through <= self.written;
+            if !is_written && place.through > self.days_since {
+                // The next opening counts these again.
+                for row in 0..columns.header.count {
+                    let (place, mark) = (columns.place.get(row), columns.mark.get(row));
+                    let mut one = Counts::default();
+                    one[mark.flags.class() as usize] = 1;
+                    self.counted((place.workspace, place.link), columns.at[row].bucket(), &one);
+                }
+            }
+            bucket.get_or_insert_with(|| Bucket::new(number)).add(
+                &columns,
+                is_written,
+                is_written || place.through <= self.days_since,
+            );
             return Ok(());
         }
         let number = |place| key::number(key, place);
@@ -202,10 +219,16 @@ impl<P: FnMut(u64)> Check<P> {
             "links" => {
                 let rollup = Rollup::read(body)?;
                 self.is_through(key, rollup.through);
-                self.detailed += rollup.counts.iter().sum::<u64>();
-                let place = (WorkspaceNo(number(0)), number(2));
-                add(self.by_bucket.entry(place).or_default(), &rollup.counts);
-                add(self.by_link.entry(LinkNo(number(1))).or_default(), &rollup.counts);
+                let link = (WorkspaceNo(number(0)), LinkNo(number(1)));
+                self.counted(link, number(2), &rollup.counts);
+            }
+            "days" => {
+                let day = Day::read(body)?;
+                self.is_through(key, day.through);
+                let link = (WorkspaceNo(number(0)), LinkNo(number(1)));
+                for (bucket, counts) in day.buckets(number(2)) {
+                    self.counted(link, bucket, counts);
+                }
             }
             "workspaces" => {
                 let rollup = Rollup::read(body)?;
@@ -228,6 +251,13 @@ impl<P: FnMut(u64)> Check<P> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// A value says that `link` has `counts` in the quarter hour `bucket`.
+    fn counted(&mut self, (workspace, link): (WorkspaceNo, LinkNo), bucket: u32, counts: &Counts) {
+        self.detailed += counts.iter().sum::<u64>();
+        add(self.by_bucket.entry((workspace, bucket)).or_default(), counts);
+        add(self.by_link.entry(link).or_default(), counts);
     }
 
     fn is_through(&mut self, key: &[u8], through: u64) {
@@ -259,10 +289,16 @@ impl<P: FnMut(u64)> Check<P> {
     /// All blocks of a quarter hour were met: their clicks must be in its roll-ups and in their day's sketches.
     fn leave(&mut self, store: &Store, bucket: &Bucket) -> Result<(), StoreError> {
         for ((workspace, link), (counts, visitors)) in &bucket.links {
-            let stored = match store.get(&key::link_rollup(*workspace, *link, bucket.number))? {
+            let day = Timestamp::of_bucket(bucket.number).day();
+            let mut stored = match store.get(&key::link_rollup(*workspace, *link, bucket.number))? {
                 Some(body) => Rollup::read(&body)?.counts,
                 None => Counts::default(),
             };
+            if let Some(body) = store.get(&key::link_day(*workspace, *link, day))? {
+                let of_day = Day::read(&body)?;
+                let same = of_day.buckets(day).filter(|(number, _)| *number == bucket.number);
+                same.for_each(|(_, counts)| add(&mut stored, counts));
+            }
             let name = format!(
                 "link {} of workspace {} at {}",
                 link.0,
@@ -271,13 +307,12 @@ impl<P: FnMut(u64)> Check<P> {
             );
             if counts.iter().zip(&stored).any(|(blocks, rollup)| blocks > rollup) {
                 self.told.found(format!(
-                    "{name}: {counts:?} clicks in blocks, {stored:?} in its roll-up"
+                    "{name}: {counts:?} clicks in blocks, {stored:?} in its roll-up and day"
                 ));
             }
             if visitors.is_empty() {
                 continue;
             }
-            let day = Timestamp::of_bucket(bucket.number).day();
             let Some(body) = store.get(&key::sketch(*workspace, *link, day))? else {
                 self.told.found(format!("{name}: its visitors have no sketch"));
                 continue;
@@ -347,12 +382,12 @@ impl Bucket {
         }
     }
 
-    /// Adds a block; whether its visitors are in sketches.
-    fn add(&mut self, columns: &Columns, has_sketch: bool) {
+    /// Adds a block; whether its visitors are in sketches, and its clicks in days or roll-ups.
+    fn add(&mut self, columns: &Columns, has_sketch: bool, is_counted: bool) {
         for row in 0..columns.header.count {
             let (place, mark) = (columns.place.get(row), columns.mark.get(row));
             let (counts, visitors) = self.links.entry((place.workspace, place.link)).or_default();
-            counts[mark.flags.class() as usize] += 1;
+            counts[mark.flags.class() as usize] += u64::from(is_counted);
             if has_sketch && sketch::counts_as(mark.flags, columns.visitor[row]) {
                 visitors.push(columns.visitor[row]);
             }

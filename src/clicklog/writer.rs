@@ -354,7 +354,7 @@ fn contents(batch: Batch) -> Vec<Content> {
 
 /// The format relies on these bounds; callers keep them, but a block must fit even if one does not.
 fn keep_within_bounds(click: &mut Click) {
-    let keep = |text: &mut Box<str>, max: usize| {
+    let keep = |text: &mut Arc<str>, max: usize| {
         if text.len() > max {
             *text = cut(text, max).into();
         }
@@ -365,7 +365,9 @@ fn keep_within_bounds(click: &mut Click) {
     }
     keep(&mut click.language, LANGUAGE_MAX);
     keep(&mut click.referrer, REFERRER_MAX);
-    click.utm.iter_mut().for_each(|text| keep(text, UTM_MAX));
+    if click.utm.iter().any(|text| text.len() > UTM_MAX) {
+        click.utm = Arc::new(click.utm.each_ref().map(|text| cut(text, UTM_MAX).into()));
+    }
     let surplus = click.journey.len().saturating_sub(TOUCHES_MAX);
     click.journey.drain(..surplus);
 }

@@ -2,6 +2,8 @@
 //!
 //! Holds no address and no raw user agent. The click id is derived from node, time, sequence and link, never stored.
 
+use std::sync::Arc;
+
 use super::id::{DomainNo, LinkNo, WorkspaceNo};
 use super::time::Timestamp;
 use super::user_agent::UserAgent;
@@ -223,7 +225,7 @@ pub struct Tapped {
     pub at: Timestamp,
 }
 
-/// One click with everything that reports need of it.
+/// One click with everything that reports need of it. Clicks that come together share the texts that they have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Click {
     /// Position in this node's sequence: unique, growing, not free of gaps.
@@ -242,14 +244,14 @@ pub struct Click {
     /// ISO 3166-1 alpha-2; zeros = unknown.
     pub country: [u8; 2],
     /// Region and city, as in [`super::locality`]; empty = unknown.
-    pub locality: Box<str>,
+    pub locality: Arc<str>,
     pub user_agent: UserAgent,
     /// First tag of Accept-Language, such as `de-DE`; empty = none.
-    pub language: Box<str>,
+    pub language: Arc<str>,
     /// Referrer without its query; empty = none.
-    pub referrer: Box<str>,
+    pub referrer: Arc<str>,
     /// UTM parameters as in [`UTM_NAMES`]; empty = none.
-    pub utm: [Box<str>; 5],
+    pub utm: Arc<[Box<str>; 5]>,
     /// The links that the cookie showed, oldest first, without this click.
     pub journey: Vec<Touch>,
     /// There if and only if [`ClickFlags::TAP`] is set.

@@ -30,6 +30,8 @@ row_number! {
     ProgramNo,
     /// Row number of a campaign; from 1.
     CampaignNo,
+    /// Row number of a pool of single-use codes; from 1, never used twice.
+    CodePoolNo,
 }
 
 impl DomainNo {

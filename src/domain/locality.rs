@@ -14,15 +14,15 @@ pub const LOCALITY_MAX: usize = 2 + 1 + REGION_MAX + 1 + CITY_MAX;
 
 /// The locality of `region` and `city` in `country`, each empty when it is not known. Empty without a country: a city
 /// of an unknown country could be any of several.
-pub fn of(country: [u8; 2], region: &str, city: &str) -> Box<str> {
-    let Ok(code) = std::str::from_utf8(&country) else {
-        return "".into();
-    };
+pub fn of(country: [u8; 2], region: &str, city: &str) -> String {
     let region = if is_region(region) { region } else { "" };
     let city = super::click::cut(city, CITY_MAX);
     if country == [0; 2] || (region.is_empty() && city.is_empty()) {
-        return "".into();
+        return String::new();
     }
+    let Ok(code) = std::str::from_utf8(&country) else {
+        return String::new();
+    };
     let mut text = String::with_capacity(2 + 1 + region.len() + 1 + city.len());
     text.push_str(code);
     for (mark, part) in [('-', region), ('/', city)] {
@@ -31,7 +31,7 @@ pub fn of(country: [u8; 2], region: &str, city: &str) -> Box<str> {
             text.push_str(part);
         }
     }
-    text.into()
+    text
 }
 
 /// Whether `code` can be a region's after its country: 1 to [`REGION_MAX`] letters and digits.

@@ -10,6 +10,7 @@ pub mod campaign;
 pub mod cart;
 pub mod click;
 pub mod click_id;
+pub mod code_pool;
 pub mod consent;
 pub mod continent;
 pub mod conversion;

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use super::context::Context;
 use super::credit_order::Desk;
 use super::error::Error;
+use super::hand_out_codes;
 use super::look_up_order::{self, Seen};
 use super::publish_store;
 use crate::books::{self, Tx};
@@ -90,6 +91,11 @@ pub async fn accept(
             _ => Seen::default(),
         });
     }
+    let codes = delivery.events.iter().flat_map(|event| match event {
+        OrderEvent::Order(told) => told.codes.as_slice(),
+        _ => &[],
+    });
+    let codes: Vec<String> = codes.cloned().collect();
     let (no, now) = (store.no, context.inner.clock.now());
     let desk = Desk {
         customers: CustomerKey::of(&click_ids, store.workspace),
@@ -98,6 +104,10 @@ pub async fn accept(
     };
     let taken = context.inner.books.commit(move |tx| take(tx, &desk, delivery, seen));
     let (accepted, is_news) = taken.await?;
+    if let Err(error) = hand_out_codes::forget_used(context, no, codes).await {
+        // The order is in the books: at worst a follower is sent a used code for the rest of a day.
+        tracing::warn!(%error, "it could not be forgotten whose an order's codes are");
+    }
     if is_news {
         // From the next follow on, carts with the permalink `auto` go where click ids come back from.
         publish_store::publish_again(context, no).await?;

@@ -20,6 +20,8 @@ pub struct CartDraft {
     pub attributes: Vec<(String, String)>,
     pub continue_to: Option<String>,
     pub landing: Landing,
+    /// Public id of a pool of single-use codes.
+    pub code_pool_id: Option<String>,
 }
 
 /// A cart that was read from a destination, and the UTM parameters beside it.
@@ -57,6 +59,7 @@ impl CartDraft {
                 attributes: cart.attributes,
                 continue_to: cart.continue_to,
                 landing: cart.landing,
+                code_pool_id: None,
             };
             return Ok(Some((draft, utm)));
         }
@@ -79,6 +82,18 @@ impl CartDraft {
             .store(store.no)
             .map(|record| record.shelf.load_full())
             .unwrap_or_default();
+        let code_pool = self.code_pool_id.map(|id| {
+            let pool = books::code_pool::by_id(view, workspace, &id)?;
+            let missing = || Error::invalid("cart.codePoolId", "is not a code pool of this workspace");
+            let pool = pool.ok_or_else(missing)?;
+            if pool.store != store.no {
+                return Err(Error::invalid(
+                    "cart.codePoolId",
+                    "is a pool of another store than the cart's",
+                ));
+            }
+            Ok(pool.no)
+        });
         let cart = Cart {
             store: store.no,
             items: self.items,
@@ -87,6 +102,7 @@ impl CartDraft {
             attributes: self.attributes,
             continue_to: self.continue_to,
             landing: self.landing,
+            code_pool: code_pool.transpose()?,
         };
         let base = cart::cart_base(&store);
         cart::check(&cart, store.provider, &base, &shelf).map_err(|error| {
@@ -118,6 +134,7 @@ impl CartDraft {
             base: &base,
             cart: &cart,
             lines: &lines,
+            code: None,
             click_id: None,
             request_query: "",
             utm,

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, Semaphore};
 use url::Url;
 
 use super::error::Error;
+use super::hand_out_codes;
 use super::join_waitlist::{Lists, Tally};
 use super::locks::Locks;
 use super::record_clicks::RecorderStats;
@@ -43,6 +44,8 @@ pub(super) struct Inner {
     pub looks: Semaphore,
     pub lists: Lists,
     pub conversions: Arc<track::Tally>,
+    /// How single-use codes are handed out.
+    pub codes: Arc<hand_out_codes::Desk>,
     /// Says when the latest clicks are in the log.
     pub recorder: OnceLock<Arc<RecorderStats>>,
 }
@@ -112,6 +115,7 @@ impl Context {
             looks: Semaphore::new(LOOKS_AT_ONCE_MAX),
             lists,
             conversions: Arc::default(),
+            codes: Arc::default(),
             recorder,
         };
         Self { inner: Arc::new(inner) }
@@ -172,6 +176,11 @@ impl Context {
     /// What became of conversions that were told.
     pub fn conversion_tally(&self) -> &Arc<track::Tally> {
         &self.inner.conversions
+    }
+
+    /// How many pools of single-use codes are empty, and the like.
+    pub fn code_desk(&self) -> &Arc<hand_out_codes::Desk> {
+        &self.inner.codes
     }
 
     pub(super) fn new_id(&self, prefix: &str) -> String {

@@ -80,7 +80,7 @@ impl Desk {
             (None, None) => return Ok((Accepted::Unchanged, false)),
         };
         let has_click = returned.is_some() && click.as_ref().map(|click| &click.click_id) == returned.as_ref();
-        let codes = self.codes(tx, &snapshot, known.as_ref(), &seen.without_clicks)?;
+        let codes = self.codes(tx, &snapshot, known.as_ref(), &seen.without_clicks, &seen.handed_out)?;
         let evidence = Evidence {
             codes,
             click,
@@ -119,8 +119,44 @@ impl Desk {
             ages,
             snapshot,
         };
+        let codes_before = match &known {
+            Some(row) => books::pool_code::of_order(tx, row)?,
+            None => Vec::new(),
+        };
         books::order::put(tx, &order, &evidence, self.now)?;
-        self.settle_later(tx, known.map(|row| Past::of(&row.order)), &order)
+        self.settle_later(tx, known.map(|row| Past::of(&row.order)), &order)?;
+        let mut codes: Vec<String> = order.snapshot.codes.iter().map(|code| fold(code)).collect();
+        codes.extend(codes_before);
+        codes.sort_unstable();
+        codes.dedup();
+        codes.iter().try_for_each(|code| self.settle_code(tx, code))
+    }
+
+    /// Decides anew about the orders that show a single-use code, where one of them is another customer's than the
+    /// first's, or is so no more.
+    fn settle_code(&self, tx: &Tx<'_>, code: &str) -> Result<(), Error> {
+        let rows = books::pool_code::orders(tx, self.store.no, code)?;
+        let customers = rows.iter().map(|row| row.order.snapshot.customer.as_deref());
+        let strangers = leak::used_twice(customers);
+        for (mut row, is_stranger) in rows.into_iter().zip(strangers) {
+            let shown = row.evidence.codes.iter_mut();
+            let mut shown = shown.filter(|shown| shown.kind == CodeKind::SingleUse && fold(&shown.code) == code);
+            let Some(shown) = shown.next() else { continue };
+            if shown.leaks.contains(&LeakSignal::UsedTwice) == is_stranger {
+                continue;
+            }
+            shown.leaks.retain(|signal| *signal != LeakSignal::UsedTwice);
+            if is_stranger {
+                shown.leaks.push(LeakSignal::UsedTwice);
+            }
+            let before = Past::of(&row.order);
+            let program = books::program::by_no(tx, row.order.program)?;
+            let ordered_at = row.order.snapshot.ordered_at;
+            row.order.credit = attribution::credit(&row.evidence, &program, ordered_at, row.order.ruling);
+            books::order::put(tx, &row.order, &row.evidence, self.now)?;
+            self.settle_later(tx, Some(before), &row.order)?;
+        }
+        Ok(())
     }
 
     /// Decides anew about a known order whose evidence or ruling changed, and about those that go by it.
@@ -205,6 +241,7 @@ impl Desk {
         snapshot: &OrderSnapshot,
         known: Option<&OrderRow>,
         without_clicks: &[CreatorNo],
+        handed_out: &[(String, Returned)],
     ) -> Result<Vec<CodeEvidence>, Error> {
         let known: &[CodeEvidence] = known.map_or(&[], |row| &row.evidence.codes);
         let mut codes = Vec::new();
@@ -214,6 +251,7 @@ impl Desk {
                 continue;
             }
             let Some(found) = books::discount_code::by_code(view, self.store.workspace, code)? else {
+                codes.extend(self.single_use_code(view, code, handed_out)?);
                 continue;
             };
             let mut leaks: Vec<LeakSignal> = found.leak.into_iter().collect();
@@ -228,11 +266,41 @@ impl Desk {
                 creator: found.creator,
                 link: found.link,
                 kind: CodeKind::Creator,
-                given_to: None,
+                given_on: None,
                 leaks,
             });
         }
         Ok(codes)
+    }
+
+    /// What a single-use code says: whose click it was handed out on. Where that was lost with a crash, its pool's
+    /// creator; a code that nobody was handed, or of which nobody knows whose it is, says nothing.
+    fn single_use_code(
+        &self,
+        view: &View<'_>,
+        code: &str,
+        handed_out: &[(String, Returned)],
+    ) -> Result<Option<CodeEvidence>, Error> {
+        let Some(found) = books::pool_code::find(view, self.store.no, code)?.filter(|found| found.is_leased) else {
+            return Ok(None);
+        };
+        let of_click = found.given.and_then(|given| given.creator);
+        let Some(creator) = found.pool_creator.or(of_click) else {
+            return Ok(None);
+        };
+        let returned = handed_out.iter().find(|(folded, _)| *folded == fold(code));
+        let click = match returned {
+            Some((_, returned)) => self.click_evidence(view, returned)?,
+            None => None,
+        };
+        Ok(Some(CodeEvidence {
+            code: code.to_owned(),
+            creator,
+            link: found.given.map(|given| given.click.link),
+            kind: CodeKind::SingleUse,
+            given_on: click.map(Box::new),
+            leaks: vec![],
+        }))
     }
 
     /// The order's click: of all that came back on it the latest. One that once showed stays as it was found.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::context::Context;
 use super::error::Error;
+use super::hand_out_codes;
 use crate::books;
 use crate::clicklog::{Erased, Eraser, Erasure, Reader, Subject};
 use crate::domain::click_id::ClickId;
@@ -63,11 +64,14 @@ pub async fn erase(context: &Context, log: Log, workspace: WorkspaceNo, who: Who
             id.sign(&keys).as_str().to_owned()
         })
         .collect();
-    let orders = context
-        .inner
-        .books
-        .commit(move |tx| books::order::forget_journeys(tx, workspace, &named).map_err(Error::from))
-        .await?;
+    let sequences: HashSet<u64> = erased.clicks.iter().map(|(_, sequence, _)| *sequence).collect();
+    hand_out_codes::settle(context).await?;
+    let forgotten = context.inner.books.commit(move |tx| {
+        let codes = books::pool_code::forget_clicks(tx, &sequences)?;
+        Ok::<_, Error>((books::order::forget_journeys(tx, workspace, &named)?, codes))
+    });
+    let (orders, codes) = forgotten.await?;
+    codes.iter().for_each(|given| context.inner.table.forget_code(given));
     tracing::info!(clicks = erased.record.clicks, orders, "erased on request");
     if erased.record.set_aside > 0 {
         tracing::warn!(

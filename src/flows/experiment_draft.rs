@@ -211,6 +211,8 @@ impl Ground<'_, '_> {
         }
         let draft = CartDraft {
             discount_codes: codes,
+            // These codes are what is tried out: a pool's would stand in their place.
+            code_pool_id: None,
             ..redraft(self.view, self.terms)?
         };
         let within = |inner: &str| format!("{field}.{}", inner.strip_prefix("cart.").unwrap_or("discountCodes"));
@@ -252,6 +254,7 @@ impl Ground<'_, '_> {
         let is_as_before = |cart: &Cart| {
             let own = self.terms.cart.clone().map(|own| Cart {
                 discount_codes: cart.discount_codes.clone(),
+                code_pool: None,
                 ..own
             });
             own.as_ref() == Some(cart)

@@ -35,6 +35,9 @@ pub async fn issue(
                 }
                 None => None,
             };
+            if books::pool_code::is_known(tx, workspace, &code)? {
+                return Err(Error::invalid("code", "is a single-use code of one of your pools"));
+            }
             let code = DiscountCode {
                 id,
                 workspace,

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::error::Error;
+use super::hand_out_codes;
 use crate::books::{self, View};
 use crate::clicklog;
 use crate::domain::attribution::{LeakSignal, leak};
 use crate::domain::click::Click;
 use crate::domain::click_id::ClickId;
-use crate::domain::id::{CreatorNo, LinkNo, WorkspaceNo};
+use crate::domain::discount_code::fold;
+use crate::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::keyring::Keyring;
 use crate::domain::order::OrderSnapshot;
 use crate::domain::program::Program;
@@ -36,6 +38,9 @@ pub(super) struct Returned {
 #[derive(Default)]
 pub(super) struct Seen {
     pub click: Option<Returned>,
+    /// The order's single-use codes, in the form in which codes are compared, each with the click that it was handed out
+    /// on.
+    pub handed_out: Vec<(String, Returned)>,
     /// Creators of the order's codes of whom nobody followed a link within the window before it.
     pub without_clicks: Vec<CreatorNo>,
 }
@@ -53,15 +58,24 @@ pub(super) async fn look_up(
     if returned.is_none() && told.codes.is_empty() {
         return Seen::default();
     }
+    if !told.codes.is_empty()
+        && let Err(error) = hand_out_codes::settle(context).await
+    {
+        tracing::warn!(%error, "an order came before the codes that were handed out in front of it were noted");
+    }
     let look = Look {
         context: context.clone(),
         clicks: clicks.clone(),
         workspace: store.workspace,
         ordered_at: told.ordered_at,
     };
-    let codes = told.codes.clone();
+    let (codes, keys, no) = (told.codes.clone(), click_ids.clone(), store.no);
     let looked = tokio::task::spawn_blocking(move || Seen {
         click: returned.map(|(text, id)| look.click(text, id)),
+        handed_out: look.handed_out(no, &codes, &keys).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the clicks of an order's single-use codes could not be looked up");
+            Vec::new()
+        }),
         without_clicks: look.without_clicks(&codes).unwrap_or_else(|error| {
             tracing::warn!(%error, "the clicks of an order's creators could not be looked up");
             Vec::new()
@@ -124,6 +138,24 @@ impl Look {
             .inspect_err(|error| tracing::warn!(%error, "the click of an order could not be looked up"))
             .ok()
             .flatten()
+    }
+
+    /// The clicks that these codes were handed out on.
+    fn handed_out(&self, store: StoreNo, codes: &[String], keys: &Keyring) -> Result<Vec<(String, Returned)>, Error> {
+        let given = self.context.inner.books.read_blocking(|view| {
+            let mut given = Vec::new();
+            for code in codes {
+                let found = books::pool_code::find(view, store, code)?;
+                given.extend(
+                    found
+                        .and_then(|found| found.given)
+                        .map(|given| (fold(code), given.click)),
+                );
+            }
+            Ok::<_, Error>(given)
+        })?;
+        let look = |(code, id): (String, ClickId)| (code, self.click(id.sign(keys).as_str().to_owned(), id));
+        Ok(given.into_iter().map(look).collect())
     }
 
     /// Creators of these codes whom nobody follows. Before one is suspected, the latest clicks come in.

@@ -8,6 +8,7 @@ use url::form_urlencoded::byte_serialize;
 use super::cart_draft::CartDraft;
 use super::context::Context;
 use super::error::{Error, Invalid};
+use super::hand_out_codes;
 use super::plan_campaign;
 use super::publish_link::{self, LinkChange};
 use crate::books::mint::Minted;
@@ -112,6 +113,7 @@ pub async fn mint(
         }
         rows.extend(minted);
     }
+    hand_out_codes::prepare(context, None).await;
     Ok((campaign, rows))
 }
 
@@ -232,7 +234,8 @@ impl Mint<'_, '_> {
             check_code(&text)
                 .map_err(|message| Error::invalid("codePattern", format!("makes {text:?}, which {message}")))?;
             let known = books::discount_code::by_code(self.tx, self.workspace(), &text)?;
-            if known.as_ref().is_none_or(|known| known.creator == creator.no) {
+            let is_single_use = books::pool_code::is_known(self.tx, self.workspace(), &text)?;
+            if known.as_ref().is_none_or(|known| known.creator == creator.no) && !is_single_use {
                 return Ok(FreeCode {
                     is_known: known.is_some(),
                     text: known.map_or(text, |known| known.code),

@@ -4,6 +4,7 @@ use super::cart_draft::{CartDraft, StockPolicyDraft};
 use super::context::Context;
 use super::error::Error;
 use super::experiment_draft::ExperimentChange;
+use super::hand_out_codes;
 use crate::books::link::NewLink;
 use crate::books::{self, Tx, View};
 use crate::domain::campaign::CONTENT_ID_MAX;
@@ -81,6 +82,7 @@ pub async fn create_all(
     for link in made.iter().flatten() {
         context.inner.table.put(link, None);
     }
+    hand_out_codes::prepare(context, None).await;
     Ok(made)
 }
 
@@ -99,6 +101,7 @@ pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change:
     });
     let (before, after) = changed.await?;
     context.inner.table.put(&after, Some(&before));
+    hand_out_codes::prepare(context, None).await;
     Ok(after)
 }
 
@@ -355,7 +358,28 @@ fn apply(
         change.utm,
         terms,
     )?;
-    change.experiment.apply(context, view, workspace, terms)
+    change.experiment.apply(context, view, workspace, terms)?;
+    check_code_pools(view, terms)
+}
+
+/// A creator's pool goes with links of that creator: who is credited must not hang on which of the two is asked.
+fn check_code_pools(view: &View<'_>, terms: &LinkTerms) -> Result<(), Error> {
+    let variants = terms.experiment.iter().flat_map(|experiment| &experiment.variants);
+    let variants = variants
+        .enumerate()
+        .map(|(place, variant)| (Some(place), variant.cart.as_ref()));
+    for (place, cart) in std::iter::once((None, terms.cart.as_ref())).chain(variants) {
+        let Some(no) = cart.and_then(|cart| cart.code_pool) else {
+            continue;
+        };
+        let owner = books::code_pool::by_no(view, no)?.and_then(|pool| pool.creator);
+        if owner.is_some() && owner != terms.creator {
+            let within = place.map_or(String::new(), |place| format!("testVariants[{place}]."));
+            let message = "is a pool of another partner than the link's partnerId";
+            return Err(Error::invalid(format!("{within}cart.codePoolId"), message));
+        }
+    }
+    Ok(())
 }
 
 /// Settles where the link leads: a cart's own URL, or the destination with its UTM parameters written in.
@@ -431,6 +455,10 @@ fn take_utm(utm: &mut [Option<String>; 5], named: [Option<Option<String>>; 5]) {
 pub(super) fn redraft(view: &View<'_>, terms: &LinkTerms) -> Result<CartDraft, Error> {
     let cart = terms.cart.as_ref().ok_or(Error::NotFound { what: "cart" })?;
     let store = books::store::by_no(view, cart.store)?.ok_or(Error::NotFound { what: "store" })?;
+    let pool = match cart.code_pool {
+        Some(no) => books::code_pool::by_no(view, no)?,
+        None => None,
+    };
     Ok(CartDraft {
         store_id: store.id,
         items: cart.items.clone(),
@@ -439,6 +467,7 @@ pub(super) fn redraft(view: &View<'_>, terms: &LinkTerms) -> Result<CartDraft, E
         attributes: cart.attributes.clone(),
         continue_to: cart.continue_to.clone(),
         landing: cart.landing,
+        code_pool_id: pool.map(|pool| pool.id),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use super::codes::Claim;
 use super::counters::bump;
 use super::land::{Landed, Page, Shown, page_for};
 use super::lane::{Full, NewClick, Ticket};
@@ -62,6 +63,7 @@ impl Worker {
         if id_text.is_some() {
             person.flags = person.flags.with(ClickFlags::ID_SENT);
         }
+        let (cookie, new_visitor) = self.cookie(request, &domain, &link, &person, &keys, now);
         let mut location = String::with_capacity(LOCATION_CAPACITY);
         let outcome = locate(
             &mut location,
@@ -69,8 +71,8 @@ impl Worker {
             store.as_deref(),
             request,
             id_text.as_ref().map(|text| text.as_str()),
+            Claim::of(self.shared.table.codes(), &link, &person, new_visitor, id, now).as_ref(),
         );
-        let (cookie, new_visitor) = self.cookie(request, &domain, &link, &person, &keys, now);
         let ticket = self.enqueue(request, &domain, &link, &person, outcome, new_visitor, &id, None);
         let (counter, status) = match offer.cart {
             Some(_) => (&self.counters.carts, 303),

@@ -94,6 +94,7 @@ fn lead_on(request: &Request<'_>, inbound: &Inbound, click_id: Option<&str>) -> 
         base: &store.base,
         cart: &cart,
         lines: &lines,
+        code: None,
         click_id,
         request_query: request.query,
         utm: &[const { None }; 5],

@@ -1,9 +1,14 @@
-//! Where a follow leads: the offered destination with the query merged in, or the cart as stock allows.
+//! Where a follow leads: the offered destination with the query merged in, or the cart as stock allows, with the
+//! follower's own code where the cart has a pool of them.
 
+use std::sync::Arc;
+
+use super::codes::Claim;
 use super::record::{CartRecord, Offer, StoreRecord};
 use super::request::Request;
 use crate::domain::cart::{self, CLICK_ID_ATTRIBUTE, CartRequest, Choice};
 use crate::domain::click::{Outcome, UTM_NAMES};
+use crate::domain::code_pool::PoolCode;
 use crate::domain::query;
 
 /// Appends the location of `offer` to `out` and says what the follower gets.
@@ -13,9 +18,10 @@ pub(super) fn locate(
     store: Option<&StoreRecord>,
     request: &Request<'_>,
     click_id: Option<&str>,
+    claim: Option<&Claim<'_>>,
 ) -> Outcome {
     match (&offer.cart, store) {
-        (Some(cart), Some(store)) => locate_cart(out, cart, store, request, click_id),
+        (Some(cart), Some(store)) => locate_cart(out, cart, store, request, click_id, claim),
         _ => {
             merge(out, &offer.destination, request.query, click_id);
             Outcome::Destination
@@ -29,6 +35,7 @@ fn locate_cart(
     store: &StoreRecord,
     request: &Request<'_>,
     click_id: Option<&str>,
+    claim: Option<&Claim<'_>>,
 ) -> Outcome {
     let shelf = store.shelf.load();
     let (lines, outcome) = match cart::choose(&record.cart, &record.policy, &shelf) {
@@ -41,16 +48,23 @@ fn locate_cart(
             return Outcome::OutOfStock;
         }
     };
+    let code = own_code(record, claim);
     let request = CartRequest {
         base: &store.base,
         cart: &record.cart,
         lines: &lines,
+        code: code.as_ref().map(|code| code.code.as_str()),
         click_id,
         request_query: request.query,
         utm: &record.utm,
     };
     cart::write(out, store.provider, &request);
     outcome
+}
+
+/// The follower's own code for a cart that has a pool, where there is one.
+pub(super) fn own_code(record: &CartRecord, claim: Option<&Claim<'_>>) -> Option<Arc<PoolCode>> {
+    claim?.code(record.cart.code_pool?)
 }
 
 fn merge(out: &mut String, destination: &str, request_query: &str, click_id: Option<&str>) {

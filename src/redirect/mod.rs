@@ -3,6 +3,7 @@
 //! Never waits, never touches a disk, holds no lock across anything. One [`Worker`] a core; what changes is pushed
 //! into the [`Table`] from outside ([`TableWriter`]), what happened leaves through a [`lane`].
 
+mod codes;
 mod counters;
 mod follow;
 mod inbound;
@@ -21,6 +22,7 @@ mod track;
 mod words;
 mod worker;
 
+pub use codes::{CodeTally, REMEMBERED_MAX};
 pub use counters::{Counters, LATENCY_BOUNDS_US, Outcomes};
 pub use inbound::Inbound;
 pub use land::{Page, PageKind, PageNotice};

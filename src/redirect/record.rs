@@ -9,7 +9,7 @@ use crate::domain::cart::{self, Cart, CartBase, Landing, OnOut, StockPolicy};
 use crate::domain::consent::ConsentMode;
 use crate::domain::creator::Creator;
 use crate::domain::experiment::{Experiment, Phase, Split, Variant};
-use crate::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CodePoolNo, CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::link::{Link, LinkTerms};
 use crate::domain::link_domain::LinkDomain;
 use crate::domain::slug;
@@ -157,6 +157,13 @@ impl LinkRecord {
             expired_url: terms.expired_url.as_deref().map(Box::from),
             limit,
         }
+    }
+
+    /// Pools of the link's carts.
+    pub fn code_pools(&self) -> impl Iterator<Item = CodePoolNo> + '_ {
+        let variants = self.experiment.iter().flat_map(|it| it.variants.iter());
+        let carts = std::iter::once(&self.own).chain(variants);
+        carts.filter_map(|offer| offer.cart.as_ref()?.cart.code_pool)
     }
 
     /// The experiment that splits followers up at `now`.

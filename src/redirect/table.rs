@@ -12,13 +12,16 @@ use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
+use super::codes::{CodeTally, Codes};
 use super::record::{CreatorRecord, DomainRecord, LinkRecord, StoreRecord};
+use crate::domain::code_pool::{GivenCode, PoolCode};
 use crate::domain::creator::Creator;
-use crate::domain::id::{CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CodePoolNo, CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::domain::link_domain::LinkDomain;
 use crate::domain::slug::{self, SLUG_MAX, SlugKey};
 use crate::domain::store::{Shelf, Store};
+use crate::domain::time::Timestamp;
 
 /// Most hosts are found without hashing a long name twice; this many bytes hold any long key.
 const LONG_KEY_MAX: usize = 5 + SLUG_MAX * 4;
@@ -37,6 +40,8 @@ pub struct Table {
     creator_names: DashMap<(WorkspaceNo, Box<str>), Vec<CreatorNo>, RandomState>,
     /// Hashes of live API keys: what marks test traffic.
     keys: ArcSwap<HashMap<[u8; 32], WorkspaceNo>>,
+    /// Single-use codes that are ready to be handed out.
+    codes: Codes,
     is_loaded: AtomicBool,
     /// Whether the uses so far of limited links are known; they come from the click log.
     are_uses_known: AtomicBool,
@@ -64,6 +69,7 @@ impl Table {
             creators: DashMap::with_hasher(RandomState::default()),
             creator_names: DashMap::with_hasher(RandomState::default()),
             keys: ArcSwap::from_pointee(HashMap::new()),
+            codes: Codes::default(),
             is_loaded: AtomicBool::new(false),
             are_uses_known: AtomicBool::new(false),
         });
@@ -120,6 +126,37 @@ impl TableReader {
         }
     }
 
+    /// Single-use codes, for handing them out.
+    pub(super) fn codes(&self) -> &Codes {
+        &self.0.codes
+    }
+
+    /// Hands a code to the follower with cookie number `visitor`, as a follow does: for tests without a request.
+    #[cfg(test)]
+    pub fn hand_out(&self, pool: CodePoolNo, link: LinkNo, visitor: u64, now: Timestamp) -> Option<String> {
+        let record = LinkRecord::new(&tests::link(link.0, "a", false), None);
+        let claim = super::codes::Claim {
+            codes: &self.0.codes,
+            link: &record,
+            click: crate::domain::click_id::ClickId {
+                at: now,
+                node: 0,
+                sequence: visitor,
+                link,
+            },
+            now,
+            known: visitor,
+            new: 0,
+            identity: 1,
+        };
+        claim.code(pool).map(|code| code.code.clone())
+    }
+
+    /// What became of single-use codes that were asked for.
+    pub fn code_tally(&self) -> CodeTally {
+        self.0.codes.tally()
+    }
+
     /// The workspace of a live API key by its hash.
     pub fn key(&self, hash: &[u8; 32]) -> Option<WorkspaceNo> {
         self.0.keys.load().get(hash).copied()
@@ -164,6 +201,7 @@ impl TableWriter {
             .clicks_max
             .map(|_| Arc::clone(&self.0.uses.entry(link.no).or_default()));
         let record = Arc::new(LinkRecord::new(link, uses));
+        record.code_pools().for_each(|pool| self.0.codes.want(pool));
         if let Some(before) = before.filter(|before| key_of(before) != key_of(link)) {
             self.unlist(before);
         }
@@ -247,6 +285,56 @@ impl TableWriter {
         }
     }
 
+    /// Pools that links use: their codes are wanted here.
+    pub fn code_pools(&self) -> Vec<CodePoolNo> {
+        self.0.codes.wanted()
+    }
+
+    /// Codes of the pool that are ready; expired ones may be among them.
+    pub fn codes_ready(&self, pool: CodePoolNo) -> usize {
+        self.0.codes.ready(pool)
+    }
+
+    /// Makes codes ready that were taken out of the pool, which is committed.
+    pub fn put_codes(&self, pool: CodePoolNo, codes: Vec<PoolCode>) {
+        self.0.codes.put(pool, codes);
+    }
+
+    /// Takes back what nobody was handed; of these nobody will be.
+    pub fn take_codes_back(&self, pool: CodePoolNo) -> Vec<u64> {
+        self.0.codes.take_back(pool)
+    }
+
+    /// Has the pool no more: nobody is handed its codes, not even those who had one.
+    pub fn drop_code_pool(&self, pool: CodePoolNo) {
+        self.0.codes.drop_pool(pool);
+    }
+
+    /// At most `most` codes that were handed out and are not known to be in the books.
+    pub fn codes_given(&self, most: usize) -> Vec<GivenCode> {
+        self.0.codes.given(most)
+    }
+
+    /// These are in the books.
+    pub fn codes_recorded(&self, given: &[GivenCode]) {
+        self.0.codes.recorded(given);
+    }
+
+    /// Remembers whose a code is, as the books say.
+    pub fn remember_code(&self, code: PoolCode, given: &GivenCode) {
+        self.0.codes.remember(code, given);
+    }
+
+    /// Forgets whose this code is: the follower is handed another one the next time.
+    pub fn forget_code(&self, given: &GivenCode) {
+        self.0.codes.forget(given);
+    }
+
+    /// Forgets whose codes those were that no longer stick to anybody at `now`.
+    pub fn forget_old_codes(&self, now: Timestamp) {
+        self.0.codes.forget_old(now);
+    }
+
     /// Replaces the live API keys.
     pub fn put_keys(&self, keys: impl IntoIterator<Item = ([u8; 32], WorkspaceNo)>) {
         self.0.keys.store(Arc::new(keys.into_iter().collect()));
@@ -302,7 +390,6 @@ pub(super) mod tests {
     use crate::domain::consent::ConsentMode;
     use crate::domain::creator::CreatorTerms;
     use crate::domain::link::LinkTerms;
-    use crate::domain::time::Timestamp;
 
     pub fn default_domain() -> LinkDomain {
         LinkDomain {

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use super::codes::Claim;
 use super::counters::bump;
 use super::follow::LOCATION_CAPACITY;
 use super::land::{Page, PageNotice, Shown, page_for};
-use super::locate::locate;
+use super::locate::{locate, own_code};
 use super::person::Person;
 use super::record::{LinkRecord, StoreRecord};
 use super::request::Request;
@@ -68,14 +69,16 @@ impl Worker {
             bump(&self.counters.gone, 1);
             return Reply::Refused(Refusal::Gone);
         };
-        let (location, outcome) = match self.lead_on(request, &link, &store, &token, &form, &keys) {
+        let mut person = Person::read(request, &domain, link.workspace, &self.shared, &keys, now);
+        // Taken on the way to the shop, not when the page is drawn: most who look at one do not go on.
+        let claim = Claim::of(self.shared.table.codes(), &link, &person, 0, token.click, now);
+        let (location, outcome) = match self.lead_on(request, &link, &store, &token, &form, &keys, claim.as_ref()) {
             Ok(found) => found,
             Err(page) => {
                 bump(&self.counters.pages, 1);
                 return Reply::Page(page);
             }
         };
-        let mut person = Person::read(request, &domain, link.workspace, &self.shared, &keys, now);
         person.flags = person.flags.with(ClickFlags::TAP);
         person.offered = token.variant;
         if person.may_be_recognised() {
@@ -105,6 +108,7 @@ impl Worker {
     }
 
     /// Where the tap leads and what the follower gets there; or the page once more.
+    #[expect(clippy::too_many_arguments, reason = "what tap() has found out, handed on once")]
     fn lead_on(
         &self,
         request: &Request<'_>,
@@ -113,6 +117,7 @@ impl Worker {
         token: &PageToken,
         form: &Form<'_>,
         keys: &Keys,
+        claim: Option<&Claim<'_>>,
     ) -> Result<(String, Outcome), Box<Page>> {
         let now = self.shared.clock.now();
         let click_id = token.may_send_id.then(|| token.click.sign(&keys.click_id));
@@ -121,7 +126,7 @@ impl Worker {
         let offer = link.offer(token.variant);
         let Some(landed) = page_for(offer, Some(store)) else {
             // The link has become a direct one since.
-            let outcome = locate(&mut location, offer, Some(store), request, click_id);
+            let outcome = locate(&mut location, offer, Some(store), request, click_id, claim);
             return Ok((location, outcome));
         };
         let refill = offer.cart.as_deref().map(|record| {
@@ -132,10 +137,12 @@ impl Worker {
         let notice = match refill {
             _ if token.is_expired(now) => PageNotice::Expired,
             Some((record, Refill::Lines(lines))) => {
+                let code = own_code(record, claim);
                 let sent = CartRequest {
                     base: &store.base,
                     cart: &record.cart,
                     lines: &lines,
+                    code: code.as_ref().map(|code| code.code.as_str()),
                     click_id,
                     request_query: request.query,
                     utm: &record.utm,

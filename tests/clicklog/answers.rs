@@ -1,6 +1,7 @@
 //! Every number that a log can be asked for, as JSON: what two logs are compared by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use hopcart::clicklog::{Batch, Dimension, Query, QueryError, Reader, Totals};
 use hopcart::domain::click::{ClassSet, Click, ClickClass, ClickFlags};
@@ -8,7 +9,7 @@ use hopcart::domain::id::{LinkNo, WorkspaceNo};
 use hopcart::domain::time::{BUCKET_MS, DAY_MS, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::stream::{START, WORKSPACES};
+use crate::stream::{LINKS, START, WORKSPACES};
 
 const CLASSES: [ClickClass; 8] = [
     ClickClass::Human,
@@ -25,6 +26,11 @@ const DAYS: i64 = 2;
 
 fn first_day() -> Timestamp {
     Timestamp(START.0 - START.0 % DAY_MS)
+}
+
+/// The link of `workspace` that the stream follows most.
+fn busiest(workspace: u32) -> LinkNo {
+    LinkNo((workspace - 1) * LINKS + 1)
 }
 
 /// The classes of a question that leaves nothing out.
@@ -71,6 +77,10 @@ fn of_workspace(reader: &Reader, workspace: u32) -> Result<Value, QueryError> {
     let edges: Vec<Timestamp> = (0..=DAYS * DAY_MS / BUCKET_MS)
         .map(|n| first_day().plus_ms(n * BUCKET_MS))
         .collect();
+    let of_busiest = Query {
+        links: Some(Arc::new(HashSet::from([busiest(workspace)]))),
+        ..people.clone()
+    };
     let events = reader.events(&asked(workspace, every_class()), false, 0, usize::MAX)?;
     let days = (0..DAYS).map(|day| {
         let from = first_day().plus_ms(day * DAY_MS);
@@ -100,6 +110,7 @@ fn of_workspace(reader: &Reader, workspace: u32) -> Result<Value, QueryError> {
         "counts": counts.collect::<Result<Vec<_>, _>>()?,
         "byLink": by_link,
         "quarterHours": reader.timeseries(&people, &edges)?,
+        "quarterHoursOfBusiest": reader.timeseries(&of_busiest, &edges)?,
         "events": digest(&events),
         "uniqueByDay": days.collect::<Result<Vec<_>, _>>()?,
         "tops": tops,
@@ -124,11 +135,16 @@ pub fn of_batches(batches: &[Batch]) -> Value {
     let workspaces = (1..=WORKSPACES).map(|workspace| {
         let mut counts = [0; CLASSES.len()];
         let mut quarters = vec![0; (DAYS * DAY_MS / BUCKET_MS) as usize];
+        let mut of_busiest = quarters.clone();
         let mut by_link: BTreeMap<u32, u64> = BTreeMap::new();
         let mut add = |class: ClickClass, link: LinkNo, at: Timestamp, count: u64| {
             counts[class as usize] += count;
             if class == ClickClass::Human {
-                quarters[((at.0 - first_day().0) / BUCKET_MS) as usize] += count;
+                let quarter = ((at.0 - first_day().0) / BUCKET_MS) as usize;
+                quarters[quarter] += count;
+                if link == busiest(workspace) {
+                    of_busiest[quarter] += count;
+                }
                 *by_link.entry(link.0).or_default() += count;
             }
         };
@@ -141,10 +157,43 @@ pub fn of_batches(batches: &[Batch]) -> Value {
             .for_each(|l| add(l.class, l.link, l.at, u64::from(l.count)));
         let mut events: Vec<Click> = clicks().filter(|c| of_it(c.workspace)).cloned().collect();
         events.sort_by_key(|click| (click.at, click.sequence));
-        json!({"counts": counts, "byLink": by_link, "quarterHours": quarters, "events": digest(&events)})
+        json!({
+            "counts": counts,
+            "byLink": by_link,
+            "quarterHours": quarters,
+            "quarterHoursOfBusiest": of_busiest,
+            "events": digest(&events),
+        })
     });
     let workspaces: Vec<Value> = workspaces.collect();
     json!({"totals": totals_value(&totals), "workspaces": workspaces})
+}
+
+/// What two logs' answers come to in one: the numbers that add up, no others.
+pub fn sum(one: &Value, other: &Value) -> Value {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let adds_up = |key: &str| !["events", "uniqueByDay", "tops", "lastHumanMs"].contains(&key);
+            let keys: BTreeSet<&String> = one.keys().chain(other.keys()).filter(|key| adds_up(key)).collect();
+            let of = |key: &String| match (one.get(key), other.get(key)) {
+                (Some(one), Some(other)) => Some(sum(one, other)),
+                // A link that one of them does not know; or a number that an old log was not asked for.
+                (one, other) if key.parse::<u32>().is_ok() => one.or(other).map(|known| sum(known, &Value::Null)),
+                _ => None,
+            };
+            Value::Object(
+                keys.into_iter()
+                    .filter_map(|key| Some((key.clone(), of(key)?)))
+                    .collect(),
+            )
+        }
+        (Value::Array(one), Value::Array(other)) => one.iter().zip(other).map(|(one, other)| sum(one, other)).collect(),
+        (Value::Object(known), Value::Null) => {
+            let kept = known.iter().filter(|(key, _)| *key != "lastHumanMs");
+            Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
+        }
+        _ => json!(one.as_u64().unwrap_or(0) + other.as_u64().unwrap_or(0)),
+    }
 }
 
 /// Where `full` lacks something that `part` has, or says something else.
@@ -194,7 +243,7 @@ fn digest(clicks: &[Click]) -> Value {
         );
         let place = (c.sequence, c.at.0, c.workspace.0, c.domain.0, c.link.0);
         let kind = (c.flags.0, c.outcome as u8, c.visitor, c.variant, c.country, agent);
-        let texts = (&c.language, &c.referrer, &c.utm);
+        let texts = (&*c.language, &*c.referrer, &*c.utm);
         let tapped = c.tapped.map(|tapped| (tapped.sequence, tapped.at.0));
         hasher.update(json!([place, kind, texts, touches, tapped]).to_string().as_bytes());
         // Since format 2; what was not known then is not known now.

@@ -77,6 +77,57 @@ fn journals_of_every_format_alone_answer_the_same() {
     }
 }
 
+/// Appends `batches` with a checkpoint in their midst.
+fn append(writer: &mut Writer, reader: &Reader, clock: &FixedClock, batches: &[clicklog::Batch]) {
+    for (n, batch) in batches.iter().enumerate() {
+        let appended = writer.append(batch.clone());
+        appended.map_err(|(_, error)| error).expect("durable");
+        if n == batches.len() / 2 {
+            let before = reader.stats().checkpoints;
+            clock.advance(600_000);
+            writer.tick();
+            while reader.stats().checkpoints == before {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+#[test]
+fn logs_of_every_format_that_go_on_count_old_and_new() {
+    let mut more = stream::batches(2, 30, 40);
+    let clicks = more.iter_mut().flat_map(|batch| &mut batch.clicks);
+    clicks.for_each(|click| click.sequence += 1_000_000);
+    for name in ["format_1", "format_2"] {
+        let dir = tempfile::tempdir().expect("a directory");
+        unpack(name, dir.path());
+        let clock = Arc::new(FixedClock::at(START.plus_ms(86_400_000)));
+        let (mut writer, reader, _) = clicklog::open(Options::at(dir.path()), clock.clone()).expect("it opens");
+        reader.wait_opened(std::time::Duration::from_secs(60)).expect("opened");
+        let old = expected(name);
+        let covers = |reader: &Reader, more: &[clicklog::Batch], when: &str| {
+            let sum = answers::sum(&old, &answers::of_batches(more));
+            let found = answers::of_log(reader).expect("answered");
+            answers::assert_covers(&found, &sum, &format!("{name} {when}"));
+        };
+        covers(&reader, &[], "as it was");
+        append(&mut writer, &reader, &clock, &more[..20]);
+        covers(&reader, &more[..20], "going on");
+        // As if killed: some of it is in the journal alone, and sums of the rest nowhere.
+        drop(writer);
+        let (mut writer, reader, _) = clicklog::open(Options::at(dir.path()), clock.clone()).expect("it opens");
+        reader.wait_opened(std::time::Duration::from_secs(60)).expect("opened");
+        covers(&reader, &more[..20], "after a kill");
+        append(&mut writer, &reader, &clock, &more[20..]);
+        writer.close().expect("closed");
+        let told = clicklog::verify(&Options::at(dir.path()), |_| ()).expect("verified");
+        // Their torn ends may have been frames once: that is a gap, not a finding.
+        assert_eq!(told.findings, Vec::<String>::new(), "{name}");
+        let (_writer, reader, _) = open(dir.path());
+        covers(&reader, &more, "closed");
+    }
+}
+
 #[test]
 fn clicks_of_before_regions_are_counted_as_unknown() {
     let dir = tempfile::tempdir().expect("a directory");

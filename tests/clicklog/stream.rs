@@ -139,13 +139,13 @@ fn click(draw: &mut Draw, sequence: u64, from: Timestamp, span: u64) -> Click {
         referrer: draw
             .pick(&["https://l.instagram.com/", "https://www.tiktok.com/", ""])
             .into(),
-        utm: [
+        utm: std::sync::Arc::new([
             draw.pick(&["mia", "jo", ""]).into(),
             "social".into(),
             draw.pick(&["spring", ""]).into(),
             "".into(),
             "".into(),
-        ],
+        ]),
         journey,
         tapped: flags.has(ClickFlags::TAP).then(|| Tapped {
             sequence: sequence.saturating_sub(draw.below(900)),

@@ -13,6 +13,7 @@ mod campaigns;
 mod cart_loop;
 mod carts;
 mod catalog;
+mod codes;
 mod conversions;
 mod counting;
 mod experiment;

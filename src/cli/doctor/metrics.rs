@@ -55,6 +55,14 @@ pub fn concerns(text: &str) -> Vec<Finding> {
             "stop the server and run `hopcart clicks rebuild --from-backup DIR`",
         ));
     }
+    let empty = total(&|name| name.ends_with("code_pools_empty"));
+    if empty > 0.0 {
+        findings.push(Finding::warn(
+            "codes",
+            format!("{empty:.0} pools of single-use codes are empty: their links send their creators' codes"),
+            "`hopcart codes list` shows which; `hopcart codes upload` fills them",
+        ));
+    }
     let syncs = total(&|name| name.contains("sync") && name.ends_with("_count"));
     let seconds = total(&|name| name.contains("sync") && name.ends_with("_sum"));
     if syncs > 0.0 && seconds / syncs > SYNC_MEAN_MAX_SECONDS {

@@ -12,9 +12,10 @@ use serde_json::Value;
 
 use super::progress::Progress;
 use super::tally::Tally;
-use crate::cli::api::{Api, CallError, query};
+use crate::cli::api::{Api, CallError, query, segment};
 use crate::cli::failure::Failure;
 use crate::cli::terminal::{note, say, wait_for};
+use crate::domain::code_pool::CODES_PER_CALL_MAX;
 use crate::domain::order::ORDERS_PER_CALL_MAX;
 use crate::domain::rate::RATES_PER_CALL_MAX;
 use crate::domain::store::PRODUCTS_PER_CALL_MAX;
@@ -28,7 +29,7 @@ const SLICE_BYTES: usize = 4 << 20;
 /// What a file is sent to, and as how many rows at a time: as many as a call takes.
 pub struct Target {
     method: Method,
-    path: &'static str,
+    path: String,
     rows: usize,
 }
 
@@ -37,7 +38,7 @@ impl Target {
     pub fn products() -> Self {
         Self {
             method: Method::PUT,
-            path: "/products",
+            path: "/products".to_owned(),
             rows: PRODUCTS_PER_CALL_MAX,
         }
     }
@@ -46,8 +47,17 @@ impl Target {
     pub fn rates() -> Self {
         Self {
             method: Method::PUT,
-            path: "/rates",
+            path: "/rates".to_owned(),
             rows: RATES_PER_CALL_MAX,
+        }
+    }
+
+    /// Single-use codes of the pool with public id `pool`.
+    pub fn codes(pool: &str) -> Self {
+        Self {
+            method: Method::POST,
+            path: format!("/discount-codes/pools/{}/codes", segment(pool)),
+            rows: CODES_PER_CALL_MAX,
         }
     }
 
@@ -55,7 +65,7 @@ impl Target {
     pub fn orders() -> Self {
         Self {
             method: Method::POST,
-            path: "/orders/import",
+            path: "/orders/import".to_owned(),
             rows: ORDERS_PER_CALL_MAX,
         }
     }

@@ -1,6 +1,7 @@
 //! What a history is made of, and how it is drawn.
 
 use std::fmt;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -246,13 +247,13 @@ fn click() -> impl Strategy<Value = Click> {
             },
             language: ["", "de-DE", "en", "pt-BR"][from.1].into(),
             referrer: ["", "https://l.instagram.com/", "https://t.co/a", "https://t.co:443/b"][from.1].into(),
-            utm: [
+            utm: Arc::new([
                 ["", "mail", "social"][campaign].into(),
                 "".into(),
                 "autumn".into(),
                 "".into(),
                 "".into(),
-            ],
+            ]),
             journey: journey
                 .into_iter()
                 .map(|(link, seconds)| Touch {

@@ -59,15 +59,6 @@ pub enum CodeKind {
     SingleUse,
 }
 
-/// The follower who was handed a single-use code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GivenTo {
-    /// Sequence of the click that it was handed out on.
-    pub sequence: u64,
-    /// The visitor; 0 = nobody whom we know again.
-    pub visitor: u64,
-}
-
 /// A code of ours that was found on an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeEvidence {
@@ -78,8 +69,9 @@ pub struct CodeEvidence {
     pub link: Option<LinkNo>,
     #[serde(default)]
     pub kind: CodeKind,
+    /// The click that a single-use code was handed out on; `None` where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub given_to: Option<GivenTo>,
+    pub given_on: Option<Box<ClickEvidence>>,
     /// What told that strangers have the code, when the order first showed it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leaks: Vec<LeakSignal>,
@@ -178,12 +170,26 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// The click that led to the order: the one that came back, else the one that a single-use code was handed out on
+    /// against which nothing speaks.
+    pub fn click_behind(&self) -> Option<&ClickEvidence> {
+        let good = self.codes.iter().filter(|code| code.leaks.is_empty());
+        self.click
+            .as_ref()
+            .or_else(|| good.filter_map(|code| code.given_on.as_deref()).next())
+    }
+
     /// Every creator whom the evidence names, each once.
     pub fn creators(&self) -> Vec<CreatorNo> {
         let click = self.click.iter();
         let mut creators: Vec<CreatorNo> = self.codes.iter().map(|code| code.creator).collect();
         creators.extend(click.clone().filter_map(|click| click.creator));
-        creators.extend(click.flat_map(|click| &click.journey).filter_map(|touch| touch.creator));
+        let clicks = click.chain(self.codes.iter().filter_map(|code| code.given_on.as_deref()));
+        creators.extend(
+            clicks
+                .flat_map(|click| &click.journey)
+                .filter_map(|touch| touch.creator),
+        );
         creators.extend(self.customer.iter().map(|customer| customer.creator));
         creators.sort_unstable();
         creators.dedup();

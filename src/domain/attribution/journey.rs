@@ -1,12 +1,13 @@
 //! The touches that led to an order, oldest first: what models share an order out among.
 //!
-//! They are the links that the clicked one's cookie showed, then the click itself. A code (or the customer's earlier
+//! They are the links that the clicked one's cookie showed, then the click itself: the one that came back on the order,
+//! else the one that a single-use code was handed out on, where that code decided. A code (or the customer's earlier
 //! order) that decided is the last touch; where the touch before it is of the same creator, the two are one, for the
 //! code then only confirms the click. A touch outside the window is shown and gets nothing. A touch of a link that
 //! belongs to nobody, or to the buyer, keeps its share, and nobody gets it: what an advertisement brought is not a
 //! creator's because the creator came later. Codes count as touches even where nobody's click came back.
 
-use super::evidence::{Evidence, EvidenceKind};
+use super::evidence::{CodeEvidence, Evidence, EvidenceKind};
 use super::verdict::{CreditState, Verdict};
 use crate::domain::id::{CreatorNo, LinkNo};
 use crate::domain::program::Program;
@@ -77,7 +78,9 @@ pub fn touches(found: &Evidence, program: &Program, ordered_at: Timestamp, verdi
         is_decided_by_code: false,
     };
     let mut touches = Vec::new();
-    if let Some(click) = &found.click {
+    // A single-use code that decided came with a click, whose cookie showed the same.
+    let handed_out = decisive_code(found, verdict).and_then(|code| code.given_on.as_deref());
+    if let Some(click) = found.click.as_ref().or(handed_out) {
         let past = click.journey.iter();
         touches.extend(past.map(|past| {
             let at = Timestamp::from_seconds(i64::from(past.seconds));
@@ -96,6 +99,13 @@ pub fn touches(found: &Evidence, program: &Program, ordered_at: Timestamp, verdi
     touches
 }
 
+/// The code that decided, if one did.
+fn decisive_code<'a>(found: &'a Evidence, verdict: &Verdict) -> Option<&'a CodeEvidence> {
+    let decisive = |finding: &&super::Finding| finding.kind.is_code() && finding.why.is_decisive();
+    let place = verdict.findings.iter().find(decisive)?.place;
+    found.codes.get(place)
+}
+
 /// The touch that what decided is, if it is no follow.
 fn decisive(found: &Evidence, ordered_at: Timestamp, verdict: &Verdict) -> Option<Touch> {
     if verdict.state == CreditState::Held {
@@ -103,9 +113,7 @@ fn decisive(found: &Evidence, ordered_at: Timestamp, verdict: &Verdict) -> Optio
     }
     let by = verdict.by?;
     let (kind, creator, at) = if by.is_code() {
-        let decisive = |finding: &&super::Finding| finding.kind.is_code() && finding.why.is_decisive();
-        let place = verdict.findings.iter().find(decisive)?.place;
-        (TouchKind::Code, found.codes.get(place)?.creator, ordered_at)
+        (TouchKind::Code, decisive_code(found, verdict)?.creator, ordered_at)
     } else if by == EvidenceKind::Customer {
         let customer = found.customer.as_ref()?;
         (TouchKind::Customer, customer.creator, Timestamp(customer.ordered_at_ms))
@@ -126,7 +134,7 @@ fn decisive(found: &Evidence, ordered_at: Timestamp, verdict: &Verdict) -> Optio
 #[cfg(test)]
 mod tests {
     use super::super::verdict::decide;
-    use super::super::{ClickEvidence, CodeEvidence, CodeKind, CustomerEvidence, PastTouch};
+    use super::super::{ClickEvidence, CodeKind, CustomerEvidence, PastTouch};
     use super::*;
     use crate::domain::time::DAY_MS;
 
@@ -164,7 +172,7 @@ mod tests {
             creator: CreatorNo(creator),
             link: None,
             kind: CodeKind::Creator,
-            given_to: None,
+            given_on: None,
             leaks: vec![],
         }
     }
@@ -215,6 +223,39 @@ mod tests {
         };
         assert_eq!(told(&only_code, &program), [("code", 0, 2, true)]);
         assert_eq!(told(&Evidence::default(), &program), []);
+    }
+
+    #[test]
+    fn a_single_use_code_brings_the_journey_of_its_click() {
+        let single = CodeEvidence {
+            kind: CodeKind::SingleUse,
+            link: Some(LinkNo(10)),
+            given_on: evidence().click.map(Box::new),
+            ..code(1)
+        };
+        let found = Evidence {
+            codes: vec![single.clone()],
+            ..Evidence::default()
+        };
+        let told_by_click = told(&evidence(), &Program::default());
+        assert_eq!(
+            told(&found, &Program::default()),
+            told_by_click,
+            "the code stands for its click"
+        );
+        let other = Evidence {
+            codes: vec![code(2), single],
+            ..Evidence::default()
+        };
+        let creators_code_first = Program {
+            evidence_order: vec![
+                EvidenceKind::CreatorCode,
+                EvidenceKind::SingleUseCode,
+                EvidenceKind::Click,
+            ],
+            ..Program::default()
+        };
+        assert_eq!(told(&other, &creators_code_first), [("code", 0, 2, true)]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What tells that a creator's code has got into strangers' hands: three signals, and a flag that people set.
+//! What tells that a creator's code has got into strangers' hands: signals, and a flag that people set.
 //!
 //! A signal accuses nobody of anything: it only keeps money from being paid out before somebody has looked.
 
@@ -52,11 +52,19 @@ pub enum LeakSignal {
     ClickShare,
     /// Somebody said so.
     Reported,
+    /// A single-use code that another customer has used before.
+    UsedTwice,
 }
 
 impl LeakSignal {
     /// Every signal.
-    pub const ALL: [Self; 4] = [Self::NoClicks, Self::CouponSite, Self::ClickShare, Self::Reported];
+    pub const ALL: [Self; 5] = [
+        Self::NoClicks,
+        Self::CouponSite,
+        Self::ClickShare,
+        Self::Reported,
+        Self::UsedTwice,
+    ];
 
     /// The word in the books and in answers.
     pub fn as_str(self) -> &'static str {
@@ -65,6 +73,7 @@ impl LeakSignal {
             Self::CouponSite => "coupon_site",
             Self::ClickShare => "click_share",
             Self::Reported => "reported",
+            Self::UsedTwice => "used_twice",
         }
     }
 
@@ -72,6 +81,17 @@ impl LeakSignal {
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|signal| signal.as_str() == word)
     }
+}
+
+/// For each of the orders that show one single-use code, by their customers and in the order in which they were placed:
+/// whether somebody else than the first customer placed it. Nobody knows that two guests are one.
+pub fn used_twice<'a>(customers: impl IntoIterator<Item = Option<&'a str>>) -> Vec<bool> {
+    let mut customers = customers.into_iter();
+    let Some(first) = customers.next() else {
+        return Vec::new();
+    };
+    let later = customers.map(|customer| customer.is_none() || customer != first);
+    std::iter::once(false).chain(later).collect()
 }
 
 /// Whether nobody followed the creator's links within `window_ms` before the order. `last_click` is the latest follow of
@@ -163,6 +183,20 @@ mod tests {
                 expected,
                 "{orders} of {all_orders}, {clicks} of {all_clicks}"
             );
+        }
+    }
+
+    #[test]
+    fn a_second_customer_of_a_single_use_code_is_odd() {
+        let (ann, ben) = (Some("ann"), Some("ben"));
+        for (customers, expected) in [
+            (vec![], vec![]),
+            (vec![ann], vec![false]),
+            (vec![ann, ann, ben], vec![false, false, true]),
+            (vec![None, None, ann], vec![false, true, true]),
+            (vec![ann, None], vec![false, true]),
+        ] {
+            assert_eq!(used_twice(customers.clone()), expected, "{customers:?}");
         }
     }
 

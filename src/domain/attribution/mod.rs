@@ -22,9 +22,7 @@ pub mod sharing;
 pub mod verdict;
 
 pub use credit::{Credit, Share, credit, shares};
-pub use evidence::{
-    ClickEvidence, CodeEvidence, CodeKind, CustomerEvidence, Evidence, EvidenceKind, GivenTo, PastTouch,
-};
+pub use evidence::{ClickEvidence, CodeEvidence, CodeKind, CustomerEvidence, Evidence, EvidenceKind, PastTouch};
 pub use journey::{Touch, TouchKind, touches};
 pub use leak::LeakSignal;
 pub use model::{Model, share, weights};

@@ -307,7 +307,8 @@ impl Case<'_> {
 /// Every signal that speaks against `code` on this order.
 pub fn leaks(found: &Evidence, code: &CodeEvidence) -> Vec<LeakSignal> {
     let mut leaks = code.leaks.clone();
-    let is_from_coupon_site = found.click.as_ref().is_some_and(|click| click.is_from_coupon_site);
+    let clicks = found.click.iter().chain(code.given_on.as_deref());
+    let is_from_coupon_site = clicks.into_iter().any(|click| click.is_from_coupon_site);
     if is_from_coupon_site && !leaks.contains(&LeakSignal::CouponSite) {
         leaks.push(LeakSignal::CouponSite);
     }

@@ -144,6 +144,7 @@ mod tests {
                 base: &CartBase::plain(Provider::Amazon, base_url),
                 cart,
                 lines: &lines,
+                code: None,
                 click_id,
                 request_query,
                 utm: &utm,

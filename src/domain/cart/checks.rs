@@ -101,6 +101,7 @@ fn check_codes(cart: &Cart, provider: Provider, base: &CartBase) -> Checked {
         Provider::Api => (0, NO_CARTS),
     };
     ensure(codes.len() <= most, FIELD, message)?;
+    ensure(cart.code_pool.is_none() || most > 0, "codePoolId", message)?;
     for (place, code) in codes.iter().enumerate() {
         check_code(code).map_err(|message| error(format!("{FIELD}[{place}]"), message))?;
     }
@@ -202,17 +203,23 @@ fn longest_url(cart: &Cart, provider: Provider, base: &CartBase, shelf: &Shelf) 
         quantity: item.quantity,
     };
     let lines: Vec<Line<'_>> = cart.items.iter().zip(names).map(line).collect();
-    let mut url = String::new();
-    let request = CartRequest {
-        base,
-        cart,
-        lines: &lines,
-        click_id: Some(&"0".repeat(CLICK_ID_LENGTH)),
-        request_query: "",
-        utm: &std::array::from_fn(|_| None),
+    let click_id = "0".repeat(CLICK_ID_LENGTH);
+    let length = |code: Option<&str>| {
+        let mut url = String::new();
+        let request = CartRequest {
+            base,
+            cart,
+            lines: &lines,
+            code,
+            click_id: Some(&click_id),
+            request_query: "",
+            utm: &std::array::from_fn(|_| None),
+        };
+        write(&mut url, provider, &request);
+        url.len()
     };
-    write(&mut url, provider, &request);
-    url.len()
+    let longest_code = cart.code_pool.map(|_| "x".repeat(CODE_MAX));
+    length(None).max(longest_code.map_or(0, |code| length(Some(&code))))
 }
 
 fn longest_name<'a>(item: &'a CartItem, shelf: &'a Shelf) -> &'a str {

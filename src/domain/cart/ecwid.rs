@@ -113,6 +113,7 @@ mod tests {
                 base: &CartBase::plain(Provider::Ecwid, base_url),
                 cart,
                 lines: &lines,
+                code: None,
                 click_id,
                 request_query: "evil=1",
                 utm: &utm,

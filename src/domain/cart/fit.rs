@@ -39,6 +39,7 @@ pub fn fit(
         attributes: asked.attributes,
         continue_to: asked.continue_to,
         landing: Landing::Direct,
+        code_pool: None,
     };
     let mut left_out = Vec::new();
     // Each turn takes something away, so there are at most as many as the cart has parts.

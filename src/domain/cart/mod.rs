@@ -30,7 +30,7 @@ pub use store_url::{CartBase, cart_base, check_base_url, front, hosts, is_loopba
 
 use serde::{Deserialize, Serialize};
 
-use super::id::StoreNo;
+use super::id::{CodePoolNo, StoreNo};
 use super::query;
 use super::store::Provider;
 
@@ -81,6 +81,9 @@ pub struct Cart {
     pub continue_to: Option<String>,
     #[serde(default)]
     pub landing: Landing,
+    /// Pool of single-use codes, one of which stands in the place of `discount_codes` where a follower gets one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_pool: Option<CodePoolNo>,
 }
 
 impl Cart {
@@ -124,12 +127,23 @@ pub struct CartRequest<'a> {
     pub base: &'a CartBase,
     pub cart: &'a Cart,
     pub lines: &'a [Line<'a>],
+    /// The follower's own single-use code, in the place of the cart's codes.
+    pub code: Option<&'a str>,
     /// Signed click id; `None` for the stored form and for opted-out followers.
     pub click_id: Option<&'a str>,
     /// The request's query; only what a cart forwards is taken from it.
     pub request_query: &'a str,
     /// The link's own UTM parameters, in the order of [`super::click::UTM_NAMES`]; the request's win over them.
     pub utm: &'a [Option<String>; 5],
+}
+
+impl<'a> CartRequest<'a> {
+    /// The codes that the URL carries.
+    fn codes(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let own = self.code.is_none().then_some(self.cart.discount_codes.as_slice());
+        let own = own.into_iter().flatten().map(String::as_str);
+        self.code.into_iter().chain(own)
+    }
 }
 
 /// Appends the platform's cart URL to `out`.
@@ -210,6 +224,7 @@ mod tests {
             attributes: vec![],
             continue_to: None,
             landing: Landing::Direct,
+            code_pool: None,
         }
     }
 

@@ -63,6 +63,7 @@ fn written(
         base,
         cart,
         lines: &lines,
+        code: None,
         click_id,
         request_query: query,
         utm: &crate::domain::click::UTM_NAMES.map(value_of),

@@ -40,6 +40,7 @@ impl Recognised {
             attributes: self.attributes.clone(),
             continue_to: self.continue_to.clone(),
             landing: Landing::Direct,
+            code_pool: None,
         }
     }
 }

@@ -54,15 +54,10 @@ fn write_legacy(out: &mut String, request: &CartRequest<'_>) {
         push_number(out, line.quantity);
     }
     let mut is_first = true;
-    if !request.cart.discount_codes.is_empty() {
-        out.push_str("?discount=");
+    for (place, code) in request.codes().enumerate() {
+        out.push_str(if place > 0 { "," } else { "?discount=" });
         is_first = false;
-        for (place, code) in request.cart.discount_codes.iter().enumerate() {
-            if place > 0 {
-                out.push(',');
-            }
-            out.extend(url::form_urlencoded::byte_serialize(code.as_bytes()));
-        }
+        out.extend(url::form_urlencoded::byte_serialize(code.as_bytes()));
     }
     if let Some(note) = &request.cart.note {
         query::append(out, &mut is_first, "note", note);
@@ -137,6 +132,7 @@ mod tests {
                     base: &CartBase::plain(Provider::Shopify, "https://shop.example/"),
                     cart,
                     lines: &lines,
+                    code: None,
                     click_id,
                     request_query,
                     utm: &utm,
@@ -171,6 +167,7 @@ mod tests {
                 base,
                 cart,
                 lines: &lines,
+                code: None,
                 click_id: Some("ID"),
                 request_query: "",
                 utm: &utm,

@@ -13,7 +13,7 @@ pub fn write(out: &mut String, request: &CartRequest<'_>) {
     if let Some(click_id) = request.click_id {
         query::append(out, &mut is_first, "client_reference_id", click_id);
     }
-    if let Some(code) = request.cart.discount_codes.first() {
+    if let Some(code) = request.codes().next() {
         query::append(out, &mut is_first, "prefilled_promo_code", code);
     }
     append_forwarded(out, &mut is_first, request);
@@ -52,6 +52,7 @@ mod tests {
                 base: &CartBase::plain(Provider::Stripe, "https://buy.stripe.com/4gw3cd"),
                 cart,
                 lines: &lines,
+                code: None,
                 click_id,
                 request_query,
                 utm,

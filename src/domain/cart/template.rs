@@ -76,7 +76,7 @@ fn fill(out: &mut String, text: &str, request: &CartRequest<'_>) {
                 }
             }
             "{codes}" => {
-                for (place, code) in request.cart.discount_codes.iter().enumerate() {
+                for (place, code) in request.codes().enumerate() {
                     if place > 0 {
                         out.push_str("%2C");
                     }
@@ -140,6 +140,7 @@ mod tests {
                     base: &CartBase::plain(Provider::Template, base_url),
                     cart: &cart,
                     lines: &lines,
+                    code: None,
                     click_id: Some("ID"),
                     request_query,
                     utm: &utm,

@@ -79,7 +79,7 @@ pub fn write(out: &mut String, endpoint: &str, request: &CartRequest<'_>) {
         push_number(out, line.quantity);
     }
     let mut is_first = true;
-    for (place, code) in (0u32..).zip(&request.cart.discount_codes) {
+    for (place, code) in (0u32..).zip(request.codes()) {
         push_separator(out, &mut is_first);
         out.push_str("discounts/codes/");
         push_number(out, place);
@@ -169,6 +169,7 @@ mod tests {
                         base: &CartBase::plain(Provider::Ucp, base_url),
                         cart,
                         lines: &lines,
+                        code: None,
                         click_id,
                         request_query,
                         utm: &utm,

@@ -17,7 +17,7 @@ pub fn write(out: &mut String, request: &CartRequest<'_>) {
     out.push_str(request.base.url.trim_end_matches('/'));
     out.push_str("/checkout-link/?products=");
     push_pairs(out, request.lines);
-    if let Some(code) = request.cart.discount_codes.first() {
+    if let Some(code) = request.codes().next() {
         out.push_str("&coupon=");
         push_encoded(out, code);
     }
@@ -73,6 +73,7 @@ mod tests {
                 base: &CartBase::plain(Provider::WooCommerce, base_url),
                 cart,
                 lines: &lines,
+                code: None,
                 click_id,
                 request_query,
                 utm: &utm,

@@ -150,6 +150,7 @@ impl SaleDesk {
         };
         let seen = Seen {
             click: returned,
+            handed_out: Vec::new(),
             without_clicks: Vec::new(),
         };
         desk.take_order(tx, &snapshot, seen)?;

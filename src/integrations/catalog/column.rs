@@ -21,6 +21,8 @@ pub enum Format {
     Orders,
     /// Our own of exchange rates.
     Rates,
+    /// Our own of single-use discount codes.
+    Codes,
 }
 
 impl Format {
@@ -32,6 +34,7 @@ impl Format {
             Self::Google => "google",
             Self::Orders => "orders",
             Self::Rates => "rates",
+            Self::Codes => "codes",
         }
     }
 
@@ -43,6 +46,7 @@ impl Format {
             Self::Google => GOOGLE,
             Self::Orders => ORDERS,
             Self::Rates => RATES,
+            Self::Codes => CODES,
         }
     }
 
@@ -54,6 +58,7 @@ impl Format {
             Self::Google => &[Column::Id],
             Self::Orders => &[Column::OrderId, Column::OrderedAt, Column::Revenue],
             Self::Rates => &[Column::Base, Column::Quote, Column::Date, Column::Rate],
+            Self::Codes => &[Column::Code],
         }
     }
 }
@@ -102,6 +107,8 @@ pub enum Column {
     Quote,
     Date,
     Rate,
+    Code,
+    ExpiresAt,
 }
 
 const OWN: &[(Column, &[&str])] = &[
@@ -180,6 +187,11 @@ const RATES: &[(Column, &[&str])] = &[
     (Column::Rate, &["rate"]),
 ];
 
+const CODES: &[(Column, &[&str])] = &[
+    (Column::Code, &["code", "Discount code", "Coupon code"]),
+    (Column::ExpiresAt, &["expiresAt"]),
+];
+
 /// The columns of one file.
 #[derive(Debug)]
 pub struct Columns {
@@ -207,6 +219,8 @@ impl Columns {
             Format::Google
         } else if has("sku") {
             Format::Own
+        } else if has("code") || has("Discount code") || has("Coupon code") {
+            Format::Codes
         } else {
             return Err(CatalogError::Unknown);
         };
@@ -316,6 +330,8 @@ mod tests {
             ("id,sku,availability", Format::Google),
             ("order_id,Ordered At,revenue,sku", Format::Orders),
             ("Base,Quote,Date,Rate", Format::Rates),
+            ("Code,Expires at", Format::Codes),
+            ("Discount Code", Format::Codes),
         ] {
             assert_eq!(
                 of(header).map(|columns| columns.format()).ok(),

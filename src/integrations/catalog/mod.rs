@@ -7,6 +7,7 @@
 //! [`crate::domain::product`] to say.
 
 mod cell;
+pub mod codes;
 mod column;
 mod error;
 mod google;
@@ -105,6 +106,11 @@ impl Reader {
             Format::Orders => {
                 return Err(CatalogError::WrongKind(
                     "is of orders: `hopcart orders import` takes them",
+                ));
+            }
+            Format::Codes => {
+                return Err(CatalogError::WrongKind(
+                    "is of discount codes: `hopcart codes upload` takes them",
                 ));
             }
             Format::Rates => {

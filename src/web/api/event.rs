@@ -188,7 +188,7 @@ pub(super) fn event_of(click: &Click, link: Value, id: &str) -> Value {
             // No address is ever stored.
             "ip": "",
             "app": click.user_agent.app.name(),
-            "language": click.language,
+            "language": &*click.language,
             "visitorId": visitor_id(click.visitor),
             "flags": flag_words(click.flags),
             "counted": click.flags.class() == ClickClass::Human,

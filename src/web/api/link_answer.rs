@@ -18,7 +18,7 @@ use crate::clicklog::Totals;
 use crate::domain::cart::{Cart, ItemName};
 use crate::domain::click::ClassSet;
 use crate::domain::experiment::Variant;
-use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CampaignNo, CodePoolNo, CreatorNo, DomainNo, StoreNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::flows::Error;
 
@@ -103,6 +103,8 @@ struct Names {
     creators: HashMap<CreatorNo, String>,
     stores: HashMap<StoreNo, String>,
     campaigns: HashMap<CampaignNo, String>,
+    /// Deleted ones have none.
+    pools: HashMap<CodePoolNo, Option<String>>,
     /// The workspace's own.
     currency: Option<String>,
 }
@@ -219,6 +221,10 @@ impl Names {
         let carts = variants.filter_map(|variant| variant.cart.as_ref());
         for cart in link.terms.cart.iter().chain(carts) {
             self.learn_store(view, cart.store)?;
+            if let Some(no) = cart.code_pool.filter(|no| !self.pools.contains_key(no)) {
+                let id = books::code_pool::by_no(view, no)?.map(|pool| pool.id);
+                self.pools.insert(no, id);
+            }
         }
         Ok(())
     }
@@ -311,7 +317,7 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
             .is_some()
             .then(|| json!({ "onOut": terms.stock_policy.on_out, "redirectUrl": terms.stock_policy.redirect_url })),
         sale_amounts: BTreeMap::new(),
-        cart: terms.cart.as_ref().map(|cart| cart_view(cart, names.store(cart.store))),
+        cart: terms.cart.as_ref().map(|cart| cart_view(cart, names)),
         warnings,
         domain,
     }
@@ -368,13 +374,13 @@ fn variant_view(variant: &Variant, names: &Names) -> Value {
     let mut view = json!({ "url": variant.destination, "percentage": variant.percentage, "name": variant.name });
     match &variant.cart {
         Some(cart) if variant.is_own_cart => view["discountCodes"] = json!(cart.discount_codes),
-        Some(cart) => view["cart"] = cart_view(cart, names.store(cart.store)),
+        Some(cart) => view["cart"] = cart_view(cart, names),
         None => {}
     }
     view
 }
 
-fn cart_view(cart: &Cart, store_id: &str) -> Value {
+fn cart_view(cart: &Cart, names: &Names) -> Value {
     let items: Vec<Value> = cart
         .items
         .iter()
@@ -392,9 +398,10 @@ fn cart_view(cart: &Cart, store_id: &str) -> Value {
         .map(|(name, value)| (name.clone(), json!(value)))
         .collect();
     json!({
-        "storeId": store_id,
+        "storeId": names.store(cart.store),
         "items": items,
         "discountCodes": cart.discount_codes,
+        "codePoolId": cart.code_pool.and_then(|no| names.pools.get(&no)),
         "note": cart.note,
         "attributes": attributes,
         "landing": cart.landing,

@@ -124,6 +124,7 @@ struct CartBody {
     #[serde(default)]
     landing: Landing,
     continue_to: Option<String>,
+    code_pool_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -284,6 +285,7 @@ impl CartBody {
             attributes: self.attributes.into_iter().map(attribute).collect::<Result<_, _>>()?,
             continue_to: self.continue_to,
             landing: self.landing,
+            code_pool_id: filled(self.code_pool_id),
         })
     }
 }

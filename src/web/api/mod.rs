@@ -8,6 +8,7 @@ mod backup;
 mod body;
 mod campaign;
 mod click_filter;
+mod code_pool;
 mod conversion;
 mod conversion_event;
 mod conversion_filter;
@@ -147,6 +148,15 @@ pub fn router(api: Api) -> Router {
         )
         .route("/discount-codes", get(discount_code::list).post(discount_code::issue))
         .route("/discount-codes/{id}", patch(discount_code::update))
+        .route("/discount-codes/pools", get(code_pool::list).post(code_pool::create))
+        .route(
+            "/discount-codes/pools/{id}",
+            get(code_pool::show).delete(code_pool::delete),
+        )
+        .route(
+            "/discount-codes/pools/{id}/codes",
+            post(code_pool::upload).layer(DefaultBodyLimit::max(api.catalog_max)),
+        )
         .route("/waitlist", get(waitlist::list).delete(waitlist::erase))
         .route("/waitlist/count", get(waitlist::count))
         .route("/waitlist/export", get(waitlist::export))

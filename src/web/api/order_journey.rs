@@ -66,6 +66,10 @@ fn piece(view: &View<'_>, row: &OrderRow, finding: Finding) -> Result<Value, Err
                 piece["partnerId"] = json!(partner_id(view, Some(code.creator))?);
                 piece["linkId"] = json!(link_id(view, code.link)?);
                 piece["leakSignals"] = json!(leaks(found, code));
+                if let Some(click) = &code.given_on {
+                    piece["clickId"] = json!(click.click_id);
+                    piece["at"] = json!(click.at().to_string());
+                }
             }
         }
         EvidenceKind::Click => {

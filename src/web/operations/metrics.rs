@@ -12,16 +12,20 @@ use super::Operations;
 use crate::clicklog::FSYNC_BOUNDS_US;
 use crate::redirect::{LATENCY_BOUNDS_US, Outcomes};
 
-/// All metrics as text; `ages` are the seconds since stores' last orders.
-pub(super) fn render(operations: Operations, ages: Vec<(String, u64)>) -> Result<String, fmt::Error> {
+/// All metrics as text; `ages` are the seconds since stores' last orders, `pools` what is left of pools of codes.
+pub(super) fn render(
+    operations: Operations,
+    ages: Vec<(String, u64)>,
+    pools: Vec<(String, u64)>,
+) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("hopcart");
-    registry.register_collector(Box::new(Snapshot(operations, ages)));
+    registry.register_collector(Box::new(Snapshot(operations, ages, pools)));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)?;
     Ok(text)
 }
 
-struct Snapshot(Operations, Vec<(String, u64)>);
+struct Snapshot(Operations, Vec<(String, u64)>, Vec<(String, u64)>);
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,6 +41,7 @@ impl Collector for Snapshot {
         self.stores(&mut out)?;
         self.waitlist(&mut out)?;
         self.conversions(&mut out)?;
+        self.codes(&mut out)?;
         self.connections(&mut out)
     }
 }
@@ -268,6 +273,45 @@ impl Snapshot {
             "Clicks, leads and sales that servers and pages told, by outcome",
             "outcome",
             &outcomes,
+        )
+    }
+
+    fn codes(&self, out: &mut Lines<'_>) -> fmt::Result {
+        let tally = self.0.table.code_tally();
+        let outcomes = [
+            ("given", tally.given),
+            ("again", tally.again),
+            ("empty", tally.empty),
+            ("books_behind", tally.full),
+            ("not_remembered", tally.not_remembered),
+        ];
+        out.counters(
+            "single_use_codes",
+            "Single-use codes that followers were due, by what became of it",
+            "outcome",
+            &outcomes,
+        )?;
+        out.gauge(
+            "single_use_codes_unrecorded",
+            "Single-use codes handed out and not yet in the books",
+            tally.waiting as f64,
+        )?;
+        out.gauge(
+            "single_use_codes_remembered",
+            "Followers who get the same code when they come again",
+            tally.remembered as f64,
+        )?;
+        out.gauge(
+            "code_pools_empty",
+            "Pools of single-use codes that links use and that have none left",
+            self.0.codes.empty_pools() as f64,
+        )?;
+        let pools: Vec<(&str, u64)> = self.2.iter().map(|(id, left)| (id.as_str(), *left)).collect();
+        out.gauges(
+            "code_pool_remaining",
+            "Codes of a pool that nobody has got",
+            "pool",
+            &pools,
         )
     }
 

@@ -1,6 +1,6 @@
 //! What operators and their tools ask: is it alive, is it ready, how is it doing. On the admin listener, without a key.
 //!
-//! Shows no address, no slug and no name of anybody; stores by their ids.
+//! Shows no address, no slug and no name of anybody; stores and pools of codes by their ids.
 
 mod metrics;
 
@@ -17,13 +17,15 @@ use crate::books::{self, Books};
 use crate::clicklog;
 use crate::domain::outside::Clock;
 use crate::flows::record_clicks::RecorderStats;
-use crate::flows::{join_waitlist, track};
+use crate::flows::{hand_out_codes, join_waitlist, track};
 use crate::net::Tally;
 use crate::redirect::{Counters, TableReader};
 
 /// Most stores whose last order is shown: each is a time series of its own, and a server of many brands would flood
 /// whoever collects them.
 const STORES_MAX: usize = 200;
+/// Most pools of single-use codes that are shown, for the same reason.
+const POOLS_MAX: usize = 200;
 
 /// What is looked at.
 #[derive(Clone)]
@@ -36,6 +38,7 @@ pub struct Operations {
     pub connections: Tally,
     pub waitlist: Arc<join_waitlist::Tally>,
     pub conversions: Arc<track::Tally>,
+    pub codes: Arc<hand_out_codes::Desk>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -87,6 +90,15 @@ async fn store_ages(operations: &Operations) -> Result<Vec<(String, u64)>, books
     read.await
 }
 
+/// Ids of pools of single-use codes with what can be handed out of them; the scarcest.
+async fn pools(operations: &Operations) -> Result<Vec<(String, u64)>, books::Error> {
+    let now = operations.clock.now();
+    let read = operations
+        .books
+        .read(move |view| books::code_pool::scarcest(view, now, POOLS_MAX));
+    read.await
+}
+
 async fn show_metrics(State(operations): State<Operations>) -> Response {
     const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let ages = match store_ages(&operations).await {
@@ -97,7 +109,11 @@ async fn show_metrics(State(operations): State<Operations>) -> Response {
             Vec::new()
         }
     };
-    match metrics::render(operations, ages) {
+    let pools = pools(&operations).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the pools of single-use codes cannot be read");
+        Vec::new()
+    });
+    match metrics::render(operations, ages, pools) {
         Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be written");

@@ -82,7 +82,11 @@ fn draw(page: &Page, request: &redirect::Request<'_>, language: Language) -> Str
         shop,
         currency: money::currency(&page.store.currency).unwrap_or(money::Currency::XXX),
         items: &items,
-        codes: &record.cart.discount_codes,
+        // Which code a follower gets of a pool is decided at the tap.
+        codes: match record.cart.code_pool {
+            Some(_) => &[],
+            None => &record.cart.discount_codes,
+        },
         action: &action,
         token: &page.token,
         notice: page.notice.map(|notice| match notice {

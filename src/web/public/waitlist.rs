@@ -389,6 +389,7 @@ mod tests {
             attributes: vec![],
             continue_to: None,
             landing: Landing::Direct,
+            code_pool: None,
         };
         let shelf = Shelf::new(&[product]);
         assert_eq!(skus(&cart, &shelf), ["MUG", "MUG", "99", "NONE"]);

@@ -118,6 +118,9 @@ pub(super) fn named(
             .get(no)
             .map(|store| (store.id.clone(), store.name.clone())),
         Group::Code(code) => {
+            if let Some(name) = books::code_pool::name_of(view, workspace, code)? {
+                return Ok((code.clone(), name));
+            }
             let known = books::discount_code::by_code(view, workspace, code)?;
             let spelt = known.map_or_else(|| code.clone(), |known| known.code);
             Some((spelt.clone(), spelt))

@@ -16,7 +16,7 @@ fn code(creator: u32) -> CodeEvidence {
         creator: CreatorNo(creator),
         link: Some(LinkNo(70)),
         kind: CodeKind::Creator,
-        given_to: None,
+        given_on: None,
         leaks: vec![],
     }
 }
