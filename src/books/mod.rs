@@ -12,6 +12,7 @@ mod link_list;
 mod page;
 mod readers;
 mod schema;
+mod shared_sales;
 mod view;
 mod writer;
 

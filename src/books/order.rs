@@ -11,7 +11,7 @@ use super::experiment;
 use super::filter::Filter;
 use super::page::{Listing, Page};
 use super::view::{Tx, View};
-use super::{customer, pool_code, product, refund};
+use super::{customer, pool_code, product, refund, shared_sales};
 use crate::domain::attribution::{ClickEvidence, ClickUse, Credit, CreditState, Evidence, EvidenceKind, Ruling};
 use crate::domain::discount_code::fold;
 use crate::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
@@ -253,6 +253,7 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
     {
         customer::restate(tx, order.store, &customer)?;
     }
+    shared_sales::restate(tx, no)?;
     put_lines(tx, no, &snapshot.lines)
 }
 
@@ -314,7 +315,7 @@ pub fn set_credit(tx: &Tx<'_>, row: &OrderRow) -> Result<(), Error> {
             row.no,
         ),
     )?;
-    Ok(())
+    shared_sales::restate(tx, row.no)
 }
 
 /// What refunds of the store's order changed: what is given back of it, if it is known.
@@ -331,7 +332,7 @@ pub(super) fn restate_refunds(tx: &Tx<'_>, store: StoreNo, external_id: &str) ->
     };
     let refunded = refunded(revenue, refund::total(tx, store, external_id)?, is_cancelled);
     tx.run("UPDATE orders SET refunded = ? WHERE no = ?", (refunded, no))?;
-    Ok(())
+    shared_sales::restate(tx, no)
 }
 
 fn put_lines(tx: &Tx<'_>, order_no: i64, lines: &[OrderLine]) -> Result<(), Error> {
@@ -441,6 +442,7 @@ pub fn forget_journeys(tx: &Tx<'_>, workspace: WorkspaceNo, click_ids: &HashSet<
         theirs.into_iter().for_each(|click| click.journey.clear());
         if has_theirs {
             tx.run("UPDATE orders SET evidence = ? WHERE no = ?", (Json(&evidence), no))?;
+            shared_sales::restate(tx, no)?;
             count += 1;
         }
     }
