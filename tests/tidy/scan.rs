@@ -299,7 +299,9 @@ fn paths(file: &str, tokens: &[Token]) -> Vec<Path> {
             module.pop();
         }
         let before = at.checked_sub(1).map_or("", |before| tokens[before].text.as_str());
-        if tokens[at].text == "use" {
+        // `+ use<'a>` in a type says what is captured, and imports nothing.
+        let is_capture = tokens.get(at + 1).is_some_and(|token| token.text == "<");
+        if tokens[at].text == "use" && !is_capture {
             at = use_tree(tokens, at + 1, &[], &module, &mut found);
         } else if tokens[at].text == "mod" && tokens.get(at + 2).is_some_and(|token| token.text == "{") {
             module.push(tokens[at + 1].text.clone());
@@ -516,6 +518,10 @@ mod tests {
             ("<A as b::C>::d::e()", &["b::C"]),
             ("#[tokio::test] fn a() {}", &["tokio::test"]),
             ("let a = x.use_it(); // use crate::web;", &[]),
+            (
+                "fn a(&self) -> impl B + use<'_> { let c = sled::open(); c }",
+                &["sled::open"],
+            ),
         ];
         for (source, expected) in rows {
             assert_eq!(paths_of("src/books/a.rs", source), *expected, "{source}");
