@@ -292,12 +292,12 @@ async fn notes(api: &Api, caller: &Caller, report: &Report, asked: Option<Model>
     if counts.tests > 0 {
         notes.push(format!("{} test orders arrived; they are not counted.", counts.tests));
     }
-    if report
-        .rows
-        .iter()
-        .any(|row| row.key == NOBODY && row.sums.sales.orders_milli > 0)
-    {
-        notes.push("Some orders came without a code or click of a creator: they stand under (none).".to_owned());
+    let is_nobodys = |row: &report::Row| row.key == NOBODY && row.sums.sales.orders_milli > 0;
+    if report.rows.iter().any(is_nobodys) {
+        let what = what_of(Some(report.group_by)).to_lowercase();
+        notes.push(format!(
+            "Some orders are credited to nobody, or to no {what}: they stand under \"No {what}\"."
+        ));
     }
     let is_by_mark = matches!(report.group_by, GroupBy::Code | GroupBy::Country | GroupBy::Variant);
     if is_by_mark && asked.is_some_and(|model| model != Model::Last) {
