@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/format_2.sql"),
     include_str!("schema/format_3.sql"),
     include_str!("schema/format_4.sql"),
+    include_str!("schema/format_5.sql"),
 ];
 
 /// Newest format number.

@@ -1,0 +1,1 @@
+-- Format 5: the dialect in full. Each block below belongs to one part of it.
