@@ -5,6 +5,8 @@
 //! the time or entropy, is an argument or one of the small traits in [`outside`].
 
 pub mod api_key;
+pub mod app_browser;
+pub mod app_link;
 pub mod attribution;
 pub mod campaign;
 pub mod cart;
@@ -23,6 +25,7 @@ pub mod experiment;
 pub mod form_token;
 pub mod host;
 pub mod id;
+pub mod ip_range;
 pub mod keyring;
 pub mod known_customer;
 pub mod link;
@@ -34,12 +37,14 @@ pub mod order;
 pub mod origin;
 pub mod outside;
 pub mod page_token;
+pub mod password;
 pub mod performance;
 pub mod product;
 pub mod program;
 pub mod pulse;
 pub mod query;
 pub mod rate;
+pub mod reception;
 pub mod recognition;
 pub mod settings;
 pub mod slug;

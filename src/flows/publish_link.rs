@@ -5,6 +5,8 @@ use super::context::Context;
 use super::error::Error;
 use super::experiment_draft::ExperimentChange;
 use super::hand_out_codes;
+use super::lock_link;
+use super::reception_draft::ReceptionChange;
 use crate::books::link::NewLink;
 use crate::books::{self, Tx, View};
 use crate::domain::campaign::CONTENT_ID_MAX;
@@ -44,9 +46,12 @@ pub struct LinkChange {
     pub comments: Option<Option<String>>,
     /// In the order of [`UTM_NAMES`].
     pub utm: [Option<Option<String>>; 5],
+    /// The parameter `ref` of the destination.
+    pub reference: Option<Option<String>>,
     pub cart: Option<Option<CartDraft>>,
     pub stock_policy: Option<Option<StockPolicyDraft>>,
     pub experiment: ExperimentChange,
+    pub reception: ReceptionChange,
     /// Public id of the campaign.
     pub campaign_id: Option<Option<String>>,
     pub content_id: Option<Option<String>>,
@@ -64,11 +69,12 @@ pub async fn create(context: &Context, workspace: WorkspaceNo, change: LinkChang
 pub async fn create_all(
     context: &Context,
     workspace: WorkspaceNo,
-    changes: Vec<LinkChange>,
+    mut changes: Vec<LinkChange>,
 ) -> Result<Vec<Result<Link, Error>>, Error> {
     if changes.len() > BULK_MAX {
         return Err(Error::invalid("links", "must have at most 100 entries"));
     }
+    lock_link::seal(context, &mut changes).await?;
     let inner = context.clone();
     let made = context.inner.books.commit(move |tx| {
         Ok::<_, Error>(
@@ -87,7 +93,13 @@ pub async fn create_all(
 }
 
 /// Changes a link; followers see the change when this returns.
-pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change: LinkChange) -> Result<Link, Error> {
+pub async fn update(
+    context: &Context,
+    workspace: WorkspaceNo,
+    id: &str,
+    mut change: LinkChange,
+) -> Result<Link, Error> {
+    lock_link::seal(context, std::slice::from_mut(&mut change)).await?;
     let _order = context.inner.locks.of(id).await;
     let (inner, id) = (context.clone(), id.to_owned());
     let changed = context.inner.books.commit(move |tx| {
@@ -358,7 +370,11 @@ fn apply(
         change.utm,
         terms,
     )?;
+    if let Some(said) = text("ref", change.reference, UTM_MAX)? {
+        refer(context, said, terms)?;
+    }
     change.experiment.apply(context, view, workspace, terms)?;
+    change.reception.apply(context, view, workspace, terms)?;
     check_code_pools(view, terms)
 }
 
@@ -367,14 +383,16 @@ fn check_code_pools(view: &View<'_>, terms: &LinkTerms) -> Result<(), Error> {
     let variants = terms.experiment.iter().flat_map(|experiment| &experiment.variants);
     let variants = variants
         .enumerate()
-        .map(|(place, variant)| (Some(place), variant.cart.as_ref()));
-    for (place, cart) in std::iter::once((None, terms.cart.as_ref())).chain(variants) {
+        .map(|(place, variant)| (format!("testVariants[{place}]."), variant.cart.as_ref()));
+    let rules = terms.reception.rules.iter().enumerate();
+    let rules = rules.map(|(place, rule)| (format!("rules[{place}]."), rule.target.cart.as_ref()));
+    let own = std::iter::once((String::new(), terms.cart.as_ref()));
+    for (within, cart) in own.chain(variants).chain(rules) {
         let Some(no) = cart.and_then(|cart| cart.code_pool) else {
             continue;
         };
         let owner = books::code_pool::by_no(view, no)?.and_then(|pool| pool.creator);
         if owner.is_some() && owner != terms.creator {
-            let within = place.map_or(String::new(), |place| format!("testVariants[{place}]."));
             let message = "is a pool of another partner than the link's partnerId";
             return Err(Error::invalid(format!("{within}cart.codePoolId"), message));
         }
@@ -471,8 +489,31 @@ pub(super) fn redraft(view: &View<'_>, terms: &LinkTerms) -> Result<CartDraft, E
     })
 }
 
-fn with_utm(mut url: url::Url, named: [Option<Option<String>>; 5]) -> url::Url {
-    for (name, value) in UTM_NAMES.iter().zip(named) {
+/// Writes the parameter `ref` into the destination; `None` takes it out. Carts carry none: their shop reads who is
+/// credited from the click id.
+fn refer(context: &Context, said: Option<String>, terms: &mut LinkTerms) -> Result<(), Error> {
+    if terms.cart.is_some() {
+        return match said {
+            Some(_) => Err(Error::invalid("ref", "goes with a url, not with a cart")),
+            None => Ok(()),
+        };
+    }
+    let url = context.check_destination("url", &terms.destination)?;
+    let url = with_parameters(url, [("ref", Some(said))]);
+    terms.destination = context.check_destination("url", url.as_str())?.into();
+    Ok(())
+}
+
+fn with_utm(url: url::Url, named: [Option<Option<String>>; 5]) -> url::Url {
+    with_parameters(url, UTM_NAMES.into_iter().zip(named))
+}
+
+/// Sets each parameter that is said, or takes it out.
+fn with_parameters<'a>(
+    mut url: url::Url,
+    named: impl IntoIterator<Item = (&'a str, Option<Option<String>>)>,
+) -> url::Url {
+    for (name, value) in named {
         let Some(value) = value else { continue };
         let others: Vec<(String, String)> = url
             .query_pairs()

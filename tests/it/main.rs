@@ -2,6 +2,7 @@
 //!
 //! [`server`] starts and stops servers, [`http`] talks to them; every other file is one journey.
 
+mod hostile;
 mod http;
 mod server;
 
@@ -23,6 +24,7 @@ mod operation;
 mod orders;
 mod privacy;
 mod rates;
+mod reception;
 mod recovery;
 mod redirect;
 mod report;

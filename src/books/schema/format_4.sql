@@ -51,3 +51,14 @@ CREATE INDEX pool_code_orders_of_order ON pool_code_orders (order_no);
 -- Programs that heed every signal heed the new one too.
 UPDATE programs SET leak_signals = json_insert(leak_signals, '$[#]', 'used_twice')
 WHERE json_array_length(leak_signals) = 4;
+
+-- How links receive their followers (rules, targets by device and country, pages on the way): JSON. Schemes of the brand's
+-- apps: a JSON list.
+ALTER TABLE links ADD COLUMN reception TEXT;
+ALTER TABLE settings ADD COLUMN app_schemes TEXT;
+ALTER TABLE settings ADD COLUMN hides_cards INTEGER NOT NULL DEFAULT 0;
+-- Where a domain sends followers who meet no link, and those of links that have ended; hosts that redir_url may lead to: a
+-- JSON list.
+ALTER TABLE link_domains ADD COLUMN not_found_url TEXT;
+ALTER TABLE link_domains ADD COLUMN expired_url TEXT;
+ALTER TABLE link_domains ADD COLUMN redir_hosts TEXT;

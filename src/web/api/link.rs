@@ -14,6 +14,7 @@ use super::{Api, Caller};
 use crate::books;
 use crate::books::link::LinkSort;
 use crate::flows::Error;
+use crate::flows::lock_link::PASSWORD_SHOWN;
 use crate::flows::publish_link::{self, LinkChange, domain_for};
 
 /// Default page size of link lists, as in the dialect.
@@ -53,10 +54,18 @@ pub(super) async fn create_bulk(
         };
         results.push(match result {
             Ok(link) => serde_json::to_value(&answer_one(&api, &caller, link).await?.0).unwrap_or_default(),
-            Err(error) => json!({ "link": body, "error": error.message(), "code": error.code() }),
+            Err(error) => json!({ "link": without_password(body), "error": error.message(), "code": error.code() }),
         });
     }
     Ok(Json(results))
+}
+
+/// What is told back of a link that was not made.
+fn without_password(mut body: Value) -> Value {
+    if let Some(password) = body.get_mut("password").filter(|password| password.is_string()) {
+        *password = json!(PASSWORD_SHOWN);
+    }
+    body
 }
 
 pub(super) async fn update(

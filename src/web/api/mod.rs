@@ -37,6 +37,7 @@ mod product_upsert;
 mod program;
 mod qr;
 mod rate;
+mod reception_body;
 mod report;
 mod row_error;
 mod settings;

@@ -11,6 +11,7 @@ mod chart;
 pub mod error;
 pub mod follower;
 mod format;
+pub mod interstitial;
 pub mod landing;
 pub mod language;
 mod layout;
