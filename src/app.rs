@@ -35,7 +35,9 @@ use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
 use crate::web::operations::Operations;
-use crate::web::public::{InboundCarts, PublicCards, PublicHandler, Services, Tracking, Unlocking, Waitlist, Webhooks};
+use crate::web::public::{
+    CreatorPages, InboundCarts, PublicCards, PublicHandler, Services, Tracking, Unlocking, Waitlist, Webhooks,
+};
 use crate::web::{api, console, operations};
 
 use data_dir::DataDir;
@@ -255,6 +257,13 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         runtime.handle().clone(),
         fresh_key(&*world.entropy),
     );
+    let creators = CreatorPages::new(
+        context.clone(),
+        clicks.clone(),
+        Arc::clone(&keys),
+        runtime.handle().clone(),
+        fresh_key(&*world.entropy),
+    );
     let edge = start_edge(
         &config,
         tls.clone(),
@@ -269,6 +278,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
             tracking,
             unlocking,
             cards: PublicCards::new(context.clone(), runtime.handle().clone()),
+            creators,
         },
         &world,
     )?;

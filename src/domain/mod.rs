@@ -46,6 +46,7 @@ pub mod query;
 pub mod rate;
 pub mod reception;
 pub mod recognition;
+pub mod report_link;
 pub mod settings;
 pub mod slug;
 pub mod spend;
