@@ -81,7 +81,7 @@ mod tests {
             let found = way_out(App::TikTok, Os::Android, &url).expect("a way");
             prop_assert_eq!(found.matches("#Intent;").count(), 1);
             let (_, extras) = found.split_once("#Intent;").expect("an intent");
-            prop_assert_eq!(extras.matches(';').count(), 5);
+            prop_assert_eq!(extras.matches(';').count(), 4);
         }
     }
 }

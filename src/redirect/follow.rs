@@ -37,7 +37,7 @@ impl Worker {
         };
         let keys = self.shared.keys.load();
         let mut person = Person::read(request, &domain, link.workspace, &self.shared, &keys, now);
-        let is_locked = link.lock().is_some_and(|hash| {
+        let is_locked = link.password().is_some_and(|hash| {
             let word = visitor::cookie_value(request.cookie, &password::cookie_name(link.no));
             !word.is_some_and(|word| password::verify(word, link.no, hash, now, &keys.cookie))
         });
@@ -179,7 +179,7 @@ impl Worker {
     pub fn locked(&self, host: &str, path: &str) -> Option<(LinkNo, PasswordHash)> {
         let domain = self.shared.table.domain(&host::of_authority(host));
         let link = self.shared.table.link(domain.no, &slug::of_path(path)?)?;
-        let hash = link.lock().filter(|_| !link.is_disabled)?;
+        let hash = link.password().filter(|_| !link.is_disabled)?;
         Some((link.no, hash.clone()))
     }
 

@@ -42,7 +42,7 @@ pub enum InterstitialKind {
 
 impl LinkRecord {
     /// The hash of the password that followers must say.
-    pub(super) fn lock(&self) -> Option<&PasswordHash> {
+    pub(super) fn password(&self) -> Option<&PasswordHash> {
         self.reception.as_ref()?.lock.as_ref()
     }
 

@@ -267,11 +267,15 @@ mod tests {
     use super::*;
     use crate::web::pages::tags;
 
+    fn unstyled(page: &str) -> String {
+        page.replace(&format!("<style>{STYLE}</style>"), "")
+    }
+
     #[test]
     fn an_app_is_offered_beside_the_web() {
         for language in Language::ALL {
             let page = open_app_page(language, "myshop://p/7?a=1&b=2", "https://shop.example/?a=1&b=%22");
-            let bare = page.replace(STYLE, "");
+            let bare = unstyled(&page);
             let found = tags::assert_sound(&bare);
             let links: Vec<_> = found.iter().filter_map(|tag| tag.value("href")).collect();
             assert_eq!(
@@ -292,7 +296,7 @@ mod tests {
         for language in Language::ALL {
             for is_wrong in [false, true] {
                 let page = password_page(language, is_wrong);
-                let bare = page.replace(STYLE, "");
+                let bare = unstyled(&page);
                 let found = tags::assert_sound(&bare);
                 let input = found
                     .iter()
@@ -314,7 +318,7 @@ mod tests {
         };
         for language in Language::ALL {
             let page = public_card_page(language, &card, "shop.example", "/mugs");
-            let bare = page.replace(STYLE, "");
+            let bare = unstyled(&page);
             let found = tags::assert_sound(&bare);
             let links: Vec<_> = found.iter().filter_map(|tag| tag.value("href")).collect();
             assert_eq!(links, ["/mugs"]);
@@ -332,7 +336,7 @@ mod tests {
             video: Some("javascript:alert(1)"),
         };
         let page = card_page(&card);
-        let bare = page.replace(STYLE, "");
+        let bare = unstyled(&page);
         let found = tags::assert_sound(&bare);
         assert!(!page.contains("<script") && !page.contains("javascript"), "{page}");
         let titles: Vec<_> = found
