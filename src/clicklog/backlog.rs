@@ -33,6 +33,8 @@ const SUMS_MAX: usize = 1 << 20;
 const GROUPS_MAX: usize = 1 << 16;
 /// Longest time between two writings.
 const AGE_MAX: Duration = Duration::from_secs(15 * 60);
+/// Blocks whose facets are counted together when opening, some 10 MB: what they have in common is looked up once.
+const BLOCKS_TOGETHER: usize = 128;
 /// How many times as much there may be while somebody reads all of sled: then that has to begin again.
 const HELD_TIMES: usize = 4;
 
@@ -114,10 +116,9 @@ impl Sums {
         }
     }
 
-    /// Adds the clicks of a block; `is_by_day` tells whether days hold them.
+    /// Adds the clicks of a block but for its facets; `is_by_day` tells whether days hold them.
     fn add_block(&mut self, columns: &Columns, is_by_day: bool) {
         self.clicks += columns.header.count;
-        self.add_facets(&Table::of_block(columns));
         for row in 0..columns.header.count {
             let (place, mark, at) = (columns.place.get(row), columns.mark.get(row), columns.at[row]);
             let link = (place.workspace, place.link);
@@ -328,13 +329,21 @@ impl Backlog {
         let through = watermark.max(history.written);
         if let Some(oldest) = history.unwritten_from {
             let (first, last) = (BlockKey::lowest(oldest), BlockKey::highest(Timestamp(i64::MAX)));
+            let mut blocks = Vec::new();
             store.scan::<StoreError>(&first, &last, false, |key, body| {
                 let block = BlockKey::read(key)?;
                 if block.through > history.written {
-                    sums.add_block(&Columns::decode(body)?, block.through > days_since);
+                    let columns = Columns::decode(body)?;
+                    sums.add_block(&columns, block.through > days_since);
+                    blocks.push(columns);
+                }
+                if blocks.len() >= BLOCKS_TOGETHER {
+                    sums.add_facets(&Table::of_blocks(&blocks));
+                    blocks.clear();
                 }
                 Ok(true)
             })?;
+            sums.add_facets(&Table::of_blocks(&blocks));
         }
         sums.through = through;
         *self.change() = sums;

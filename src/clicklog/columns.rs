@@ -30,7 +30,10 @@
 //!
 //! The click id is not stored: node, instant, sequence and link give it.
 
+use std::cell::RefCell;
 use std::sync::Arc;
+
+use zstd::bulk::Decompressor;
 
 use crate::domain::click::{Click, ClickFlags, Outcome, Tapped};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
@@ -51,6 +54,11 @@ pub(super) const PLAIN: u8 = 0;
 pub(super) const ZSTD: u8 = 1;
 /// Longest columns that are unpacked: [`CLICKS_MAX`] clicks whose every text has its longest length stay below.
 const COLUMNS_MAX: usize = 16 << 20;
+
+thread_local! {
+    /// Making zstd's context costs more than unpacking a block with it.
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = RefCell::new(Decompressor::new().ok());
+}
 
 /// What stands before the columns, readable without unpacking them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +164,7 @@ impl Columns {
         let packed = source.take(length)?;
         match header.packing {
             PLAIN if packed.len() == header.columns_length => Self::read(depth, header, packed, source),
-            ZSTD => match zstd::bulk::decompress(packed, header.columns_length) {
+            ZSTD => match unpack(packed, header.columns_length) {
                 Ok(plain) if plain.len() == header.columns_length => Self::read(depth, header, &plain, source),
                 _ => Err(Damaged("packed columns do not unpack")),
             },
@@ -263,6 +271,15 @@ impl Columns {
     pub(super) fn clicks(&self) -> Vec<Click> {
         (0..self.header.count).map(|row| self.click(row)).collect()
     }
+}
+
+/// The bytes that zstd packed, `length` of them if nothing is wrong.
+fn unpack(packed: &[u8], length: usize) -> std::io::Result<Vec<u8>> {
+    UNPACKER.with_borrow_mut(|unpacker| match unpacker {
+        Some(unpacker) => unpacker.decompress(packed, length),
+        // No memory for a context that is kept; one for once may still be had.
+        None => zstd::bulk::decompress(packed, length),
+    })
 }
 
 fn instants(source: &mut Source<'_>, header: &Header) -> Result<Vec<Timestamp>, Damaged> {

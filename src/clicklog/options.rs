@@ -49,7 +49,7 @@ impl Options {
             keep_segments: Duration::from_secs(7 * 24 * 60 * 60),
             keep_clicks: None,
             backup: None,
-            sled_cache_bytes: 64 << 20,
+            sled_cache_bytes: 32 << 20,
             disk: Arc::new(SystemDisk),
         }
     }

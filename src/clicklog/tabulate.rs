@@ -250,10 +250,15 @@ impl<'c> Table<'c> {
         numbers
     }
 
-    /// Counts the clicks of a block that was read from the store.
-    pub(super) fn of_block(columns: &'c Columns) -> Self {
+    /// Counts the clicks of blocks that were read from the store.
+    pub(super) fn of_blocks(blocks: &'c [Columns]) -> Self {
         let mut table = Self::default();
-        let traits = &mut table.traits;
+        blocks.iter().for_each(|columns| table.add_block(columns));
+        table
+    }
+
+    fn add_block(&mut self, columns: &'c Columns) {
+        let traits = &mut self.traits;
         let agents = columns
             .user_agent
             .values
@@ -272,20 +277,19 @@ impl<'c> Table<'c> {
         for row in 0..columns.header.count {
             let (place, flags) = (columns.place.get(row), columns.mark.get(row).flags);
             let group = (place.workspace, place.link, columns.at[row].hour());
-            let group = table.groups.of(group);
+            let group = self.groups.of(group);
             let country = columns.country.get(row);
             let area = Trait::Place(country, area_key(country, columns.locality.get(row)));
             for number in [
-                table.traits.of(area),
+                self.traits.of(area),
                 agents[columns.user_agent.pick(row)],
                 referrers[columns.referrer.pick(row)],
                 utms[columns.utm.pick(row)],
                 triggers[usize::from(flags.has(ClickFlags::QR))],
             ] {
-                table.counts.entry((group, number)).or_default()[flags.class() as usize] += 1;
+                self.counts.entry((group, number)).or_default()[flags.class() as usize] += 1;
             }
         }
-        table
     }
 
     /// Links' hours by number.
@@ -352,7 +356,7 @@ mod tests {
                         counts[click.flags.class() as usize] += 1;
                     }
                 }
-                prop_assert_eq!(&told(&Table::of_block(&columns)), &naive);
+                prop_assert_eq!(&told(&Table::of_blocks(std::slice::from_ref(&columns))), &naive);
                 prop_assert_eq!(&written, &naive);
             }
         }

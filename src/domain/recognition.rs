@@ -4,7 +4,7 @@
 //! user agent was seen today: then it is the number that was set there first, so that who refuses cookies counts once
 //! a day and who accepts them counts once. Memory is bounded; what is forgotten can only count a visitor twice.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::id::LinkNo;
 use super::time::Timestamp;
@@ -90,7 +90,8 @@ impl Recognition {
             return false;
         }
         if at.since(self.recent_since).abs() > self.window_ms {
-            self.older = std::mem::take(&mut self.recent);
+            let next = HashMap::with_capacity(self.recent.len());
+            self.older = std::mem::replace(&mut self.recent, next);
             self.recent_since = at;
         }
         let key = (visitor, link);

@@ -318,7 +318,9 @@ impl Desk {
             clicks: Vec::with_capacity(self.batch.clicks.len()),
             lost: Vec::new(),
         };
-        let result = self.writer.append_drained(std::mem::replace(&mut self.batch, next), &marks);
+        let result = self
+            .writer
+            .append_drained(std::mem::replace(&mut self.batch, next), &marks);
         let is_stalled = started.elapsed() >= STALL;
         let is_written = match result {
             Ok(_) => {

@@ -79,7 +79,7 @@ pub const PACKAGES: &[Package] = &[
     only("dashmap", &["redirect"]),
     // Rings of clicks lie in files that outlive the process.
     only("memmap2", &["redirect"]),
-    only("foldhash", &["clicklog", "flows", "redirect"]),
+    only("foldhash", &["clicklog", "domain", "flows", "redirect"]),
     // Every binary that uses the library allocates through it.
     only("mimalloc", &["app"]),
     // A checksum of frames and of records in rings, and the one inside an API key.
