@@ -70,7 +70,7 @@ impl LinkFilter {
 
     /// The condition; `view` tells which way to the links of a tag is the shorter.
     fn conditions(&self, view: &View<'_>, workspace: WorkspaceNo) -> Result<Filter, Error> {
-        let mut filter = self.untagged(workspace);
+        let mut filter = self.untagged("workspace = ?", workspace);
         match &self.tags {
             None => {}
             Some(TagsWanted::Any) => {
@@ -85,6 +85,10 @@ impl LinkFilter {
                     TAGGED_SORTED_MAX + 1
                 );
                 let few = view.count(&sql, params_from_iter(tagged.values()))? <= TAGGED_SORTED_MAX;
+                if few {
+                    // The plus keeps the workspace's own indexes out: in their order, nearly all links lack the tag.
+                    filter = self.untagged("+workspace = ?", workspace);
+                }
                 let clause = match few {
                     true => format!("no IN (SELECT link FROM link_tags WHERE {})", tagged.sql()),
                     false => format!(
@@ -98,8 +102,9 @@ impl LinkFilter {
         Ok(filter)
     }
 
-    fn untagged(&self, workspace: WorkspaceNo) -> Filter {
-        let mut filter = Filter::of("workspace = ?", workspace.0);
+    /// All but the tags; `owner` is the clause that says whose links they are.
+    fn untagged(&self, owner: &'static str, workspace: WorkspaceNo) -> Filter {
+        let mut filter = Filter::of(owner, workspace.0);
         if !self.shows_archived {
             filter.and("is_archived = 0", []);
         }
