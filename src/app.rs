@@ -35,7 +35,7 @@ use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
 use crate::web::operations::Operations;
-use crate::web::public::{InboundCarts, PublicHandler, Services, Tracking, Waitlist, Webhooks};
+use crate::web::public::{CreatorPages, InboundCarts, PublicHandler, Services, Tracking, Waitlist, Webhooks};
 use crate::web::{api, console, operations};
 
 use data_dir::DataDir;
@@ -249,6 +249,13 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         runtime.handle().clone(),
         fresh_key(&*world.entropy),
     );
+    let creators = CreatorPages::new(
+        context.clone(),
+        clicks.clone(),
+        Arc::clone(&keys),
+        runtime.handle().clone(),
+        fresh_key(&*world.entropy),
+    );
     let edge = start_edge(
         &config,
         tls.clone(),
@@ -261,6 +268,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
             waitlist,
             inbound,
             tracking,
+            creators,
         },
         &world,
     )?;

@@ -6,6 +6,7 @@
 use super::columns::Columns;
 use super::error::Error;
 use super::lead;
+use super::shared_sales;
 use super::view::{Tx, View};
 use crate::domain::attribution::CustomerEvidence;
 use crate::domain::id::StoreNo;
@@ -40,15 +41,17 @@ pub(super) fn restate(tx: &Tx<'_>, store: StoreNo, customer: &str) -> Result<(),
         (store, customer),
         |row| row.get(0),
     )?;
-    tx.run(
-        "UPDATE orders SET standing = ? WHERE store = ? AND customer = ? AND standing = 1 AND no IS NOT ?",
+    let mut changed: Vec<i64> = tx.all(
+        "UPDATE orders SET standing = ? WHERE store = ? AND customer = ? AND standing = 1 AND no IS NOT ? RETURNING no",
         (RETURNING, store, customer, first),
+        |row| row.get(0),
     )?;
-    tx.run(
-        "UPDATE orders SET standing = ? WHERE no = ? AND standing <> 1",
+    changed.extend(tx.all(
+        "UPDATE orders SET standing = ? WHERE no = ? AND standing <> 1 RETURNING no",
         (NEW, first),
-    )?;
-    Ok(())
+        |row| row.get::<_, i64>(0),
+    )?);
+    changed.into_iter().try_for_each(|no| shared_sales::restate(tx, no))
 }
 
 /// Who brought the customer before `before` (time and the shop's id), and not before `since`: of their latest order that

@@ -61,9 +61,10 @@ pub fn all(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<DiscountCode>,
 /// [`Error::Failed`].
 pub fn orders_by_code(view: &View<'_>, workspace: WorkspaceNo, since: Timestamp) -> Result<Vec<(String, u64)>, Error> {
     view.all(
-        "SELECT json_extract(evidence, '$.codes[0].code') AS code, count(*) FROM orders
-         WHERE workspace = ? AND ordered_at >= ? AND counts = 1 AND code IS NOT NULL
-         AND coalesce(json_extract(evidence, '$.codes[0].kind'), 'creator') = 'creator' GROUP BY code",
+        // Not called `code`: orders have a column of that name, which also holds codes that are nobody's.
+        "SELECT json_extract(evidence, '$.codes[0].code') AS shown, count(*) FROM orders
+         WHERE workspace = ? AND ordered_at >= ? AND counts = 1 AND shown IS NOT NULL
+         AND coalesce(json_extract(evidence, '$.codes[0].kind'), 'creator') = 'creator' GROUP BY shown",
         (workspace, since),
         |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())),
     )
@@ -161,7 +162,8 @@ pub fn delete(tx: &Tx<'_>, workspace: WorkspaceNo, id_or_code: &str) -> Result<b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::books::{creator, fixture, link};
+    use crate::books::{creator, fixture, link, order};
+    use crate::domain::attribution::{CodeEvidence, CodeKind, Evidence};
 
     fn code(code: &str, workspace: WorkspaceNo, creator: CreatorNo) -> DiscountCode {
         DiscountCode {
@@ -232,6 +234,41 @@ mod tests {
             assert_eq!(by_code(tx, ours, "mia")?.map(|code| code.link), Some(Some(link)));
             assert!(link::delete(tx, link)?);
             assert_eq!(by_code(tx, ours, "mia")?.map(|code| code.link), Some(None));
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn orders_are_counted_by_the_first_code_that_is_ours() {
+        fixture::in_tx(|tx| {
+            let ours = fixture::workspace(tx, "a")?;
+            let store = fixture::store(tx, "x", ours)?;
+            let mia = creator::insert(tx, fixture::creator("Mia", ours))?.no;
+            for (id, text, at, is_ours) in [
+                ("1", "MIA10", 100, true),
+                ("2", "SPRING", 100, false),
+                ("3", "mia10", 100, true),
+                ("4", "MIA10", 50, true),
+            ] {
+                let mut told = fixture::order(id, ours, store);
+                told.snapshot.codes = vec![text.to_owned()];
+                told.snapshot.ordered_at = Timestamp(at);
+                let shown = is_ours.then(|| CodeEvidence {
+                    code: text.to_owned(),
+                    creator: mia,
+                    link: None,
+                    kind: CodeKind::Creator,
+                    given_on: None,
+                    leaks: Vec::new(),
+                });
+                let evidence = Evidence {
+                    codes: shown.into_iter().collect(),
+                    ..Evidence::default()
+                };
+                order::put(tx, &told, &evidence, Timestamp(1))?;
+            }
+            let counted = orders_by_code(tx, ours, Timestamp(60))?;
+            assert_eq!(counted, [("MIA10".to_owned(), 1), ("mia10".to_owned(), 1)]);
             Ok(())
         });
     }

@@ -434,6 +434,13 @@ fn books_of_format_3_become_the_newest() {
                     end: Timestamp(i64::MAX),
                     currency: "EUR",
                 };
+                let shared = sales::by_source(view, wanted, Model::Linear)?;
+                let parts: Vec<_> = shared
+                    .iter()
+                    .map(|(source, sums)| (source.creator, sums.orders_milli, sums.gross_revenue))
+                    .collect();
+                let halves = [(Some(CreatorNo(1)), 500, 2100), (Some(CreatorNo(2)), 1500, 4600)];
+                assert_eq!(parts, halves, "one order is shared, the other is not");
                 let net: i64 = sales::by_source(view, wanted, Model::Last)?
                     .iter()
                     .map(|(_, sums)| sums.net_revenue())

@@ -6,6 +6,7 @@ use super::columns::{self, Columns};
 use super::error::Error;
 use super::filter::Filter;
 use super::page::{Listing, Page};
+use super::shared_sales;
 use super::view::{Tx, View};
 use crate::domain::id::{CreatorNo, LinkNo, WorkspaceNo};
 use crate::domain::known_customer::{CustomerClick, CustomerSales, KnownCustomer};
@@ -203,11 +204,13 @@ pub fn list(
 /// # Errors
 /// [`Error::Failed`].
 pub fn erase(tx: &Tx<'_>, customer: &KnownCustomer, pseudonym: &str) -> Result<(), Error> {
-    tx.run(
+    let orders: Vec<i64> = tx.all(
         "UPDATE orders SET customer = ?1, buyer = NULL, evidence = json_replace(evidence, '$.click.journey', json('[]'))
-         WHERE customer = ?2 AND store IN (SELECT store FROM tracked_sales WHERE customer = ?3)",
+         WHERE customer = ?2 AND store IN (SELECT store FROM tracked_sales WHERE customer = ?3) RETURNING no",
         (pseudonym, &customer.external_id, customer.no),
+        |row| row.get(0),
     )?;
+    orders.into_iter().try_for_each(|no| shared_sales::restate(tx, no))?;
     tx.run(
         "UPDATE leads SET customer = NULL, metadata = NULL WHERE customer = ?",
         [customer.no],

@@ -26,6 +26,8 @@ pub struct LinkFilter {
     /// Links that have one of these.
     pub tags: Option<TagsWanted>,
     pub folder: Option<FolderNo>,
+    /// Only links whose variants are or were tried out.
+    pub has_experiment: bool,
     /// Whether archived links are shown with the others.
     pub shows_archived: bool,
     pub sort: LinkSort,
@@ -107,6 +109,9 @@ impl LinkFilter {
         let mut filter = Filter::of(owner, workspace.0);
         if !self.shows_archived {
             filter.and("is_archived = 0", []);
+        }
+        if self.has_experiment {
+            filter.and("experiment IS NOT NULL", []);
         }
         filter.and_some("domain = ?", self.domain.map(|domain| i64::from(domain.0)));
         filter.and_some("creator = ?", self.creator.map(|creator| i64::from(creator.0)));

@@ -5,7 +5,7 @@
 use super::columns::Columns;
 use super::error::Error;
 use super::rate;
-use super::sales::{Sums, Wanted, converted, one_order};
+use super::sales::{Source, Sums, Wanted, converted, in_country, one_order, source};
 use super::view::View;
 use crate::domain::performance::{Sales, WHOLE};
 use crate::domain::time::{DAY_MS, Timestamp};
@@ -61,6 +61,45 @@ pub fn by_mark(view: &View<'_>, wanted: Wanted<'_>, mark: Mark) -> Result<Vec<(O
         .collect();
     found.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(found)
+}
+
+/// What orders show, and who is credited with them.
+pub type MarkAndSource = (Option<String>, Source);
+
+/// As [`by_mark`], with who is credited under the last touch, and where; only of orders whose click came from `country`,
+/// when there is one. Every order of the period is looked at.
+///
+/// # Errors
+/// As [`by_mark`].
+pub fn by_mark_and_source(
+    view: &View<'_>,
+    wanted: Wanted<'_>,
+    mark: Mark,
+    country: Option<&str>,
+) -> Result<Vec<(MarkAndSource, Sales)>, Error> {
+    let mut sums = Sums::default();
+    let sql = format!(
+        "SELECT nullif({}, ''), creator, link, store, revenue, discounts, refunded, standing, cost, ordered_at FROM orders
+         WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ? AND {}",
+        mark.as_str(),
+        in_country(country)
+    );
+    let mut add = |currency: &str, make: &dyn Fn(Sales, Timestamp) -> Sales| {
+        let params = (wanted.workspace, currency, wanted.start, wanted.end, country);
+        view.each(&sql, params, |row| {
+            let mut columns = Columns::of(row);
+            let mark: Option<String> = columns.next()?;
+            let source = source(&mut columns)?;
+            let order = one_order(&mut columns)?;
+            sums.add((mark, source), &make(order, columns.next()?))
+        })
+    };
+    add(wanted.currency, &|order, _| order)?;
+    for (currency, exchange) in rate::of_others(view, wanted)? {
+        add(&currency, &|order, at| converted(&order, &exchange, at))?;
+    }
+    let found = sums.0.into_iter().filter(|(_, sales)| *sales != Sales::default());
+    Ok(found.collect())
 }
 
 type MarkSums = Sums<Option<String>>;
@@ -128,7 +167,7 @@ fn add_orders(
 mod tests {
     use super::*;
     use crate::books::{fixture, order, refund};
-    use crate::domain::attribution::{ClickEvidence, Evidence};
+    use crate::domain::attribution::{ClickEvidence, Evidence, Model};
     use crate::domain::id::LinkNo;
     use crate::domain::money::Currency;
     use crate::domain::order::Refund;
@@ -214,6 +253,30 @@ mod tests {
                 "- 1 1000 0, ben 1 900 1, mia10 2 1750 0"
             );
             assert_eq!(read(Mark::Country, first, last)?, "AT 1 750 0, DE 3 2900 0, FR 0 0 1");
+            // Told apart by source as well, it is the same.
+            let wanted = Wanted {
+                workspace,
+                start: first,
+                end: last,
+                currency: "EUR",
+            };
+            for (mark, country) in [(Mark::Code, None), (Mark::Country, None), (Mark::Code, Some("DE"))] {
+                let mut whole: Vec<(Option<String>, i64)> = Vec::new();
+                let mut apart = by_mark_and_source(tx, wanted, mark, country)?;
+                apart.sort_by(|a, b| a.0.cmp(&b.0));
+                whole.extend(apart.into_iter().map(|((mark, _), sales)| (mark, sales.net_revenue())));
+                let expected: Vec<(Option<String>, i64)> = match country {
+                    None => by_mark(tx, wanted, mark)?
+                        .into_iter()
+                        .map(|(mark, sales)| (mark, sales.net_revenue()))
+                        .collect(),
+                    Some(_) => vec![(None, 1000), (Some("ben".into()), 900), (Some("mia10".into()), 1000)],
+                };
+                assert_eq!(whole, expected, "{mark:?} {country:?}");
+            }
+            let german = crate::books::sales::by_source_in(tx, wanted, Model::Last, Some("DE"))?;
+            assert_eq!(german.iter().map(|(_, sales)| sales.net_revenue()).sum::<i64>(), 2900);
+            assert_eq!(german.iter().map(|(_, sales)| sales.orders()).sum::<u64>(), 3);
             // Days that the period cuts are read order by order.
             assert_eq!(read(Mark::Code, at(5, 1), at(7, 2))?, "ben 1 900 0, mia10 2 1750 0");
             assert_eq!(read(Mark::Code, at(5, 2), at(7, 1))?, "mia10 1 750 0");

@@ -12,6 +12,7 @@ mod link_list;
 mod page;
 mod readers;
 mod schema;
+mod shared_sales;
 mod view;
 mod writer;
 
@@ -39,6 +40,7 @@ pub mod program;
 pub mod pulse;
 pub mod rate;
 pub mod refund;
+pub mod report_link;
 pub mod sales;
 pub mod secret;
 pub mod settings;

@@ -11,7 +11,7 @@ use super::experiment;
 use super::filter::Filter;
 use super::page::{Listing, Page};
 use super::view::{Tx, View};
-use super::{customer, pool_code, product, refund};
+use super::{customer, pool_code, product, refund, shared_sales};
 use crate::domain::attribution::{ClickEvidence, ClickUse, Credit, CreditState, Evidence, EvidenceKind, Ruling};
 use crate::domain::discount_code::fold;
 use crate::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
@@ -60,6 +60,11 @@ pub struct OrderFilter {
     pub credit: Option<CreditState>,
     /// Placed from the first to before the second.
     pub placed: Option<(Timestamp, Timestamp)>,
+    pub is_test: Option<bool>,
+    /// Whether it is kept out of the numbers as odd.
+    pub is_set_aside: Option<bool>,
+    /// Its public id, the shop's id, or the name that people see, with or without its `#`.
+    pub called: Option<String>,
 }
 
 /// An order as its row says it, without its lines.
@@ -248,6 +253,7 @@ pub fn put(tx: &Tx<'_>, order: &Order, evidence: &Evidence, received_at: Timesta
     {
         customer::restate(tx, order.store, &customer)?;
     }
+    shared_sales::restate(tx, no)?;
     put_lines(tx, no, &snapshot.lines)
 }
 
@@ -309,7 +315,7 @@ pub fn set_credit(tx: &Tx<'_>, row: &OrderRow) -> Result<(), Error> {
             row.no,
         ),
     )?;
-    Ok(())
+    shared_sales::restate(tx, row.no)
 }
 
 /// What refunds of the store's order changed: what is given back of it, if it is known.
@@ -326,7 +332,7 @@ pub(super) fn restate_refunds(tx: &Tx<'_>, store: StoreNo, external_id: &str) ->
     };
     let refunded = refunded(revenue, refund::total(tx, store, external_id)?, is_cancelled);
     tx.run("UPDATE orders SET refunded = ? WHERE no = ?", (refunded, no))?;
-    Ok(())
+    shared_sales::restate(tx, no)
 }
 
 fn put_lines(tx: &Tx<'_>, order_no: i64, lines: &[OrderLine]) -> Result<(), Error> {
@@ -436,6 +442,7 @@ pub fn forget_journeys(tx: &Tx<'_>, workspace: WorkspaceNo, click_ids: &HashSet<
         theirs.into_iter().for_each(|click| click.journey.clear());
         if has_theirs {
             tx.run("UPDATE orders SET evidence = ? WHERE no = ?", (Json(&evidence), no))?;
+            shared_sales::restate(tx, no)?;
             count += 1;
         }
     }
@@ -490,6 +497,25 @@ pub fn list(
             "ordered_at >= ? AND ordered_at < ?",
             [Value::Integer(start.0), Value::Integer(end.0)],
         );
+    }
+    // As with those that are held: the few have an index of their own.
+    match wanted.is_test {
+        Some(true) => filter.and("is_test = 1", []),
+        Some(false) => filter.and("is_test = 0", []),
+        None => {}
+    }
+    match wanted.is_set_aside {
+        Some(true) => filter.and("quarantine IS NOT NULL", []),
+        Some(false) => filter.and("quarantine IS NULL", []),
+        None => {}
+    }
+    if let Some(called) = &wanted.called {
+        // Three look-ups in indexes instead of a walk over all orders.
+        let clause = "no IN (SELECT no FROM orders WHERE id = ?
+             UNION SELECT no FROM orders WHERE store IN (SELECT no FROM stores WHERE workspace = ?) AND external_id = ?
+             UNION SELECT no FROM orders WHERE workspace = ? AND name IN (?, '#' || ?))";
+        let (text, own) = (|| Value::Text(called.clone()), || Value::Integer(workspace.0.into()));
+        filter.and(clause, [text(), own(), text(), own(), text(), text()]);
     }
     let rows = listing.page(view, filter, page, read)?;
     rows.into_iter().map(|row| with_lines(view, row)).collect()

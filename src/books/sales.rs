@@ -1,23 +1,21 @@
 //! What orders brought, summed by who or what is credited.
 //!
 //! Under the last touch whole days come from `sales_days`, which the schema's triggers keep, and the days that a report
-//! cuts from an index that holds all it asks. Other models share out anew what may be split: each such order is taken
-//! out of the sum and put back in parts. Sums are checked; one snapshot is read, so a late order or refund is in the
-//! next one. Orders in other currencies are read one by one and converted by the rates of their days.
+//! cuts from an index that holds all it asks. Other models move parts of that to others ([`super::shared_sales`]). Sums
+//! are checked; one snapshot is read, so a late order or refund is in the next one. Orders in other currencies are read one
+//! by one and converted by the rates of their days, for each is rounded by itself.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use super::columns::{Columns, Json};
+use super::columns::Columns;
 use super::customer;
 use super::error::Error;
-use super::program;
 use super::rate;
+use super::shared_sales::Moves;
 use super::view::View;
-use crate::domain::attribution::{Evidence, Model, Ruling, shares};
-use crate::domain::id::{CreatorNo, LinkNo, ProgramNo, StoreNo, WorkspaceNo};
+use crate::domain::attribution::Model;
+use crate::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::performance::{Sales, WHOLE};
-use crate::domain::program::Program;
 use crate::domain::rate::Exchange;
 use crate::domain::time::{DAY_MS, Timestamp};
 
@@ -67,32 +65,61 @@ pub fn currencies(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<String>
 /// # Errors
 /// [`Error::TooLarge`] when a sum does not fit.
 pub fn by_source(view: &View<'_>, wanted: Wanted<'_>, model: Model) -> Result<Vec<(Source, Sales)>, Error> {
+    by_source_in(view, wanted, model, None)
+}
+
+/// As [`by_source`], but only of orders whose click came from `country` (ISO 3166-1 alpha-2), when there is one. Days are
+/// not summed by country and source, so each order of the period is looked at then.
+///
+/// # Errors
+/// As [`by_source`].
+pub fn by_source_in(
+    view: &View<'_>,
+    wanted: Wanted<'_>,
+    model: Model,
+    country: Option<&str>,
+) -> Result<Vec<(Source, Sales)>, Error> {
     let mut sums = Sums::default();
+    let mut moves = Moves::default();
+    let is_shared = model != Model::Last;
     let first_day = wanted.start.0.saturating_add(DAY_MS - 1).div_euclid(DAY_MS);
     let end_day = wanted.end.0.div_euclid(DAY_MS);
-    if first_day < end_day {
+    let mut cut_days = vec![wanted];
+    if first_day < end_day && country.is_none() {
         sums.add_days(view, wanted, (first_day, end_day))?;
+        if is_shared {
+            moves.add_days(view, wanted, model, (first_day, end_day))?;
+        }
         let (first, end) = (Timestamp(first_day * DAY_MS), Timestamp(end_day * DAY_MS));
-        sums.add_orders(view, Wanted { end: first, ..wanted })?;
-        sums.add_orders(view, Wanted { start: end, ..wanted })?;
-    } else {
-        sums.add_orders(view, wanted)?;
+        cut_days = vec![Wanted { end: first, ..wanted }, Wanted { start: end, ..wanted }];
     }
-    if model != Model::Last {
-        sums.share_out(view, wanted, model, None)?;
+    for span in cut_days {
+        sums.add_orders(view, span, country)?;
+        if is_shared {
+            moves.add_orders(view, span, country, model, None)?;
+        }
     }
     for (currency, exchange) in rate::of_others(view, wanted)? {
         let foreign = Wanted {
             currency: &currency,
             ..wanted
         };
-        sums.add_converted(view, foreign, &exchange)?;
-        if model != Model::Last {
-            sums.share_out(view, foreign, model, Some(&exchange))?;
+        sums.add_converted(view, foreign, country, &exchange)?;
+        if is_shared {
+            moves.add_orders(view, foreign, country, model, Some(&exchange))?;
         }
     }
+    moves.apply(&mut sums.0)?;
     let found = sums.0.into_iter().filter(|(_, sales)| *sales != Sales::default());
     Ok(found.collect::<BTreeMap<_, _>>().into_iter().collect())
+}
+
+/// The condition on the country, which is parameter 5. Without one the index that holds all a sum asks is enough.
+pub(super) fn in_country(country: Option<&str>) -> &'static str {
+    match country {
+        Some(_) => "country = ?5",
+        None => "?5 IS NULL",
+    }
 }
 
 /// The sums so far, by what they are of.
@@ -155,11 +182,15 @@ impl Sums<Source> {
     }
 
     /// Adds order by order.
-    fn add_orders(&mut self, view: &View<'_>, wanted: Wanted<'_>) -> Result<(), Error> {
-        view.each(
+    fn add_orders(&mut self, view: &View<'_>, wanted: Wanted<'_>, country: Option<&str>) -> Result<(), Error> {
+        let sql = format!(
             "SELECT creator, link, store, revenue, discounts, refunded, standing, cost FROM orders
-             WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?",
-            (wanted.workspace, wanted.currency, wanted.start, wanted.end),
+             WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ? AND {}",
+            in_country(country)
+        );
+        view.each(
+            &sql,
+            (wanted.workspace, wanted.currency, wanted.start, wanted.end, country),
             |row| {
                 let mut columns = Columns::of(row);
                 let source = source(&mut columns)?;
@@ -169,11 +200,21 @@ impl Sums<Source> {
     }
 
     /// Adds order by order, each converted by the rate of its day.
-    fn add_converted(&mut self, view: &View<'_>, wanted: Wanted<'_>, exchange: &Exchange) -> Result<(), Error> {
-        view.each(
+    fn add_converted(
+        &mut self,
+        view: &View<'_>,
+        wanted: Wanted<'_>,
+        country: Option<&str>,
+        exchange: &Exchange,
+    ) -> Result<(), Error> {
+        let sql = format!(
             "SELECT creator, link, store, revenue, discounts, refunded, standing, cost, ordered_at FROM orders
-             WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?",
-            (wanted.workspace, wanted.currency, wanted.start, wanted.end),
+             WHERE workspace = ? AND counts = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ? AND {}",
+            in_country(country)
+        );
+        view.each(
+            &sql,
+            (wanted.workspace, wanted.currency, wanted.start, wanted.end, country),
             |row| {
                 let mut columns = Columns::of(row);
                 let source = source(&mut columns)?;
@@ -182,53 +223,9 @@ impl Sums<Source> {
             },
         )
     }
-
-    /// Takes the orders that may be split out of the sums of the last touch and puts their parts back under `model`.
-    fn share_out(
-        &mut self,
-        view: &View<'_>,
-        wanted: Wanted<'_>,
-        model: Model,
-        exchange: Option<&Exchange>,
-    ) -> Result<(), Error> {
-        let mut programs: HashMap<Option<ProgramNo>, Program> = HashMap::new();
-        view.each(
-            "SELECT creator, link, store, revenue, discounts, refunded, standing, cost, ordered_at, program, ruling,
-                 evidence
-             FROM orders
-             WHERE workspace = ? AND counts = 1 AND is_split = 1 AND currency = ? AND ordered_at >= ? AND ordered_at < ?",
-            (wanted.workspace, wanted.currency, wanted.start, wanted.end),
-            |row| {
-                let mut columns = Columns::of(row);
-                let source = source(&mut columns)?;
-                let order = one_order(&mut columns)?;
-                let (ordered_at, program_no): (Timestamp, Option<ProgramNo>) = (columns.next()?, columns.next()?);
-                let order = exchange.map_or(order, |exchange| converted(&order, exchange, ordered_at));
-                if order.unconverted > 0 {
-                    return Ok(());
-                }
-                let ruling = columns.next_parsed(Ruling::parse)?;
-                let evidence: Evidence = columns.next::<Json<_>>()?.0;
-                let program = match programs.entry(program_no) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(place) => place.insert(program::by_no(view, program_no)?),
-                };
-                let parts = shares(&evidence, program, ordered_at, ruling, model);
-                let weights: Vec<u64> = parts.iter().map(|(.., weight)| *weight).collect();
-                // Nobody's order stays where it is.
-                let Some(shared) = order.share_out(&weights) else { return Ok(()) };
-                let sum = self.0.entry(source).or_default();
-                *sum = sum.minus(&order).ok_or(Error::TooLarge { what: "sales" })?;
-                for ((creator, link, _), part) in parts.into_iter().zip(shared) {
-                    self.add(Source { creator, link, ..source }, &part)?;
-                }
-                Ok(())
-            },
-        )
-    }
 }
 
-fn source(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Source> {
+pub(super) fn source(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Source> {
     Ok(Source {
         creator: columns.next()?,
         link: columns.next()?,
@@ -279,7 +276,7 @@ pub(super) fn converted(order: &Sales, exchange: &Exchange, ordered_at: Timestam
 mod tests {
     use super::*;
     use crate::books::{creator, fixture, order, refund};
-    use crate::domain::attribution::{ClickEvidence, Credit, PastTouch};
+    use crate::domain::attribution::{ClickEvidence, Credit, Evidence, PastTouch};
     use crate::domain::money::Currency;
     use crate::domain::order::{Order, Quarantine, Refund};
     use crate::domain::rate::{DatedRate, Rate};

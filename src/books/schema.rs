@@ -5,6 +5,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::OpenError;
+use super::shared_sales;
+use super::view::Tx;
 
 /// `hop1` in ASCII: tells our files from other SQLite databases.
 const APPLICATION_ID: i32 = 0x686f_7031;
@@ -15,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/format_2.sql"),
     include_str!("schema/format_3.sql"),
     include_str!("schema/format_4.sql"),
+    include_str!("schema/format_5.sql"),
 ];
 
 /// Newest format number.
@@ -40,5 +43,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
         tx.pragma_update(None, "user_version", format)?;
         tx.commit()?;
     }
+    // What no SQL can tell. Of a file that was left here half-way, the next start does the rest.
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    shared_sales::fill(&Tx::new(&tx)).map_err(|error| OpenError::Io(error.to_string()))?;
+    tx.commit()?;
     Ok(())
 }

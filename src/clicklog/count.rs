@@ -134,14 +134,9 @@ pub(super) fn totals(store: &Store, snapshot: &Snapshot, link: LinkNo) -> Result
         Some(body) => Totals::read(&body)?,
         None => Default::default(),
     };
-    let deltas = snapshot
-        .frames
-        .iter()
-        .filter(|frame| frame.index > through)
-        .flat_map(|frame| &frame.deltas);
-    deltas
-        .filter(|delta| delta.link == link)
-        .for_each(|delta| delta.add_to(&mut totals));
+    let frames = snapshot.frames.iter().filter(|frame| frame.index > through);
+    let deltas = frames.flat_map(|frame| frame.deltas_of(link));
+    deltas.for_each(|delta| delta.add_to(&mut totals));
     Ok(totals)
 }
 

@@ -141,7 +141,7 @@ pub(super) fn find(
     (at, sequence, link): (Timestamp, u64, LinkNo),
 ) -> Result<Option<Click>, QueryError> {
     let is_it = |click: &Click| click.at == at && click.sequence == sequence && click.link == link;
-    let mut pending = snapshot.frames.iter().flat_map(|frame| &frame.clicks);
+    let mut pending = snapshot.frames.iter().flat_map(|frame| frame.clicks_around(at));
     if let Some(click) = pending.find(|click| is_it(click)) {
         return Ok(Some(click.clone()));
     }

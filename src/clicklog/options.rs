@@ -21,7 +21,7 @@ pub struct Options {
     /// Clicks in memory that bring a checkpoint forward. Four times as many are the most that memory ever holds:
     /// beyond that they wait in the journal alone until sled works again, and questions are refused.
     pub pending_clicks_max: usize,
-    /// Clicks whose facets and visitors are added up in memory before they are written to sled; as many are read again
+    /// Clicks whose days, facets and visitors are added up in memory before they are written to sled; as many are read again
     /// from sled at the next opening after a kill.
     pub backlog_clicks_max: usize,
     /// How long journal segments are kept after their clicks are in sled, so that sled can be rebuilt.

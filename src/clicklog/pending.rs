@@ -57,7 +57,10 @@ impl Delta {
 pub(super) struct Frame {
     pub(super) index: u64,
     pub(super) clicks: Vec<Click>,
+    /// In the order of their links.
     pub(super) deltas: Vec<Delta>,
+    /// The instants of its clicks lie between these; with none, the first is after the second.
+    clicked: (Timestamp, Timestamp),
     /// The newest instant in it.
     pub(super) newest_at: Option<Timestamp>,
 }
@@ -97,12 +100,32 @@ impl Frame {
         for l in lost {
             count(l.workspace, l.link, l.at, l.class, l.is_use, u64::from(l.count), true);
         }
+        let mut deltas: Vec<Delta> = deltas.into_values().collect();
+        deltas.sort_unstable_by_key(|delta| delta.link);
+        let nothing = (Timestamp(i64::MAX), Timestamp(i64::MIN));
+        let clicked = clicks.iter().fold(nothing, |(first, last), click| {
+            (first.min(click.at), last.max(click.at))
+        });
         Self {
             index,
             clicks,
-            deltas: deltas.into_values().collect(),
+            deltas,
+            clicked,
             newest_at,
         }
+    }
+
+    /// What it adds to `link`.
+    pub(super) fn deltas_of(&self, link: LinkNo) -> &[Delta] {
+        let start = self.deltas.partition_point(|delta| delta.link < link);
+        let end = self.deltas.partition_point(|delta| delta.link <= link);
+        &self.deltas[start..end]
+    }
+
+    /// Its clicks, if one of them can be of `at`.
+    pub(super) fn clicks_around(&self, at: Timestamp) -> &[Click] {
+        let (first, last) = self.clicked;
+        if first <= at && at <= last { &self.clicks } else { &[] }
     }
 }
 
@@ -248,5 +271,24 @@ mod tests {
             (frame.deltas.len(), totals.counts[0], totals.last_human_at),
             (2, 5, Some(NOON))
         );
+        let of = |link| {
+            let mut totals = Totals::default();
+            frame
+                .deltas_of(LinkNo(link))
+                .iter()
+                .for_each(|delta| delta.add_to(&mut totals));
+            totals.counts[0]
+        };
+        assert_eq!([of(0), of(1), of(2)], [3, 2, 0]);
+    }
+
+    #[test]
+    fn clicks_are_looked_for_only_in_frames_of_their_time() {
+        let frame = frame(1, 5);
+        for (away_ms, expected) in [(-1, 0), (0, 5), (1, 0)] {
+            assert_eq!(frame.clicks_around(NOON.plus_ms(away_ms)).len(), expected, "{away_ms}");
+        }
+        let nothing = Frame::of(2, Content::Clicks(Vec::new()));
+        assert!(nothing.clicks_around(NOON).is_empty());
     }
 }

@@ -57,6 +57,9 @@ impl TierBounds {
 }
 
 impl Tier {
+    /// Every tier, smallest first.
+    pub const ALL: [Self; 5] = [Self::Nano, Self::Micro, Self::Mid, Self::Macro, Self::Celebrity];
+
     /// The word in reports.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -42,6 +42,7 @@ pub mod pulse;
 pub mod query;
 pub mod rate;
 pub mod recognition;
+pub mod report_link;
 pub mod settings;
 pub mod slug;
 pub mod spend;

@@ -67,7 +67,17 @@ impl Desk {
         let (snapshot, ages) = match (merged, &known) {
             (Some(merged), _) => merged,
             (None, Some(row)) if click != known_click => (row.order.snapshot.clone(), row.order.ages),
-            (None, _) => return Ok((Accepted::Unchanged, false)),
+            (None, Some(row)) => {
+                // A sale may have told since who brought the customer.
+                let is_changed = self.settle_by_customer(tx, row.clone())?;
+                let accepted = if is_changed {
+                    Accepted::Changed
+                } else {
+                    Accepted::Unchanged
+                };
+                return Ok((accepted, false));
+            }
+            (None, None) => return Ok((Accepted::Unchanged, false)),
         };
         let has_click = returned.is_some() && click.as_ref().map(|click| &click.click_id) == returned.as_ref();
         let codes = self.codes(tx, &snapshot, known.as_ref(), &seen.without_clicks, &seen.handed_out)?;
@@ -187,16 +197,18 @@ impl Desk {
         Ok(())
     }
 
-    fn settle_by_customer(&self, tx: &Tx<'_>, mut row: OrderRow) -> Result<(), Error> {
+    /// Decides anew about an order where who brought its customer before changed; whether that did.
+    fn settle_by_customer(&self, tx: &Tx<'_>, mut row: OrderRow) -> Result<bool, Error> {
         let known = row.evidence.clone();
         self.add_customer(tx, &row.order.snapshot, &mut row.evidence)?;
         if row.evidence == known {
-            return Ok(());
+            return Ok(false);
         }
         let program = books::program::by_no(tx, row.order.program)?;
         let ordered_at = row.order.snapshot.ordered_at;
         row.order.credit = attribution::credit(&row.evidence, &program, ordered_at, row.order.ruling);
-        Ok(books::order::set_credit(tx, &row)?)
+        books::order::set_credit(tx, &row)?;
+        Ok(true)
     }
 
     /// Finds who brought the customer before, and which of the creators found are the customer.

@@ -176,10 +176,15 @@ impl Look {
                 continue;
             }
             let mut last = None;
+            let is_without =
+                |last| leak::is_without_clicks(!links.is_empty(), last, self.ordered_at, program.window_ms());
             for link in &links {
                 last = last.max(self.clicks.totals(*link)?.last_human_at);
+                if !is_without(last) {
+                    break;
+                }
             }
-            if leak::is_without_clicks(!links.is_empty(), last, self.ordered_at, program.window_ms()) {
+            if is_without(last) {
                 without.push(creator);
             }
         }

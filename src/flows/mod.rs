@@ -40,6 +40,7 @@ pub mod rotate_secrets;
 pub mod rule_on_credit;
 pub mod set_program;
 pub mod set_settings;
+pub mod share_report;
 pub mod stock_codes;
 mod store_look;
 pub mod track;

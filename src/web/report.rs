@@ -44,16 +44,26 @@ pub struct Request {
     pub model: Option<Model>,
     /// Whether each row also has the figures of the period of the same length right before.
     pub compares: bool,
+    /// Only what would stand in these rows: of the report by the one, the row called the other ([`NOBODY`] for nobody's).
+    /// Not by variant, code or country.
+    pub only: Vec<(GroupBy, String)>,
+    /// Only clicks from this country and orders of such clicks: ISO 3166-1 alpha-2. Not with variants.
+    pub country: Option<String>,
 }
 
 /// The rows, best net revenue first, and the currency they are in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Report {
     pub rows: Vec<Row>,
+    pub group_by: GroupBy,
     pub currency: String,
     pub model: Model,
     /// Everything together; unique visitors over all groups, not their sum.
     pub total: Performance,
+    /// The same of the period before, when the report compares.
+    pub previous_total: Option<Performance>,
+    /// The clicks that the report is about.
+    pub counted: clicklog::Query,
 }
 
 /// Reads the report.
@@ -69,6 +79,7 @@ pub async fn performance(context: &Context, clicks: &clicklog::Reader, request: 
         };
         let earlier = of_period(context, clicks, earlier).await?;
         compare(&mut report.rows, earlier.rows);
+        report.previous_total = Some(earlier.total);
     }
     report.rows.sort_by(|a, b| {
         let rank = |row: &Row| (Reverse(row.sums.sales.net_revenue()), Reverse(row.sums.clicks));
@@ -80,12 +91,11 @@ pub async fn performance(context: &Context, clicks: &clicklog::Reader, request: 
 async fn of_period(context: &Context, clicks: &clicklog::Reader, request: Request) -> Result<Report, Error> {
     let wanted = request.clone();
     let loaded = context.books().read(move |view| load::load(view, &wanted)).await?;
-    let (clicks, workspace) = (clicks.clone(), request.workspace);
-    let put = tokio::task::spawn_blocking(move || {
-        sums::put_together(&clicks, &request, &loaded).map(|(groups, total)| (groups, total, loaded))
-    });
+    let (clicks, workspace, group_by) = (clicks.clone(), request.workspace, request.group_by);
+    let put =
+        tokio::task::spawn_blocking(move || sums::put_together(&clicks, &request, &loaded).map(|put| (put, loaded)));
     let put = put.await.map_err(|_| Error::Internal("a report panicked".to_owned()))?;
-    let (groups, total, loaded) = put?;
+    let (sums::Put { groups, total, counted }, loaded) = put?;
     let (currency, model) = (loaded.currency.clone(), loaded.model);
     let named = context.books().read(move |view| {
         let mut rows = Vec::with_capacity(groups.len());
@@ -102,9 +112,12 @@ async fn of_period(context: &Context, clicks: &clicklog::Reader, request: Reques
     });
     Ok(Report {
         rows: named.await?,
+        group_by,
         currency,
         model,
         total,
+        previous_total: None,
+        counted,
     })
 }
 

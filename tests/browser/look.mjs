@@ -41,7 +41,9 @@ export function measure(page) {
     const go = document.querySelector("button.go");
     // A box to tick is tapped on its label.
     const target = (element) => (element.type === "checkbox" && element.labels[0]) || element;
-    const taps = [...document.querySelectorAll("a[href], button, select, input:not([type=hidden])")].map(target);
+    const controls = [...document.querySelectorAll("a[href], button, select, input:not([type=hidden])")];
+    // What is folded away cannot be tapped.
+    const taps = controls.filter((element) => element.checkVisibility()).map(target);
     return {
       language: root.lang,
       direction: getComputedStyle(root).direction,

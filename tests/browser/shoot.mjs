@@ -1,6 +1,7 @@
 // For people: node tests/browser/shoot.mjs URL OUT.png [WIDTH]
 //
-// The whole page as a picture; narrower than 600 pixels it is a phone. SCHEME=dark and LANGUAGE=ar change what it shows.
+// The whole page as a picture; narrower than 600 pixels it is a phone. SCHEME=dark and LANGUAGE=ar change what it shows;
+// COOKIE=name=value is sent along, such as the console's session.
 // (The packages: npm ci --prefix tests/browser, once.)
 
 import { launch, stranger } from "./chromium.mjs";
@@ -22,6 +23,10 @@ try {
     language: process.env.LANGUAGE || "en",
     script: true,
   });
+  if (process.env.COOKIE) {
+    const [name, ...value] = process.env.COOKIE.split("=");
+    await page.setCookie({ name, value: value.join("="), url });
+  }
   const response = await page.goto(url, { waitUntil: "load" });
   await settle(page);
   await picture(page, out);

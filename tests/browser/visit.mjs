@@ -2,7 +2,8 @@
 // output, both JSON (tests/browser/node.rs). Judges nothing.
 //
 // Description: { hostRules, screenshots (folder), visits: [{ name, url, width, height, touch, scheme, language, script,
-// cpuSlowdown?, axe, choose?: { field: value } }] }. With `choose`, the fields are set and the one button is pressed.
+// cpuSlowdown?, axe, session?: { name, value }, choose?: { field: value } }] }. With `session`, that cookie is sent. With
+// `choose`, the fields are set and the one button is pressed.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -64,6 +65,7 @@ async function visit(browser, screenshots, what) {
   const { problems, answers } = await listen(page, session);
   try {
     if (what.cpuSlowdown) await page.emulateCPUThrottling(what.cpuSlowdown);
+    if (what.session) await page.setCookie({ ...what.session, url: what.url });
     const response = await page.goto(what.url, { waitUntil: "load" });
     const seen = { name: what.name, status: response.status(), timing: null, violations: null, arrived: null };
     if (what.script) {

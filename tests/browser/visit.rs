@@ -4,6 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+/// A cookie.
+#[derive(Debug, Clone, Serialize)]
+pub struct Session {
+    pub name: String,
+    pub value: String,
+}
+
 /// One visit of somebody who was never here before.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,6 +33,9 @@ pub struct Visit {
     pub cpu_slowdown: Option<u32>,
     /// Whether axe-core looks at it.
     pub axe: bool,
+    /// A cookie of somebody who is signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
     /// Fields and the values that they are set to before the button is pressed; nothing is pressed without.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub choose: BTreeMap<&'static str, &'static str>,
@@ -45,6 +55,7 @@ impl Visit {
             script: true,
             cpu_slowdown: None,
             axe: false,
+            session: None,
             choose: BTreeMap::new(),
         }
     }

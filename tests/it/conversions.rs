@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Request};
-use crate::server::{Api, IPHONE, SECRET, TestServer, delivery, eventually, id_of};
+use crate::server::{Api, IPHONE, NOW, SECRET, TestServer, delivery, eventually, id_of};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 const PAGE: &str = "https://shop.example";
@@ -457,6 +457,35 @@ fn an_invoice_that_is_a_shops_order_is_counted_once_whichever_comes_first() {
     );
     let message = brand.api().call("POST", "/track/sale", Some(&wrong)).refusal(422);
     assert!(message.starts_with("currency: must be EUR"), "{message}");
+}
+
+#[test]
+fn who_brought_the_customer_is_found_also_where_the_sale_tells_nothing_else() {
+    let brand = Brand::new();
+    let store = brand.api().store();
+    let click = brand.tap("mia");
+    brand.lead(&click, "u1");
+    let program = json!({ "evidenceOrder": ["creator_code", "customer"] });
+    brand.api().patch("/program", &program);
+    let text = include_str!("../../fixtures/shopify/orders_paid.json");
+    let mut order: Value = serde_json::from_str(text).expect("JSON");
+    order["id"] = json!(8);
+    for at in ["created_at", "processed_at", "updated_at"] {
+        order[at] = json!(NOW);
+    }
+    order["note_attributes"] = json!([{ "name": "hop_id", "value": click }]);
+    order["discount_codes"] = json!([]);
+    let told = delivery(&store, "orders/paid", "d8", &order, SECRET);
+    assert_eq!(brand.server.send(&told).status, 200);
+    assert_eq!(brand.orders()[0]["credit"]["partnerId"], Value::Null);
+    brand.sale(
+        "u1",
+        1,
+        json!({ "invoiceId": "8", "currency": "EUR", "clickId": click }),
+    );
+    let orders = brand.orders();
+    assert_eq!(orders.len(), 1, "{orders:?}");
+    assert_eq!(orders[0]["credit"]["partnerId"], json!(brand.mia), "{orders:?}");
 }
 
 #[test]

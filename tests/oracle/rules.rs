@@ -1,7 +1,7 @@
 //! The rules of attribution, written down a second time, as plainly as possible and from the words alone: nothing here
 //! comes from the program. Everything is kept for ever and looked through from the start for every question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::step::PROGRAMS;
 
@@ -29,6 +29,7 @@ pub struct Clicked {
     pub is_from_coupons: bool,
     /// Whether the log knows it (yet).
     pub is_recorded: bool,
+    pub is_bot: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Code {
     pub creator: Creator,
     pub link: Option<Link>,
     pub is_reported: bool,
+    /// Found by the job to bring far more than its creator's clicks.
+    pub is_above_share: bool,
     pub is_trusted: bool,
 }
 
@@ -56,7 +59,9 @@ pub struct Telling {
     pub buyer: Option<(String, Option<Creator>)>,
     pub is_paid: bool,
     pub is_test: bool,
-    pub is_euro: bool,
+    pub currency: &'static str,
+    /// The shop's id and worth of each line.
+    pub lines: Vec<(String, i64)>,
     pub cancelled: Option<i64>,
 }
 
@@ -66,7 +71,7 @@ struct ShownCode {
     folded: String,
     creator: Creator,
     link: Option<Link>,
-    /// n, r.
+    /// n, r, s.
     signals: String,
 }
 
@@ -114,13 +119,58 @@ pub struct World {
     pub clicks: Vec<Clicked>,
     pub codes: Vec<Code>,
     orders: BTreeMap<(usize, String), Order>,
-    /// By store and the shop's id: order and amount.
-    refunds: BTreeMap<(usize, usize), (String, i64)>,
+    /// By store and the shop's id.
+    refunds: BTreeMap<(usize, usize), GivenBack>,
+    /// Of one in the other on a day, in units of 10^-12.
+    rates: BTreeMap<(&'static str, &'static str, i64), i128>,
+    people: BTreeMap<usize, Person>,
+    /// Whom a sale named, by the store and the order that it is.
+    sales: BTreeMap<(usize, String), usize>,
+    invoices: BTreeSet<String>,
+}
+
+/// A refund of an order's line.
+#[derive(Debug, Clone)]
+pub struct GivenBack {
+    pub order: String,
+    pub line: String,
+    pub amount: i64,
+}
+
+/// Somebody whom leads and sales name.
+#[derive(Debug)]
+struct Person {
+    brought: Brought,
+    leads: Vec<SignUp>,
+}
+
+/// A click, and whose its link was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Brought {
+    click: usize,
+    link: Link,
+    creator: Option<Creator>,
+}
+
+#[derive(Debug)]
+struct SignUp {
+    event: String,
+    at: i64,
+    by: Brought,
 }
 
 impl Order {
     fn newest(&self) -> &Telling {
-        let newest = |told: &&Telling| (told.updated, told.revenue, told.discounts, told.is_euro_word());
+        // Between tellings of one moment the larger wins.
+        let newest = |told: &&Telling| {
+            (
+                told.updated,
+                told.revenue,
+                told.discounts,
+                told.currency,
+                told.lines.clone(),
+            )
+        };
         self.tellings.iter().max_by_key(newest).expect("told")
     }
 
@@ -163,13 +213,6 @@ impl Order {
         self.tellings.iter().any(|told| told.is_paid)
             && !self.tellings.iter().any(|told| told.is_test)
             && newest.revenue >= 0
-    }
-}
-
-impl Telling {
-    /// Between tellings of one moment the larger wins, and currencies are compared as they are spelled.
-    fn is_euro_word(&self) -> &'static str {
-        if self.is_euro { "EUR" } else { "USD" }
     }
 }
 
@@ -224,6 +267,9 @@ impl World {
         if code.is_reported {
             told.push('r');
         }
+        if code.is_above_share {
+            told.push('s');
+        }
         if is_silent && signals.contains('n') {
             told.push('n');
         }
@@ -269,10 +315,152 @@ impl World {
         });
     }
 
-    pub fn refund(&mut self, store: usize, refund: usize, order: &str, amount: i64) {
-        self.refunds
-            .entry((store, refund))
-            .or_insert_with(|| (order.to_owned(), amount));
+    pub fn refund(&mut self, store: usize, refund: usize, told: GivenBack) {
+        self.refunds.entry((store, refund)).or_insert(told);
+    }
+
+    pub fn rate(&mut self, from: &'static str, to: &'static str, days_ago: i64, rate: &str) {
+        let (whole, fraction) = rate.split_once('.').expect("a decimal");
+        let units = format!("{whole}{fraction:0<12}").parse().expect("digits");
+        self.rates
+            .insert((from, to, self.now.div_euclid(DAY) - days_ago), units);
+    }
+
+    /// In euro cents, half a cent to the even one; `None` when neither the order's day nor one of the seven before it has
+    /// a rate.
+    fn in_euros(&self, amount: i64, currency: &'static str, ordered: i64) -> Option<i64> {
+        if currency == "EUR" {
+            return Some(amount);
+        }
+        let day = ordered.div_euclid(DAY);
+        let (over, under) = (0..=7).find_map(|age| {
+            let of = |from, to| self.rates.get(&(from, to, day - age)).copied();
+            let direct = of(currency, "EUR").map(|rate| (rate, 1_000_000_000_000));
+            direct.or_else(|| of("EUR", currency).map(|rate| (1_000_000_000_000, rate)))
+        })?;
+        let cents_of_one = if currency == "JPY" { 100 } else { 1 };
+        let (twice, under) = (2 * i128::from(amount) * over * cents_of_one, under);
+        let floor = twice / (2 * under);
+        let rest = twice % (2 * under);
+        let is_up = rest > under || rest == under && floor % 2 == 1;
+        i64::try_from(floor + i128::from(is_up)).ok()
+    }
+
+    /// Whose the link of a click is now; `None` = the link is gone.
+    fn brought_by(&self, click: usize) -> Option<Brought> {
+        let link = self.clicks[click].link;
+        let owned = &self.links[link];
+        owned.is_alive.then_some(Brought {
+            click,
+            link,
+            creator: owned.creator,
+        })
+    }
+
+    /// Whether the lead is taken.
+    pub fn lead(&mut self, person: usize, click: Option<usize>, event: &str) -> bool {
+        let own = click.map(|click| self.brought_by(click));
+        if own == Some(None) {
+            return false;
+        }
+        let known = self.people.get(&person).map(|known| known.brought);
+        let Some(by) = own.flatten().or(known) else {
+            return false;
+        };
+        self.sign_up(person, by, event);
+        true
+    }
+
+    fn sign_up(&mut self, person: usize, by: Brought, event: &str) {
+        let at = self.now;
+        let known = self.people.entry(person).or_insert_with(|| Person {
+            brought: by,
+            leads: Vec::new(),
+        });
+        if !known.leads.iter().any(|lead| lead.event == event) {
+            known.leads.push(SignUp {
+                event: event.to_owned(),
+                at,
+                by,
+            });
+        }
+    }
+
+    /// What becomes of a sale: `Err` = refused, `Ok(false)` = answered, and nothing counted now.
+    pub fn sale(
+        &mut self,
+        person: usize,
+        customer: &str,
+        click: Option<usize>,
+        (store, id): (usize, &str),
+        amount: i64,
+    ) -> Result<bool, ()> {
+        if amount <= 0 || self.invoices.contains(id) {
+            return Ok(false);
+        }
+        if !self.people.contains_key(&person) {
+            let Some(click) = click else { return Ok(false) };
+            let by = self.brought_by(click).ok_or(())?;
+            self.sign_up(person, by, "Sign up");
+        }
+        self.invoices.insert(id.to_owned());
+        self.sales.insert((store, id.to_owned()), person);
+        let brought = self.people[&person].brought.click;
+        let sold = Telling {
+            // Whatever a shop tells is newer.
+            updated: i64::MIN,
+            ordered: self.now,
+            revenue: amount,
+            discounts: 0,
+            codes: Vec::new(),
+            click: click.or(Some(brought)),
+            customer: Some(customer.to_owned()),
+            customer_is: None,
+            buyer: None,
+            is_paid: true,
+            is_test: false,
+            currency: "EUR",
+            lines: Vec::new(),
+            cancelled: None,
+        };
+        self.tell(store, id, sold);
+        Ok(true)
+    }
+
+    /// The job looks at the codes: far more orders than the creator has clicks, or than their share of all.
+    pub fn watch(&mut self) {
+        let (window, _, _, heeded) = PROGRAMS[self.program];
+        let since = self.now - i64::from(window) * DAY;
+        if !heeded.contains('s') {
+            return;
+        }
+        let counted = self
+            .orders
+            .values()
+            .filter(|order| order.counts() && order.ordered() >= since);
+        let shown: Vec<&str> = counted
+            .filter_map(|order| order.codes.first())
+            .map(|code| code.folded.as_str())
+            .collect();
+        let followed = self
+            .clicks
+            .iter()
+            .filter(|click| click.is_recorded && !click.is_bot && click.at >= since && self.links[click.link].is_alive);
+        let followed: Vec<Creator> = followed.filter_map(|click| self.links[click.link].creator).collect();
+        let (all_orders, all_clicks) = (shown.len(), followed.len());
+        for code in &mut self.codes {
+            let orders = shown.iter().filter(|shown| **shown == code.folded).count();
+            let clicks = followed
+                .iter()
+                .filter(|creator| **creator == code.creator)
+                .count()
+                .max(1);
+            let is_above = orders >= 5 && orders > clicks
+                || orders >= 20 && all_clicks > 0 && orders * all_clicks > 5 * clicks * all_orders;
+            if is_above && !code.is_reported && !code.is_trusted {
+                code.is_above_share = true;
+            }
+        }
     }
 
     /// Whether the brand's word is taken; then it is.
@@ -289,6 +477,18 @@ impl World {
         true
     }
 
+    /// What happened beside credit, and how often.
+    pub fn also_seen(&self) -> [(&'static str, usize); 3] {
+        let foreign = self.orders.values().filter(|order| order.newest().currency != "EUR");
+        let is_rated = |order: &&Order| self.in_euros(1, order.newest().currency, order.ordered()).is_some();
+        let (rated, unrated): (Vec<_>, Vec<_>) = foreign.partition(is_rated);
+        [
+            ("converted", rated.len()),
+            ("without a rate", unrated.len()),
+            ("told as a sale", self.sales.len()),
+        ]
+    }
+
     pub fn known(&self) -> Vec<(usize, String)> {
         self.orders.keys().cloned().collect()
     }
@@ -302,8 +502,28 @@ impl World {
         order.clicks.iter().max_by_key(latest)
     }
 
-    /// The creator of the customer's latest earlier order within a year, and when that was.
-    fn past(&self, store: usize, id: &str, order: &Order) -> Option<(Creator, i64)> {
+    /// Who brought the customer within a year before, when, and by which link where that is known: by their latest earlier
+    /// order, or by the first lead of the person whom a sale named, the later.
+    fn past(&self, store: usize, id: &str, order: &Order) -> Option<(Creator, i64, Option<Link>)> {
+        let by_order = self
+            .past_order(store, id, order)
+            .map(|(creator, at)| (creator, at, None));
+        let by_lead = self.past_lead(store, id, order);
+        match (by_order, by_lead) {
+            (Some(order), Some(lead)) if lead.1 > order.1 => Some(lead),
+            (order, lead) => order.or(lead),
+        }
+    }
+
+    fn past_lead(&self, store: usize, id: &str, order: &Order) -> Option<(Creator, i64, Option<Link>)> {
+        let person = self.sales.get(&(store, id.to_owned()))?;
+        let first = self.people[person].leads.first()?;
+        let age = order.ordered() - first.at;
+        let is_near = (0..=365 * DAY).contains(&age);
+        Some((first.by.creator.filter(|_| is_near)?, first.at, Some(first.by.link)))
+    }
+
+    fn past_order(&self, store: usize, id: &str, order: &Order) -> Option<(Creator, i64)> {
         let (customer, _) = order.customer()?;
         let place = (order.ordered(), id);
         let earlier = self.orders.iter().filter(|((other_store, other_id), other)| {
@@ -331,7 +551,7 @@ impl World {
         code.signals.chars().any(|signal| heeded.contains(signal)) || is_from_coupons && heeded.contains('c')
     }
 
-    fn decide(&self, order: &Order, past: Option<(Creator, i64)>) -> Verdict {
+    fn decide(&self, order: &Order, past: Option<(Creator, i64, Option<Link>)>) -> Verdict {
         let (window, customer_window, kinds, _) = PROGRAMS[order.program];
         let ordered = order.ordered();
         let buyer = order.buyer();
@@ -386,11 +606,12 @@ impl World {
                     }
                 }
                 'u' => {
-                    if let Some((creator, at)) = past
+                    if let Some((creator, at, by_lead)) = past
                         && ordered - at <= i64::from(customer_window) * DAY
                     {
                         let own = click.filter(|click| click.creator == Some(creator));
-                        return credited('u', Some(creator), own.map(|click| self.clicks[click.click].link));
+                        let link = own.map(|click| self.clicks[click.click].link);
+                        return credited('u', Some(creator), link.or(by_lead));
                     }
                 }
                 _ => {}
@@ -429,7 +650,7 @@ impl World {
             // Who decided, also where that is the buyer.
             let (creator, at) = match verdict.by {
                 Some('c') => (self.deciding_code(order), ordered),
-                _ => past.map(|(creator, at)| (Some(creator), at)).expect("it decided"),
+                _ => past.map(|(creator, at, _)| (Some(creator), at)).expect("it decided"),
             };
             let is_click_there = self
                 .click_of(order)
@@ -483,8 +704,22 @@ impl World {
         let own = self
             .refunds
             .iter()
-            .filter(|((of, _), (named, _))| *of == store && named == id);
-        own.map(|(_, (_, amount))| *amount).sum::<i64>().min(revenue)
+            .filter(|((of, _), told)| *of == store && told.order == id);
+        own.map(|(_, told)| told.amount).sum::<i64>().min(revenue)
+    }
+
+    /// What of each line is given back: all once cancelled, else what refunds name of it, up to its worth.
+    pub fn refunded_by_line(&self, store: usize, id: &str) -> Vec<i64> {
+        let order = &self.orders[&(store, id.to_owned())];
+        let of_line = |(line, worth): &(String, i64)| {
+            let own = self
+                .refunds
+                .iter()
+                .filter(|((of, _), told)| *of == store && told.order == id && told.line == *line);
+            let sum: i64 = own.map(|(_, told)| told.amount).sum();
+            if order.is_cancelled() { *worth } else { sum.min(*worth) }
+        };
+        order.newest().lines.iter().map(of_line).collect()
     }
 
     fn is_first(&self, store: usize, id: &str) -> Option<bool> {
@@ -507,25 +742,30 @@ impl World {
                 continue;
             }
             let newest = order.newest();
-            if !newest.is_euro {
-                // No history tells rates: left out, and counted where the last touch would have it.
+            let euros = |amount| self.in_euros(amount, newest.currency, order.ordered());
+            let (Some(revenue), Some(discounts), Some(refunded)) = (
+                euros(newest.revenue),
+                euros(newest.discounts),
+                euros(self.refunded(*store, id)),
+            ) else {
+                // Without a rate it is left out, and counted where the last touch would have it.
                 for (receiver, _) in self.weights(*store, id, "last") {
                     rows.entry((receiver, *store)).or_default()[6] += 1;
                 }
                 continue;
-            }
+            };
             let is_first = self.is_first(*store, id);
             let weights = self.weights(*store, id, model);
             let only: Vec<i128> = weights.iter().map(|(_, weight)| *weight).collect();
-            let gross = split(newest.revenue, &only);
+            let gross = split(revenue, &only);
             let by_gross: Vec<i128> = gross.iter().map(|part| i128::from(*part)).collect();
             let columns = [
                 split(1000, &only),
                 split(if is_first == Some(true) { 1000 } else { 0 }, &only),
                 split(if is_first == Some(false) { 1000 } else { 0 }, &only),
                 gross,
-                split(newest.discounts, &only),
-                split(self.refunded(*store, id), &by_gross),
+                split(discounts, &only),
+                split(refunded, &by_gross),
             ];
             for (place, (receiver, _)) in weights.iter().enumerate() {
                 let row = rows.entry((*receiver, *store)).or_default();

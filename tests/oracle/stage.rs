@@ -8,7 +8,7 @@ use hopcart::domain::creator::Creator;
 use hopcart::domain::discount_code::DiscountCode;
 use hopcart::domain::id::{LinkNo, WorkspaceNo};
 use hopcart::domain::link::Link;
-use hopcart::domain::order::{OrderEvent, OrderSnapshot, Refund, RefundLine};
+use hopcart::domain::order::{OrderEvent, OrderLine, OrderSnapshot, Refund, RefundLine};
 use hopcart::domain::outside::Clock;
 use hopcart::domain::performance::Sales;
 use hopcart::domain::store::Store;
@@ -18,8 +18,11 @@ use hopcart::flows::accept_order::Accepted;
 use hopcart::flows::set_program::ProgramChange;
 
 use crate::rooms::Rooms;
-use crate::rules::{Clicked, Code, Owned, Row, Rows, Telling, World};
-use crate::step::{CODE_LISTS, CODES, CREATORS, CUSTOMERS, JARS, LINKS, ORDERS, PROGRAMS, STORES, Step, Told};
+use crate::rules::{Clicked, Code, GivenBack, Owned, Row, Rows, Telling, World};
+use crate::step::{
+    CODE_LISTS, CODES, CREATORS, CURRENCIES, CUSTOMERS, EVENTS, JARS, LINES, LINKS, ORDERS, PROGRAMS, RATES,
+    REFUND_LINES, RUSH, STORES, Step, Told,
+};
 
 /// 2026-11-21T21:30:00Z.
 const START: i64 = 1_795_296_600_000;
@@ -51,7 +54,7 @@ struct Play<'a> {
 #[derive(Clone)]
 enum Again {
     Order(String, Telling),
-    Refund(usize, String, i64),
+    Refund(usize, GivenBack),
 }
 
 impl Stage {
@@ -126,6 +129,7 @@ impl<'a> Play<'a> {
                 creator,
                 link,
                 is_reported: false,
+                is_above_share: false,
                 is_trusted: false,
             });
         }
@@ -181,12 +185,14 @@ impl<'a> Play<'a> {
                 order,
                 refund,
                 amount,
-            } => self.refund(store, order, refund, amount),
+                line,
+            } => self.refund(store, refund, order, amount, REFUND_LINES[line]),
             Step::Again { delivery, is_new_id } => self.again(delivery, is_new_id),
             Step::Mark { code, how } => {
                 let leak = (how == 0).then_some(LeakSignal::Reported);
                 self.rooms.mark_code(&self.codes[code], leak, how == 2);
                 self.world.codes[code].is_reported = how == 0;
+                self.world.codes[code].is_above_share = false;
                 self.world.codes[code].is_trusted = how == 2;
             }
             Step::Program(place) => {
@@ -199,6 +205,33 @@ impl<'a> Play<'a> {
                 is_release,
             } => self.rule(store, order, is_release),
             Step::Restart { is_kill } => self.rooms.restart(is_kill),
+            Step::Crowd { link, people } => self.crowd(link, people),
+            Step::Rush { store, codes } => self.rush(store, codes),
+            Step::Watch => {
+                self.rooms.watch_codes();
+                self.world.watch();
+            }
+            Step::Rate {
+                currency,
+                is_inverse,
+                days_ago,
+                rate,
+            } => {
+                let (from, to) = match is_inverse {
+                    false => (CURRENCIES[currency], "EUR"),
+                    true => ("EUR", CURRENCIES[currency]),
+                };
+                self.rooms.load_rate(self.workspace, (from, to), days_ago, RATES[rate]);
+                self.world.rate(from, to, days_ago, RATES[rate]);
+            }
+            Step::Lead { person, click, event } => self.lead(person, click, EVENTS[event]),
+            Step::Sale {
+                person,
+                click,
+                store,
+                order,
+                amount,
+            } => self.sale(person, click, (store, order), amount),
         }
     }
 
@@ -236,6 +269,7 @@ impl<'a> Play<'a> {
             before,
             is_from_coupons,
             is_recorded: false,
+            is_bot,
         });
         if is_late {
             self.late.push((place, click));
@@ -262,8 +296,82 @@ impl<'a> Play<'a> {
         }
     }
 
+    /// People without a cookie, of one moment.
+    fn crowd(&mut self, link: usize, people: usize) {
+        if !self.world.links[link].is_alive {
+            return;
+        }
+        let mut batch = Vec::new();
+        for _ in 0..people {
+            let click = Click {
+                workspace: self.workspace,
+                link: self.links[link].no,
+                ..Click::default()
+            };
+            let (click, id) = self.rooms.click(click);
+            self.world.clicks.push(Clicked {
+                id,
+                link,
+                at: self.world.now,
+                before: Vec::new(),
+                is_from_coupons: false,
+                is_recorded: true,
+                is_bot: false,
+            });
+            batch.push(click);
+        }
+        self.world.links[link].last_person = Some(self.world.now);
+        self.rooms.record(batch);
+    }
+
+    /// Orders of one moment, of nobody who is known.
+    fn rush(&mut self, store: usize, codes: usize) {
+        for place in 0..RUSH {
+            let told = Told {
+                store,
+                order: 0,
+                updated: 0,
+                hours_ago: 0,
+                revenue: 100,
+                discounts: 0,
+                codes,
+                click: None,
+                customer: None,
+                buyer: None,
+                is_paid: true,
+                is_test: false,
+                currency: 0,
+                lines: 0,
+                cancelled: None,
+            };
+            self.tell_as((2_000 + place).to_string(), told);
+        }
+    }
+
+    fn lead(&mut self, person: usize, click: Option<usize>, event: &str) {
+        let click = click.filter(|click| *click < self.world.clicks.len());
+        let id = click.map(|click| self.world.clicks[click].id.clone());
+        let is_taken = self.rooms.lead(self.workspace, &name(person), id, event);
+        let expected = self.world.lead(person, click, event);
+        assert_eq!(is_taken, expected, "whether a lead of person {person} is taken");
+    }
+
+    fn sale(&mut self, person: usize, click: Option<usize>, (store, order): (usize, usize), amount: i64) {
+        let click = click.filter(|click| *click < self.world.clicks.len());
+        let id = (1_000 + order).to_string();
+        let text = click.map(|click| self.world.clicks[click].id.clone());
+        let sold = self
+            .rooms
+            .sale(self.workspace, &name(person), text, (&self.stores[store], &id), amount);
+        let expected = self.world.sale(person, &name(person), click, (store, &id), amount);
+        assert_eq!(sold, expected, "what becomes of a sale of person {person}");
+    }
+
     fn tell(&mut self, told: Told) {
-        let id = (1_000 + told.order % ORDERS).to_string();
+        self.tell_as((1_000 + told.order % ORDERS).to_string(), told);
+    }
+
+    fn tell_as(&mut self, id: String, told: Told) {
         let ordered = self.world.now - told.hours_ago * HOUR;
         let click = told.click.filter(|click| *click < self.world.clicks.len());
         let creator = told.customer.and_then(|customer| customer.checked_sub(CUSTOMERS));
@@ -271,7 +379,7 @@ impl<'a> Play<'a> {
             Some(creator) => self
                 .rooms
                 .customer(self.workspace, &format!("C{creator}@brand.example")),
-            None => format!("person-{customer}"),
+            None => name(customer),
         });
         let buyer = told.buyer.map(|buyer| {
             let address = self.rooms.customer(self.workspace, &format!("C{buyer}@brand.example"));
@@ -290,7 +398,11 @@ impl<'a> Play<'a> {
             buyer: buyer.clone(),
             is_paid: told.is_paid,
             is_test: told.is_test,
-            is_euro: !told.is_foreign,
+            currency: CURRENCIES[told.currency],
+            lines: LINES[told.lines]
+                .iter()
+                .map(|(line, worth)| ((*line).to_owned(), *worth))
+                .collect(),
             cancelled: told.cancelled,
         };
         let snapshot = OrderSnapshot {
@@ -298,7 +410,7 @@ impl<'a> Play<'a> {
             name: format!("#{id}"),
             ordered_at: Timestamp(ordered),
             updated_at: Timestamp(START + told.updated * HOUR),
-            currency: if told.is_foreign { "USD" } else { "EUR" }.to_owned(),
+            currency: CURRENCIES[told.currency].to_owned(),
             revenue: told.revenue,
             discounts: told.discounts,
             is_test: told.is_test,
@@ -308,12 +420,15 @@ impl<'a> Play<'a> {
             buyer: buyer.map(|(address, _)| address),
             codes,
             click_id: click.map(|click| self.world.clicks[click].id.clone()),
-            lines: Vec::new(),
+            lines: LINES[told.lines]
+                .iter()
+                .map(|(line, worth)| order_line(line, *worth))
+                .collect(),
         };
         self.send(told.store, OrderEvent::Order(snapshot), Again::Order(id, telling));
     }
 
-    fn refund(&mut self, store: usize, order: usize, refund: usize, amount: i64) {
+    fn refund(&mut self, store: usize, refund: usize, order: usize, amount: i64, line: &str) {
         let id = (1_000 + order).to_string();
         let event = OrderEvent::Refund(Refund {
             external_id: format!("r{refund}"),
@@ -321,12 +436,17 @@ impl<'a> Play<'a> {
             at: Timestamp(self.world.now),
             is_running_total: false,
             lines: vec![RefundLine {
-                line_external_id: "l".to_owned(),
+                line_external_id: line.to_owned(),
                 quantity: 1,
                 amount,
             }],
         });
-        self.send(store, event, Again::Refund(refund, id, amount));
+        let told = GivenBack {
+            order: id,
+            line: line.to_owned(),
+            amount,
+        };
+        self.send(store, event, Again::Refund(refund, told));
     }
 
     fn send(&mut self, store: usize, event: OrderEvent, again: Again) {
@@ -340,7 +460,7 @@ impl<'a> Play<'a> {
     fn tell_oracle(&mut self, store: usize, again: Again) {
         match again {
             Again::Order(id, telling) => self.world.tell(store, &id, telling),
-            Again::Refund(refund, order, amount) => self.world.refund(store, refund, &order, amount),
+            Again::Refund(refund, told) => self.world.refund(store, refund, told),
         }
     }
 
@@ -404,12 +524,30 @@ impl<'a> Play<'a> {
                 self.world.refunded(store, &id),
                 "refunded of order {id} of store {store}"
             );
+            assert_eq!(
+                self.rooms.refunded_by_line(&self.stores[store], &row),
+                self.world.refunded_by_line(store, &id),
+                "refunded lines of order {id} of store {store}"
+            );
             let by = credit.by.map_or("nothing".to_owned(), |kind| format!("{kind:?}"));
             let split = if credit.is_split { ", split" } else { "" };
             seen.push(format!("{} by {by}{split}", credit.state.as_str()));
         }
+        let leaks = self.rooms.leaks(self.workspace);
+        for (code, leak) in self.world.codes.iter().zip(leaks) {
+            let expected = match (code.is_reported, code.is_above_share) {
+                (true, _) => Some(LeakSignal::Reported),
+                (_, true) => Some(LeakSignal::ClickShare),
+                _ => None,
+            };
+            assert_eq!(leak, expected, "what speaks against {code:?}");
+            seen.extend(leak.map(|leak| format!("leak: {leak:?}")));
+        }
         let day = 24 * HOUR;
         let now = self.world.now;
+        for (what, count) in self.world.also_seen() {
+            seen.extend((0..count).map(|_| what.to_owned()));
+        }
         for span in [
             (0, now + 1_000 * day),
             (START - 20 * day, now - 5 * day),
@@ -448,6 +586,20 @@ impl<'a> Play<'a> {
             ((receiver, store.expect("a store of the history")), row(&sales))
         });
         rows.collect()
+    }
+}
+
+/// How shop and brand call a person.
+fn name(person: usize) -> String {
+    format!("person-{person}")
+}
+
+fn order_line(line: &str, worth: i64) -> OrderLine {
+    OrderLine {
+        external_id: line.to_owned(),
+        quantity: 1,
+        amount: worth,
+        ..OrderLine::default()
     }
 }
 

@@ -24,7 +24,10 @@ pub struct Told {
     pub buyer: Option<usize>,
     pub is_paid: bool,
     pub is_test: bool,
-    pub is_foreign: bool,
+    /// Which of [`CURRENCIES`].
+    pub currency: usize,
+    /// Which of [`LINES`].
+    pub lines: usize,
     pub cancelled: Option<i64>,
 }
 
@@ -56,6 +59,8 @@ pub enum Step {
         order: usize,
         refund: usize,
         amount: i64,
+        /// Which of [`REFUND_LINES`] the whole of it is for.
+        line: usize,
     },
     /// A delivery comes again, under its id or another.
     Again {
@@ -77,6 +82,39 @@ pub enum Step {
     Restart {
         is_kill: bool,
     },
+    /// Many people follow at once.
+    Crowd {
+        link: usize,
+        people: usize,
+    },
+    /// Many orders with the same codes.
+    Rush {
+        store: usize,
+        codes: usize,
+    },
+    /// The job looks whether a code brings far more than its creator's clicks.
+    Watch,
+    /// One of a foreign currency in euros, or with `is_inverse` of the euro in it.
+    Rate {
+        currency: usize,
+        is_inverse: bool,
+        days_ago: i64,
+        rate: usize,
+    },
+    /// A person signs up; which of the clicks so far brought them.
+    Lead {
+        person: usize,
+        click: Option<usize>,
+        event: usize,
+    },
+    /// A person's sale is told by the brand's own server; its invoice is the shop's order of that number.
+    Sale {
+        person: usize,
+        click: Option<usize>,
+        store: usize,
+        order: usize,
+        amount: i64,
+    },
 }
 
 pub const CREATORS: usize = 3;
@@ -85,6 +123,14 @@ pub const STORES: usize = 2;
 pub const ORDERS: usize = 7;
 pub const JARS: usize = 3;
 pub const CUSTOMERS: usize = 3;
+/// Orders of a [`Step::Rush`]: from 20 on a code's share of the orders is looked at.
+pub const RUSH: usize = 22;
+pub const CURRENCIES: [&str; 3] = ["EUR", "USD", "JPY"];
+pub const RATES: [&str; 6] = ["0.9236", "1.0834", "0.5", "0.006123", "163.27", "2.5"];
+pub const EVENTS: [&str; 2] = ["Sign up", "Trial"];
+/// Lines of an order: the shop's id, and what it is worth.
+pub const LINES: [&[(&str, i64)]; 4] = [&[], &[("a", 3)], &[("a", 700), ("b", 301)], &[("b", 4_999), ("c", 0)]];
+pub const REFUND_LINES: [&str; 4] = ["a", "b", "c", "z"];
 
 /// Codes by creator; the third has two.
 pub const CODES: [(&str, usize); 4] = [("CODE0", 0), ("CODE1", 1), ("CODE2", 2), ("Extra2", 2)];
@@ -134,7 +180,7 @@ pub fn history(seed: u64, length: usize) -> Vec<Step> {
 }
 
 fn step(chance: &mut Chance) -> Step {
-    match chance.below(100) {
+    match chance.below(122) {
         0..10 => Step::Wait([1, 5, 24, 30, 100, 169, 400, 700][chance.below(8)]),
         10..35 => Step::Follow {
             link: chance.below(LINKS),
@@ -157,6 +203,7 @@ fn step(chance: &mut Chance) -> Step {
             order: chance.below(ORDERS + 1),
             refund: chance.below(12),
             amount: REFUNDS[chance.below(REFUNDS.len())],
+            line: chance.below(REFUND_LINES.len()),
         },
         84..90 => Step::Again {
             delivery: chance.below(64),
@@ -167,6 +214,33 @@ fn step(chance: &mut Chance) -> Step {
             how: chance.below(3),
         },
         93..95 => Step::Program(chance.below(PROGRAMS.len())),
+        100..103 => Step::Watch,
+        103 => Step::Rush {
+            store: chance.below(STORES),
+            codes: chance.below(CODE_LISTS.len()),
+        },
+        104..106 => Step::Crowd {
+            link: chance.below(LINKS),
+            people: [4, 24, 240][chance.below(3)],
+        },
+        106..111 => Step::Rate {
+            currency: 1 + chance.below(CURRENCIES.len() - 1),
+            is_inverse: chance.in_100(40),
+            days_ago: [0, 1, 3, 8, 12, 30, 31][chance.below(7)],
+            rate: chance.below(RATES.len()),
+        },
+        111..115 => Step::Lead {
+            person: chance.below(CUSTOMERS),
+            click: chance.option(80, 16),
+            event: chance.below(EVENTS.len()),
+        },
+        115..122 => Step::Sale {
+            person: chance.below(CUSTOMERS),
+            click: chance.option(60, 16),
+            store: chance.below(STORES),
+            order: chance.below(ORDERS),
+            amount: REVENUES[chance.below(REVENUES.len())],
+        },
         _ => Step::Rule {
             store: chance.below(STORES),
             order: chance.below(ORDERS),
@@ -191,7 +265,12 @@ fn told(chance: &mut Chance) -> Told {
         buyer: chance.option(20, CREATORS + 1),
         is_paid: chance.in_100(85),
         is_test: chance.in_100(4),
-        is_foreign: chance.in_100(4),
+        currency: if chance.in_100(15) {
+            1 + chance.below(CURRENCIES.len() - 1)
+        } else {
+            0
+        },
+        lines: chance.below(LINES.len()),
         cancelled: chance.in_100(6).then(|| chance.below(3) as i64),
     }
 }

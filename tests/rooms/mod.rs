@@ -17,24 +17,27 @@ use hopcart::clicklog::{self, Batch, Reader, Writer};
 use hopcart::domain::attribution::{LeakSignal, Model, Ruling};
 use hopcart::domain::click::{Click, ClickFlags};
 use hopcart::domain::click_id::ClickId;
+use hopcart::domain::conversion::{CustomerTold, LeadTold, SaleTold, Teller};
 use hopcart::domain::creator::CreatorTerms;
 use hopcart::domain::customer::CustomerKey;
 use hopcart::domain::destination::Policy;
 use hopcart::domain::discount_code::DiscountCode;
 use hopcart::domain::id::{DomainNo, WorkspaceNo};
 use hopcart::domain::link::Link;
-use hopcart::domain::order::OrderEvent;
+use hopcart::domain::money;
+use hopcart::domain::order::{OrderEvent, refunded_by_line};
 use hopcart::domain::outside::{Clock, FixedClock, SeededEntropy};
 use hopcart::domain::performance::Sales;
+use hopcart::domain::rate::{DatedRate, Rate};
 use hopcart::domain::store::{Provider, Store};
-use hopcart::domain::time::Timestamp;
+use hopcart::domain::time::{DAY_MS, Timestamp};
 use hopcart::flows::accept_order::{self, Accepted, Delivery};
 use hopcart::flows::publish_link::{self, LinkChange};
 use hopcart::flows::publish_store::{self, StoreChange};
 use hopcart::flows::set_program::{self, ProgramChange};
 use hopcart::flows::{
-    Context, Error, PublicName, enlist_creator, issue_code, issue_key, load_table, rotate_secrets, rule_on_credit,
-    watch_codes,
+    Context, Error, PublicName, enlist_creator, issue_code, issue_key, load_rates, load_table, rotate_secrets,
+    rule_on_credit, track, watch_codes,
 };
 use hopcart::redirect::{Keys, Table};
 use tempfile::TempDir;
@@ -62,6 +65,20 @@ struct Open {
 fn home() -> TempDir {
     let memory = Path::new("/dev/shm");
     tempfile::tempdir_in(memory).unwrap_or_else(|_| tempfile::tempdir().expect("a directory"))
+}
+
+fn customer(external_id: &str) -> CustomerTold {
+    CustomerTold {
+        external_id: external_id.to_owned(),
+        ..CustomerTold::default()
+    }
+}
+
+fn by_server(workspace: WorkspaceNo) -> track::Told {
+    track::Told {
+        workspace,
+        by: Teller::Server,
+    }
 }
 
 impl Rooms {
@@ -286,6 +303,93 @@ impl Rooms {
     /// Looks at the codes as the server does once an hour; how many were marked.
     pub fn watch_codes(&self) -> usize {
         watch_codes::look(self.context(), &self.of().reader).expect("looked")
+    }
+
+    /// A lead that the brand's server tells; whether it was taken.
+    pub fn lead(&self, workspace: WorkspaceNo, person: &str, click_id: Option<String>, event: &str) -> bool {
+        let told = LeadTold {
+            click_id: click_id.unwrap_or_default(),
+            event_name: event.to_owned(),
+            customer: customer(person),
+            is_deferred: false,
+            quantity: 1,
+            metadata: None,
+        };
+        let open = self.of();
+        let keys = open.keys.load().click_id.clone();
+        let taken = track::lead(&open.context, &open.reader, &keys, by_server(workspace), told);
+        match self.runtime.block_on(taken) {
+            Ok(_) => true,
+            Err(Error::NotFound { .. }) => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A sale that the brand's server tells, as the shop's order: `Err` = refused, `Ok(false)` = nothing was counted now.
+    pub fn sale(
+        &self,
+        workspace: WorkspaceNo,
+        person: &str,
+        click_id: Option<String>,
+        (store, order): (&Store, &str),
+        amount: i64,
+    ) -> Result<bool, ()> {
+        let told = SaleTold {
+            customer: customer(person),
+            amount,
+            currency: store.currency.clone(),
+            event_name: "Purchase".to_owned(),
+            processor: "custom",
+            invoice_id: Some(order.to_owned()),
+            lead_event_name: None,
+            click_id,
+            metadata: None,
+            store_id: Some(store.id.clone()),
+        };
+        let open = self.of();
+        let keys = open.keys.load().click_id.clone();
+        let taken = track::sale(&open.context, &open.reader, &keys, by_server(workspace), told);
+        match self.runtime.block_on(taken) {
+            Ok(taken) => Ok(taken.sale.is_some() && !taken.is_repeat),
+            Err(Error::NotFound { .. }) => Err(()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The brand loads the rate of a pair of currencies for a day.
+    pub fn load_rate(&self, workspace: WorkspaceNo, (base, quote): (&str, &str), days_ago: i64, rate: &str) {
+        let currency = |code| money::currency(code).expect("a currency");
+        let dated = DatedRate {
+            base: currency(base),
+            quote: currency(quote),
+            day: self.clock.now().plus_ms(-days_ago * DAY_MS).day(),
+            rate: Rate::parse(rate).expect("a rate"),
+        };
+        self.wait(load_rates::load(self.context(), workspace, vec![dated]));
+    }
+
+    /// What speaks against each of the brand's codes, in the order in which they were made.
+    pub fn leaks(&self, workspace: WorkspaceNo) -> Vec<Option<LeakSignal>> {
+        let read = self
+            .of()
+            .books
+            .read_blocking(|view| books::discount_code::all(view, workspace));
+        read.expect("read").into_iter().map(|code| code.leak).collect()
+    }
+
+    /// What of each of the order's lines is given back.
+    pub fn refunded_by_line(&self, store: &Store, row: &OrderRow) -> Vec<i64> {
+        let snapshot = &row.order.snapshot;
+        let (no, external_id) = (store.no, snapshot.external_id.clone());
+        let refunds = self
+            .of()
+            .books
+            .read_blocking(move |view| books::refund::lines_of_order(view, no, &external_id));
+        refunded_by_line(
+            &snapshot.lines,
+            &refunds.expect("read"),
+            snapshot.cancelled_at.is_some(),
+        )
     }
 
     /// What orders placed within `span` brought under `model`.

@@ -299,7 +299,8 @@ fn paths(file: &str, tokens: &[Token]) -> Vec<Path> {
             module.pop();
         }
         let before = at.checked_sub(1).map_or("", |before| tokens[before].text.as_str());
-        if tokens[at].text == "use" {
+        // `+ use<'a>` says what a type captures and imports nothing.
+        if tokens[at].text == "use" && tokens.get(at + 1).is_none_or(|token| token.text != "<") {
             at = use_tree(tokens, at + 1, &[], &module, &mut found);
         } else if tokens[at].text == "mod" && tokens.get(at + 2).is_some_and(|token| token.text == "{") {
             module.push(tokens[at + 1].text.clone());
@@ -516,6 +517,7 @@ mod tests {
             ("<A as b::C>::d::e()", &["b::C"]),
             ("#[tokio::test] fn a() {}", &["tokio::test"]),
             ("let a = x.use_it(); // use crate::web;", &[]),
+            ("fn a() -> impl B + use<'_> { c(); d::e() }", &["d::e"]),
         ];
         for (source, expected) in rows {
             assert_eq!(paths_of("src/books/a.rs", source), *expected, "{source}");

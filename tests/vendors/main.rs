@@ -1,6 +1,6 @@
 //! The vendors' own libraries (npm: Stripe's, Standard Webhooks') against ours: what theirs sign a server takes, what they
-//! refuse it refuses, and what ours would sign they take. And the dialect's official client, which drives a server
-//! unmodified. Needs nodejs and npm, and fails without them.
+//! refuse it refuses, and what ours would sign they take. And the dialect's official clients (npm, PyPI), which drive a
+//! server unmodified. Needs nodejs and npm, python3 and python3-venv, and fails without them.
 
 #[path = "../it/http.rs"]
 #[expect(dead_code, reason = "the journeys of tests/it need more of it")]
@@ -10,6 +10,8 @@ mod http;
 mod server;
 
 mod node;
+mod python;
+mod script;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -158,4 +160,88 @@ fn the_dialects_client_tells_of_conversions_and_reads_them() {
     assert_eq!(said["links"][0]["leads"], 1);
     assert!(said["series"].as_array().is_some_and(|steps| !steps.is_empty()));
     assert_eq!(said["deleted"]["id"], said["customer"]["id"]);
+}
+
+/// The official client for Python checks every answer against its own models and raises where one does not fit; what it
+/// sends and reads is the client's, unmodified.
+#[test]
+fn the_dialects_client_for_python_mints_tells_and_reads() {
+    let server = TestServer::start();
+    let partner = server.api().partner("Mia", "ceramics");
+    let link = json!({ "key": "mia", "url": "https://shop.example/", "partnerId": partner });
+    server.api().link(&link);
+    let followed = server.send(&Request::get("/mia").header("User-Agent", IPHONE));
+    let (_, click) = followed.location().split_once("hop_id=").expect("a click id");
+    let task = json!({ "url": format!("http://{}", server.running().admin), "key": server::KEY, "clickId": click });
+    let said = python::run("dialect.py", &task);
+
+    assert_eq!(
+        (&said["link"]["key"], &said["link"]["externalId"]),
+        (&json!("py"), &json!("own-1"))
+    );
+    assert_eq!(said["got"]["id"], said["link"]["id"]);
+    assert_eq!(said["updated"]["comments"], "spring");
+    let followed = server.send(&Request::get("/py").header("User-Agent", IPHONE));
+    assert!(
+        followed.location().contains("utm_source=tiktok"),
+        "{}",
+        followed.location()
+    );
+    assert_eq!(said["count"], 3.0);
+    assert_eq!(said["pages"], json!([["many-2", "many-1"], ["many-0"]]));
+    assert_eq!(said["deleted"]["id"], said["many"][0]["id"]);
+    for (what, error, status) in [
+        ("taken", "Conflict", 409),
+        ("badUrl", "UnprocessableEntity", 422),
+        ("gone", "NotFound", 404),
+        ("unknownClick", "NotFound", 404),
+        ("noCustomer", "NotFound", 404),
+    ] {
+        assert_eq!(said[what], json!({ "error": error, "status": status }), "{what}");
+    }
+    assert_eq!(said["partner"]["tenantId"], "t1");
+    assert_eq!(said["partners"][0]["id"], said["partner"]["id"]);
+
+    assert_eq!(said["lead"]["link"]["key"], "mia");
+    assert_eq!(said["sale"]["sale"]["amount"], 4900.0);
+    assert_eq!(said["again"], said["sale"]);
+    assert_eq!(
+        (&said["nobody"]["sale"], &said["nobody"]["customer"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(said["customers"][0]["partner"]["name"], "Mia");
+    assert_eq!(said["customer"]["saleAmount"], 4900.0);
+    assert_eq!(said["changed"]["name"], "Zo\u{eb}");
+    assert_eq!(said["erased"]["id"], said["customer"]["id"]);
+
+    assert_eq!(said["clicks"][0]["click"]["id"], click);
+    assert_eq!(said["leads"][0]["eventName"], "Sign up");
+    assert_eq!(said["sales"][0]["sale"]["invoiceId"], "inv_1");
+    assert_eq!(
+        said["composite"],
+        json!({ "clicks": 1.0, "leads": 1.0, "sales": 1.0, "saleAmount": 4900.0 })
+    );
+    for by in [
+        "timeseries",
+        "countries",
+        "devices",
+        "browsers",
+        "os",
+        "triggers",
+        "referers",
+        "top_links",
+        "top_urls",
+    ] {
+        let sum = |event: &str, figure: &str| -> f64 {
+            let rows = said[format!("by {by}")][event].as_array().expect("rows").iter();
+            rows.map(|row| row[figure].as_f64().expect("a number")).sum()
+        };
+        let counted = (
+            sum("clicks", "clicks"),
+            sum("leads", "leads"),
+            sum("sales", "sales"),
+            sum("sales", "saleAmount"),
+        );
+        assert_eq!(counted, (1.0, 1.0, 1.0, 4900.0), "by {by}");
+    }
 }

@@ -1,16 +1,16 @@
-//! Runs the scripts of this folder under Node: finds the programs, installs the packages once, hands over what they are
-//! to do and reads the answers.
+//! Runs the scripts of this folder that are for Node, and installs their packages once.
 
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::process::Command;
+use std::sync::PoisonError;
 
 use serde_json::Value;
 
-/// Two tests do not install at once. (cargo nextest runs each in a process of its own: `.config/nextest.toml`.)
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+use super::script::{self, ONE_AT_A_TIME, program};
+
+/// What brings Node and npm.
+const PACKAGES: &str = "nodejs npm";
 
 /// The answers to `tasks`, in the same order.
 pub fn ask(tasks: &[Value]) -> Vec<Value> {
@@ -23,32 +23,9 @@ pub fn ask(tasks: &[Value]) -> Vec<Value> {
 /// What `script` says to `task`.
 pub fn run(script: &str, task: &Value) -> Value {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vendors");
-    let node = program("node");
-    install(&scripts);
-    let mut child = Command::new(node)
-        .arg(scripts.join(script))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("node starts");
-    let mut stdin = child.stdin.take().expect("it is piped");
-    stdin.write_all(task.to_string().as_bytes()).expect("node reads");
-    drop(stdin);
-    let output = child.wait_with_output().expect("node ends");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script} failed: {said}");
-    serde_json::from_slice(&output.stdout).expect("answers")
-}
-
-/// The path of `name` on PATH.
-fn program(name: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file());
-    found.unwrap_or_else(|| panic!("{name} is not on PATH, and these tests need it: apt-get install nodejs npm"))
+    let node = program("node", PACKAGES);
+    install(&script::folder());
+    script::run(&node, script, task)
 }
 
 /// `npm ci`, unless what the lock file says is there already.
@@ -59,12 +36,7 @@ fn install(scripts: &Path) {
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return;
     }
-    let npm = Command::new(program("npm")).arg("ci").current_dir(scripts).output();
-    let npm = npm.expect("npm starts");
-    assert!(
-        npm.status.success(),
-        "npm ci in tests/vendors failed: {}",
-        String::from_utf8_lossy(&npm.stderr)
-    );
+    let mut npm = Command::new(program("npm", PACKAGES));
+    script::install("npm ci in tests/vendors", npm.arg("ci").current_dir(scripts));
     fs::write(stamp, lock).expect("written");
 }

@@ -1,5 +1,48 @@
 -- Format 4: pools of single-use codes, and the dialect in full.
 
+-- Sums of the models other than the last touch. An order that they share out stands in shared_orders as the sums have it
+-- (`shares`: JSON of who gets parts, and the weights; null = not in the sums yet), so that it can be taken out again; what
+-- a model moves between creators and links on a UTC day is in shared_days, signed. Creator and link 0 = nobody and none.
+CREATE TABLE shared_orders (
+    order_no INTEGER PRIMARY KEY REFERENCES orders (no),
+    workspace INTEGER NOT NULL,
+    currency TEXT NOT NULL COLLATE NOCASE,
+    ordered_at INTEGER NOT NULL,
+    creator INTEGER,
+    link INTEGER,
+    store INTEGER NOT NULL,
+    revenue INTEGER NOT NULL,
+    discounts INTEGER NOT NULL,
+    refunded INTEGER NOT NULL,
+    standing INTEGER NOT NULL,
+    cost INTEGER,
+    shares TEXT
+) STRICT;
+CREATE INDEX shared_orders_by_time ON shared_orders (workspace, currency, ordered_at);
+CREATE INDEX shared_orders_waiting ON shared_orders (shares) WHERE shares IS NULL;
+CREATE TABLE shared_days (
+    workspace INTEGER NOT NULL,
+    currency TEXT NOT NULL COLLATE NOCASE,
+    model TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    creator INTEGER NOT NULL,
+    link INTEGER NOT NULL,
+    store INTEGER NOT NULL,
+    orders_milli INTEGER NOT NULL,
+    new_customers_milli INTEGER NOT NULL,
+    returning_customers_milli INTEGER NOT NULL,
+    costed_milli INTEGER NOT NULL,
+    discounts INTEGER NOT NULL,
+    gross INTEGER NOT NULL,
+    refunds INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    PRIMARY KEY (workspace, currency, model, day, creator, link, store)
+) STRICT, WITHOUT ROWID;
+INSERT INTO shared_orders
+SELECT no, workspace, currency, ordered_at, creator, link, store, revenue, discounts, refunded, standing, cost, NULL
+FROM orders WHERE counts = 1 AND is_split = 1;
+DROP INDEX orders_split;
+
 -- Pools of single-use codes: what a brand uploaded, what workers took out (committed before any of it is used), on which
 -- click each was handed out, and which orders showed it. A deleted pool stays for its orders.
 CREATE TABLE code_pools (
@@ -52,37 +95,18 @@ CREATE INDEX pool_code_orders_of_order ON pool_code_orders (order_no);
 UPDATE programs SET leak_signals = json_insert(leak_signals, '$[#]', 'used_twice')
 WHERE json_array_length(leak_signals) = 4;
 
--- Links in the dialect in full: upsert finds by destination; tags and folders keep order among them.
-CREATE INDEX links_by_destination ON links (workspace, destination);
-
-CREATE TABLE tags (
-    no INTEGER PRIMARY KEY AUTOINCREMENT,
+-- The console: links that show a creator their own report, and what orders are looked for by.
+CREATE TABLE report_links (
+    no INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     workspace INTEGER NOT NULL REFERENCES workspaces (no),
-    name TEXT NOT NULL COLLATE NOCASE,
-    color TEXT NOT NULL,
-    created_at INTEGER NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX tags_by_name ON tags (workspace, name);
-
-CREATE TABLE link_tags (
-    link INTEGER NOT NULL REFERENCES links (no) ON DELETE CASCADE,
-    tag INTEGER NOT NULL REFERENCES tags (no) ON DELETE CASCADE,
-    PRIMARY KEY (link, tag)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX links_of_tag ON link_tags (tag, link);
-
-CREATE TABLE folders (
-    no INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    workspace INTEGER NOT NULL REFERENCES workspaces (no),
-    name TEXT NOT NULL COLLATE NOCASE,
-    description TEXT,
-    access TEXT,
+    creator INTEGER NOT NULL REFERENCES creators (no),
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER
 ) STRICT;
-CREATE UNIQUE INDEX folders_by_name ON folders (workspace, name);
-
-ALTER TABLE links ADD COLUMN folder INTEGER REFERENCES folders (no) ON DELETE SET NULL;
-CREATE INDEX links_by_folder ON links (folder, created_at, no) WHERE folder IS NOT NULL;
+CREATE INDEX report_links_of_creator ON report_links (creator, created_at, no);
+CREATE INDEX orders_by_name ON orders (workspace, name);
+CREATE INDEX orders_set_aside ON orders (workspace, ordered_at, no) WHERE quarantine IS NOT NULL;
+CREATE INDEX orders_of_tests ON orders (workspace, ordered_at, no) WHERE is_test = 1;
+CREATE INDEX links_tried_out ON links (workspace, created_at, no) WHERE experiment IS NOT NULL;

@@ -1,5 +1,7 @@
 //! What the books keep of a verdict, so that reports and lists need not decide again.
 
+use serde::{Deserialize, Serialize};
+
 use super::evidence::{Evidence, EvidenceKind};
 use super::journey::{Touch, touches};
 use super::model::{Model, weights};
@@ -50,22 +52,38 @@ pub fn credit(found: &Evidence, program: &Program, ordered_at: Timestamp, ruling
     }
 }
 
-/// Who and what receives parts of the order under `model`, with their weights; nothing when it is nobody's.
-pub fn shares(
-    found: &Evidence,
-    program: &Program,
-    ordered_at: Timestamp,
-    ruling: Option<Ruling>,
-    model: Model,
-) -> Vec<(Option<CreatorNo>, Option<LinkNo>, u64)> {
+/// A part of an order under each model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// `None` = nobody.
+    pub creator: Option<CreatorNo>,
+    pub link: Option<LinkNo>,
+    /// In the order of [`Model::ALL`], which the books keep.
+    weights: [u64; Model::ALL.len()],
+}
+
+impl Share {
+    /// What the part weighs under `model`; 0 = there is none.
+    pub fn weight(&self, model: Model) -> u64 {
+        self.weights[model as usize]
+    }
+}
+
+/// Who and what receives parts of the order, the oldest touch first; nothing when it is nobody's.
+pub fn shares(found: &Evidence, program: &Program, ordered_at: Timestamp, ruling: Option<Ruling>) -> Vec<Share> {
     let verdict = decide(found, program, ordered_at, ruling);
     let touches = touches(found, program, ordered_at, &verdict);
-    let weighed = touches.iter().zip(weights(model, &touches));
-    let receiver = |(touch, weight): (&Touch, u64)| {
+    let by_model = Model::ALL.map(|model| weights(model, &touches));
+    let counted = touches.iter().enumerate().filter(|(_, touch)| touch.counts);
+    let share = |(place, touch): (usize, &Touch)| {
         let (creator, link) = touch.receiver();
-        (creator, link, weight)
+        Share {
+            creator,
+            link,
+            weights: by_model.each_ref().map(|weights| weights[place]),
+        }
     };
-    weighed.map(receiver).filter(|(.., weight)| *weight > 0).collect()
+    counted.map(share).collect()
 }
 
 #[cfg(test)]
@@ -102,14 +120,24 @@ mod tests {
         assert!(!credit(&followed(None), &program, at, None).is_split);
         let split = credit(&followed(Some(2)), &program, at, None);
         assert!(split.is_split && split.creator == Some(CreatorNo(1)));
-        let parts = shares(&followed(Some(2)), &program, at, None, Model::Linear);
-        assert_eq!(
-            parts,
-            [
-                (Some(CreatorNo(2)), Some(LinkNo(20)), 1),
-                (Some(CreatorNo(1)), Some(LinkNo(10)), 1)
-            ]
+        let parts = shares(&followed(Some(2)), &program, at, None);
+        let told = |model| {
+            let part = |share: &Share| (share.creator, share.link, share.weight(model));
+            parts.iter().map(part).collect::<Vec<_>>()
+        };
+        let (before, clicked) = (
+            (Some(CreatorNo(2)), Some(LinkNo(20))),
+            (Some(CreatorNo(1)), Some(LinkNo(10))),
         );
+        for (model, weights) in [
+            (Model::Last, [0, 1]),
+            (Model::First, [1, 0]),
+            (Model::Linear, [1, 1]),
+            (Model::Position, [1, 1]),
+        ] {
+            let expected = [(before.0, before.1, weights[0]), (clicked.0, clicked.1, weights[1])];
+            assert_eq!(told(model), expected, "{model:?}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub mod model;
 pub mod sharing;
 pub mod verdict;
 
-pub use credit::{Credit, credit, shares};
+pub use credit::{Credit, Share, credit, shares};
 pub use evidence::{ClickEvidence, CodeEvidence, CodeKind, CustomerEvidence, Evidence, EvidenceKind, PastTouch};
 pub use journey::{Touch, TouchKind, touches};
 pub use leak::LeakSignal;

@@ -113,7 +113,8 @@ pub(super) async fn list(
     Ok(Json(told.await?))
 }
 
-fn answer(view: &View<'_>, campaign: &Campaign) -> Result<Value, Error> {
+/// A campaign as callers see it.
+pub(in crate::web) fn answer(view: &View<'_>, campaign: &Campaign) -> Result<Value, Error> {
     let terms = &campaign.terms;
     let (budget, currency) = terms.budget.clone().unzip();
     Ok(json!({

@@ -49,6 +49,16 @@ pub(super) async fn show(
     let mut params = Params::of(query.as_deref())?;
     let currency = params.text("currency");
     params.end()?;
+    Ok(Json(told(&api, &caller, id, currency).await?))
+}
+
+/// The experiment of the link `id`, as far as it is known by now.
+pub(in crate::web) async fn told(
+    api: &Api,
+    caller: &Caller,
+    id: String,
+    currency: Option<String>,
+) -> Result<Value, ApiError> {
     let workspace = caller.workspace;
     let find = move |view: &crate::books::View<'_>| publish_link::find(view, workspace, &id);
     let link = api.context.books().read(find).await?;
@@ -57,7 +67,7 @@ pub(super) async fn show(
             "The link has no experiment: PATCH its testVariants to begin one.",
         ));
     };
-    let terms = variants_of(&api, &link).await?;
+    let terms = variants_of(api, &link).await?;
     let reading = experiment::read(&api.context, &api.clicks, &link, experiment.clone(), currency).await?;
     let phase = experiment.phase(api.context.clock().now());
     let variants = terms
@@ -68,8 +78,9 @@ pub(super) async fn show(
         .map(|(place, (terms, (arm, belief)))| view(place + 1, terms, arm, belief))
         .collect();
     let (winner, reasons) = winner(&reading, &variants);
-    Ok(Json(json!({
+    Ok(json!({
         "linkId": link.id,
+        "key": link.slug,
         "status": phase.as_str(),
         "testStartedAt": experiment.started_at.to_string(),
         "testCompletedAt": experiment.completed_at.map(|at| at.to_string()),
@@ -82,7 +93,7 @@ pub(super) async fn show(
         })),
         "winner": winner,
         "reasons": reasons,
-    })))
+    }))
 }
 
 fn winner(reading: &Reading, variants: &[VariantView]) -> (Value, Vec<String>) {

@@ -40,6 +40,8 @@ mod program;
 mod qr;
 mod rate;
 mod report;
+mod report_link;
+mod report_query;
 mod row_error;
 mod settings;
 mod spend;
@@ -64,8 +66,17 @@ use crate::flows::track::Clicker;
 
 pub use auth::Caller;
 pub(super) use auth::{caller_of, caller_of_key};
+pub(super) use campaign::answer as campaign_answer;
 pub use error::ApiError;
-pub(super) use period::{INTERVALS, Period};
+pub(super) use experiment::told as told_experiment;
+pub(super) use order::{listed as listed_orders, told_journey};
+pub(super) use period::Period;
+#[cfg(test)]
+pub(super) use report::FIGURES;
+pub(super) use report::{answer as answer_report, figures, read as read_report};
+pub(super) use report_link::of_partner as report_links;
+pub(super) use report_query::{Asked, FILTERS, GROUPS};
+pub(super) use spend::answer as spend_answer;
 pub(super) use track::{Desk as TrackingDesk, Kind as ConversionKind, Page as TellingPage};
 
 /// What the API works with.
@@ -142,6 +153,11 @@ pub fn router(api: Api) -> Router {
         .route("/orders/{id}/credit", post(order::rule))
         .route("/program", get(program::show).patch(program::update))
         .route("/partners", get(partner::list).post(partner::enlist))
+        .route(
+            "/partners/{id}/report-links",
+            get(report_link::list).post(report_link::create),
+        )
+        .route("/partners/{id}/report-links/{link}", delete(report_link::revoke))
         .route("/campaigns", get(campaign::list).post(campaign::create))
         .route("/campaigns/{id}", get(campaign::show).patch(campaign::update))
         .route("/campaigns/{id}/mint", post(mint::mint))

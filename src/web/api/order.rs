@@ -25,15 +25,22 @@ pub(super) async fn list(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Vec<Value>>, ApiError> {
-    let mut params = Params::of(query.as_deref())?;
+    Ok(Json(listed(&api, &caller, query.as_deref()).await?))
+}
+
+/// The orders that a raw query asks for.
+pub(in crate::web) async fn listed(api: &Api, caller: &Caller, query: Option<&str>) -> Result<Vec<Value>, ApiError> {
+    let workspace = caller.workspace;
+    let mut params = Params::of(query)?;
     let page = params.page(PAGE_SIZE)?;
     let (partner, store, link) = (params.text("partnerId"), params.text("storeId"), params.text("linkId"));
     let credit = params.word("credit", &CreditState::ALL.map(CreditState::as_str))?;
+    let (is_test, is_set_aside) = (params.flag("test")?, params.flag("quarantined")?);
+    let called = params.text("search").map(|text| text.trim().to_owned());
     let has_period = ["interval", "start", "end"].iter().any(|name| params.has(name));
     let period = Period::take(&mut params, api.context.clock().now(), "all")?;
     params.end()?;
     let listed = api.context.books().read(move |view| {
-        let workspace = caller.workspace;
         let filter = OrderFilter {
             creator: partner.map(|id| creator_no(view, workspace, &id)).transpose()?,
             store: store.map(|id| store_no(view, workspace, &id)).transpose()?,
@@ -41,11 +48,14 @@ pub(super) async fn list(
             credit: credit.and_then(CreditState::parse),
             // Shops' clocks run ahead: without a period orders of tomorrow are shown as well.
             placed: has_period.then_some((period.start, period.end)),
+            is_test,
+            is_set_aside,
+            called,
         };
         let rows = books::order::list(view, workspace, &filter, &page)?;
         rows.iter().map(|row| summary(view, row)).collect::<Result<Vec<_>, _>>()
     });
-    Ok(Json(listed.await?))
+    Ok(listed.await?)
 }
 
 fn creator_no(view: &View<'_>, workspace: WorkspaceNo, id: &str) -> Result<CreatorNo, Error> {
@@ -92,13 +102,24 @@ pub(super) async fn journey(
         Some(model) => vec![model],
         None => Model::ALL.to_vec(),
     };
+    Ok(Json(told_journey(&api, &caller, id, models).await?))
+}
+
+/// An order with its journey, shared out under `models`.
+pub(in crate::web) async fn told_journey(
+    api: &Api,
+    caller: &Caller,
+    id: String,
+    models: Vec<Model>,
+) -> Result<Value, Error> {
+    let workspace = caller.workspace;
     let told = api.context.books().read(move |view| {
-        let row = find(view, caller.workspace, &id)?;
+        let row = find(view, workspace, &id)?;
         let mut answer = whole(view, &row)?;
         order_journey::add(view, &row, &models, &mut answer)?;
         Ok::<_, Error>(answer)
     });
-    Ok(Json(told.await?))
+    told.await
 }
 
 #[derive(Deserialize)]

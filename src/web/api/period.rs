@@ -9,7 +9,7 @@ use super::params::Params;
 use crate::domain::time::{DAY_MS, HOUR_MS, Timestamp};
 
 /// The dialect's intervals.
-pub(in crate::web) const INTERVALS: [&str; 9] = ["24h", "7d", "30d", "90d", "1y", "mtd", "qtd", "ytd", "all"];
+const INTERVALS: [&str; 9] = ["24h", "7d", "30d", "90d", "1y", "mtd", "qtd", "ytd", "all"];
 
 /// The steps that a series can have.
 const STEPS: [&str; 4] = ["hour", "day", "week", "month"];

@@ -9,32 +9,16 @@ use serde::Serialize;
 use serde_json::{Number, Value};
 
 use super::error::ApiError;
-use super::params::Params;
-use super::{Api, Caller, Period};
-use crate::domain::attribution::Model;
+use super::report_query::Asked;
+use super::{Api, Caller};
 use crate::domain::performance::{Performance, WHOLE};
-use crate::domain::time::Timestamp;
 use crate::domain::{spreadsheet, stats};
-use crate::web::report::{self, GroupBy, Row};
-
-/// What `groupBy` may be.
-const GROUPS: [(&str, GroupBy); 11] = [
-    ("creator", GroupBy::Creator),
-    ("niche", GroupBy::Niche),
-    ("tier", GroupBy::Tier),
-    ("platform", GroupBy::Platform),
-    ("campaign", GroupBy::Campaign),
-    ("content", GroupBy::Content),
-    ("link", GroupBy::Link),
-    ("variant", GroupBy::Variant),
-    ("code", GroupBy::Code),
-    ("country", GroupBy::Country),
-    ("store", GroupBy::Store),
-];
+use crate::flows::Error;
+use crate::web::report::{self, Report, Row};
 
 /// The figures of a row in the order of a CSV's columns. `sortBy` may be each of them: largest first, and a row without
 /// it last.
-const FIGURES: [&str; 24] = [
+pub(in crate::web) const FIGURES: [&str; 24] = [
     "clicks",
     "uniqueVisitors",
     "checkoutTaps",
@@ -64,7 +48,7 @@ const FIGURES: [&str; 24] = [
 /// One row.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RowView {
+struct RowView {
     key: String,
     name: String,
     #[serde(flatten)]
@@ -78,38 +62,38 @@ pub(super) struct RowView {
 /// The figures of a row; money in minor units of its currency, ratios `null` where there is nothing to divide by.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Figures {
-    clicks: u64,
+pub(in crate::web) struct Figures {
+    pub clicks: u64,
     /// `null` by code and country: nobody counts them so.
-    unique_visitors: Option<u64>,
-    checkout_taps: u64,
+    pub unique_visitors: Option<u64>,
+    pub checkout_taps: u64,
     /// Under models that share orders out with up to three decimals.
-    orders: Number,
-    new_customers: Number,
-    returning_customers: Number,
-    gross_revenue: i64,
-    discounts: i64,
-    refunds: i64,
-    net_revenue: i64,
+    pub orders: Number,
+    pub new_customers: Number,
+    pub returning_customers: Number,
+    pub gross_revenue: i64,
+    pub discounts: i64,
+    pub refunds: i64,
+    pub net_revenue: i64,
     /// Orders a click, and between what that lies with 95 % confidence.
-    conversion_rate: Option<f64>,
-    conversion_rate_low: Option<f64>,
-    conversion_rate_high: Option<f64>,
+    pub conversion_rate: Option<f64>,
+    pub conversion_rate_low: Option<f64>,
+    pub conversion_rate_high: Option<f64>,
     /// Gross revenue an order.
-    average_order: Option<f64>,
-    epc: Option<f64>,
-    spend: i64,
-    cac: Option<f64>,
+    pub average_order: Option<f64>,
+    pub epc: Option<f64>,
+    pub spend: i64,
+    pub cac: Option<f64>,
     /// Of the orders whose cost is known, and how many these are.
-    cost_of_goods: i64,
-    orders_with_cost: Number,
+    pub cost_of_goods: i64,
+    pub orders_with_cost: Number,
     /// Net revenue less the cost of goods, and the return on it: `null` unless the cost of every order is known.
-    margin: Option<i64>,
-    roi: Option<f64>,
-    roas: Option<f64>,
+    pub margin: Option<i64>,
+    pub roi: Option<f64>,
+    pub roas: Option<f64>,
     /// Orders, and entries of spend, in a currency without a rate: they are in no other figure.
-    unconverted: u64,
-    unconverted_spend: u64,
+    pub unconverted: u64,
+    pub unconverted_spend: u64,
 }
 
 pub(super) async fn performance(
@@ -117,53 +101,38 @@ pub(super) async fn performance(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let mut params = Params::of(query.as_deref())?;
-    let named = params.word("groupBy", &GROUPS.map(|(name, _)| name))?;
-    let group_by = GROUPS.iter().find(|(name, _)| Some(*name) == named);
-    let sort_by = params.word("sortBy", &FIGURES)?;
-    let compares = params.word("compare", &["previous"])?.is_some();
-    let format = params.word("format", &["json", "csv"])?;
-    let currency = params.text("currency");
-    let model = params
-        .word("model", &Model::ALL.map(Model::as_str))?
-        .and_then(Model::parse);
-    let period = Period::take(&mut params, api.context.clock().now(), "all")?;
-    params.end()?;
-    if compares && period.start == Timestamp(0) {
-        return Err(ApiError::invalid(
-            "compare",
-            "needs a period that begins: interval=30d, or start and end",
-        ));
+    let now = api.context.clock().now();
+    let asked = Asked::of(query.as_deref(), caller.workspace, now, "all")?;
+    Ok(answer(&read(&api, &asked).await?, &asked))
+}
+
+/// The report, its rows in the order that was asked for.
+pub(in crate::web) async fn read(api: &Api, asked: &Asked) -> Result<Report, Error> {
+    let mut report = report::performance(&api.context, &api.clicks, asked.request.clone()).await?;
+    if let Some(name) = asked.sort_by {
+        sort(&mut report.rows, name);
     }
-    let request = report::Request {
-        workspace: caller.workspace,
-        group_by: group_by.map_or(GroupBy::Creator, |(_, group_by)| *group_by),
-        start: period.start,
-        end: period.end,
-        currency,
-        model,
-        compares,
-    };
-    let report = report::performance(&api.context, &api.clicks, request).await?;
-    let mut rows: Vec<RowView> = report.rows.into_iter().map(|row| view(row, &report.currency)).collect();
-    if let Some(name) = sort_by {
-        sort(&mut rows, name);
-    }
-    if format != Some("csv") {
-        return Ok(Json(rows).into_response());
+    Ok(report)
+}
+
+/// The report as JSON or CSV.
+pub(in crate::web) fn answer(report: &Report, asked: &Asked) -> Response {
+    let rows: Vec<RowView> = report.rows.iter().map(|row| view(row, &report.currency)).collect();
+    if !asked.is_csv {
+        return Json(rows).into_response();
     }
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"performance.csv\""),
     ];
-    Ok((headers, csv(&rows, compares)).into_response())
+    (headers, csv(&rows, asked.request.compares)).into_response()
 }
 
 /// Largest first; equal rows stay as they were.
-fn sort(rows: &mut [RowView], name: &str) {
-    let figure = |row: &RowView| {
-        let row = serde_json::to_value(row).unwrap_or_default();
-        row[name].as_f64().unwrap_or(f64::NEG_INFINITY)
+fn sort(rows: &mut [Row], name: &str) {
+    let figure = |row: &Row| {
+        let figures = serde_json::to_value(figures(&row.sums)).unwrap_or_default();
+        figures[name].as_f64().unwrap_or(f64::NEG_INFINITY)
     };
     rows.sort_by_cached_key(|row| std::cmp::Reverse(Ordered(figure(row))));
 }
@@ -224,17 +193,18 @@ fn count(milli: u64) -> Number {
     parts.unwrap_or_else(|| (milli / WHOLE).into())
 }
 
-fn view(row: Row, currency: &str) -> RowView {
+fn view(row: &Row, currency: &str) -> RowView {
     RowView {
-        key: row.key,
-        name: row.name,
+        key: row.key.clone(),
+        name: row.name.clone(),
         figures: figures(&row.sums),
         currency: currency.to_owned(),
         previous: row.previous.as_ref().map(figures),
     }
 }
 
-fn figures(sums: &Performance) -> Figures {
+/// The figures that these sums come to.
+pub(in crate::web) fn figures(sums: &Performance) -> Figures {
     let (sales, net) = (&sums.sales, sums.sales.net_revenue());
     let clicks = i64::try_from(sums.clicks).unwrap_or(i64::MAX);
     let interval = stats::interval(sales.orders(), sums.clicks);
@@ -272,6 +242,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::domain::performance::Sales;
 
     #[test]
     fn every_figure_is_a_column_and_a_sort() {
@@ -290,7 +261,7 @@ mod tests {
             }),
             ..Row::default()
         };
-        let text = csv(&[view(row, "EUR")], true);
+        let text = csv(&[view(&row, "EUR")], true);
         let lines: Vec<&str> = text.lines().collect();
         assert!(
             lines[0].contains(",currency,previous.clicks,previous.uniqueVisitors,"),
@@ -310,16 +281,24 @@ mod tests {
 
     #[test]
     fn rows_without_a_figure_come_last() {
-        let row = |name: &str, roi| {
-            let named = Row {
-                name: name.to_owned(),
-                ..Row::default()
+        let row = |name: &str, spend| {
+            let costed = Sales {
+                orders_milli: WHOLE,
+                costed_milli: WHOLE,
+                gross_revenue: 400,
+                ..Sales::default()
             };
-            let mut row = view(named, "EUR");
-            row.figures.roi = roi;
-            row
+            Row {
+                name: name.to_owned(),
+                sums: Performance {
+                    spend,
+                    sales: costed,
+                    ..Performance::default()
+                },
+                ..Row::default()
+            }
         };
-        let mut rows = [row("none", None), row("loss", Some(-0.5)), row("gain", Some(3.0))];
+        let mut rows = [row("none", 0), row("loss", 800), row("gain", 100)];
         sort(&mut rows, "roi");
         assert_eq!(rows.map(|row| row.name), ["gain", "loss", "none"]);
     }

@@ -126,7 +126,8 @@ pub(super) async fn list(
     Ok(Json(told.await?))
 }
 
-fn answer(view: &View<'_>, spend: &Spend) -> Result<Value, Error> {
+/// An entry of spend as callers see it.
+pub(in crate::web) fn answer(view: &View<'_>, spend: &Spend) -> Result<Value, Error> {
     let told = &spend.told;
     let campaign = match told.campaign {
         Some(no) => books::campaign::by_no(view, no)?.map(|campaign| campaign.id),

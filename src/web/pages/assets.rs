@@ -17,13 +17,25 @@ pub const STYLE_CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 /// Hexadecimal digits of the content hash in the path: 64 bits tell every build's sheet from every other's.
 const HASH_DIGITS: usize = 16;
 
+/// Content-Security-Policy of pages on the public listener that use the style sheet: nothing is sent anywhere.
+pub const PUBLIC_CSP: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'none'; \
+                              base-uri 'none'; frame-ancestors 'none'";
+
 /// Where the style sheet is served: `/assets/style-<hash>.css`.
 pub fn style_path() -> &'static str {
-    static PATH: LazyLock<String> = LazyLock::new(|| {
-        let hash = blake3::hash(STYLE.as_bytes()).to_hex();
-        format!("/assets/style-{}.css", &hash[..HASH_DIGITS])
-    });
+    static PATH: LazyLock<String> = LazyLock::new(|| format!("/assets/{}", style_name()));
     &PATH
+}
+
+/// Where the public listener serves it: `/_/style-<hash>.css`.
+pub fn public_style_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| format!("/_/{}", style_name()));
+    &PATH
+}
+
+fn style_name() -> String {
+    let hash = blake3::hash(STYLE.as_bytes()).to_hex();
+    format!("style-{}.css", &hash[..HASH_DIGITS])
 }
 
 #[cfg(test)]
@@ -47,6 +59,10 @@ mod tests {
             ("bar", "surface", 3.0),
             ("peak", "surface", 3.0),
             ("edge", "surface", 3.0),
+            ("accent", "hover", 4.5),
+            ("good", "surface", 4.5),
+            ("good", "ground", 4.5),
+            ("bad", "ground", 4.5),
         ];
         contrast::assert_pairs(STYLE, &pairs);
     }
@@ -70,9 +86,11 @@ mod tests {
 
     #[test]
     fn the_policy_has_no_way_round() {
-        for word in ["unsafe", "script-src", "*", "http"] {
-            assert!(!CSP.contains(word), "{word}");
+        for policy in [CSP, PUBLIC_CSP] {
+            for word in ["unsafe", "script-src", "*", "http"] {
+                assert!(!policy.contains(word), "{word}");
+            }
+            assert!(policy.starts_with("default-src 'none';"));
         }
-        assert!(CSP.starts_with("default-src 'none';"));
     }
 }

@@ -22,7 +22,7 @@ pub fn error_page(status: u16, detail: Option<&str>) -> String {
             }
         }
     };
-    layout::shell(title, None, &content)
+    layout::shell(title, &content)
 }
 
 /// Title and advice for a status.

@@ -20,6 +20,20 @@ pub fn count(number: u64) -> String {
     grouped(&number.to_string())
 }
 
+/// A count that may be missing.
+pub fn maybe_count(number: Option<u64>) -> String {
+    number.map_or_else(|| NOTHING.to_owned(), count)
+}
+
+/// Thousandths as people count: `2000` as `2`, `1333` as `1.333`.
+pub fn thousandths(milli: u64) -> String {
+    let (whole, rest) = (count(milli / 1_000), milli % 1_000);
+    match rest {
+        0 => whole,
+        rest => format!("{whole}.{}", format!("{rest:03}").trim_end_matches('0')),
+    }
+}
+
 /// Minor units as `12,345.60`, without the currency.
 pub fn amount(minor: i64, currency: Currency) -> String {
     grouped(&money::decimal(minor, currency))
@@ -44,6 +58,11 @@ pub fn percent(ratio: Option<f64>) -> String {
         Some(percent) if percent.is_finite() => format!("{}%", grouped(&format!("{percent:.1}"))),
         _ => NOTHING.to_owned(),
     }
+}
+
+/// An instant as it stands in an answer of the API, for people; as it is when it is none.
+pub fn told_moment(text: &str) -> String {
+    Timestamp::parse(text).map_or_else(|| text.to_owned(), moment)
 }
 
 /// An instant as `21 Nov 2026, 09:53 UTC`; RFC 3339 where the calendar ends.
@@ -98,6 +117,20 @@ mod tests {
         ] {
             assert_eq!(count(number), expected);
         }
+    }
+
+    #[test]
+    fn parts_of_orders_are_written_as_short_as_they_are() {
+        for (milli, expected) in [
+            (0, "0"),
+            (2_000, "2"),
+            (1_333, "1.333"),
+            (5, "0.005"),
+            (1_234_500, "1,234.5"),
+        ] {
+            assert_eq!(thousandths(milli), expected);
+        }
+        assert_eq!(maybe_count(None), "–");
     }
 
     #[test]

@@ -6,14 +6,24 @@
 //! cart under [`landing_csp`].
 
 pub mod accent;
+mod address;
 pub mod assets;
+pub mod campaigns;
 mod chart;
+pub mod creator_report;
+pub mod creators;
+mod delta;
 pub mod error;
+pub mod experiments;
+pub mod filters;
 pub mod follower;
 mod format;
 pub mod landing;
 pub mod language;
 mod layout;
+mod names;
+pub mod order;
+pub mod orders;
 pub mod performance;
 mod price;
 pub mod qr;
@@ -21,8 +31,10 @@ mod ranking;
 pub mod sign_in;
 pub mod sold_out;
 pub mod storefront;
+mod table;
 mod tiles;
 pub mod waitlist;
+mod whisker;
 pub mod words;
 
 #[cfg(test)]
@@ -39,11 +51,22 @@ mod sample;
 mod tags;
 
 pub use accent::Accent;
+pub use address::Asked;
+pub use campaigns::{CAMPAIGNS_A_PAGE, CampaignPage, CampaignView, CampaignsPage, campaign_page, campaigns_page};
+pub use creator_report::CreatorReport;
+pub use creators::{CREATORS_A_PAGE, CreatorPage, CreatorView, CreatorsPage, creator_page, creators_page};
 pub use error::error_page;
+pub use experiments::{
+    EXPERIMENTS_A_PAGE, ExperimentView, ExperimentsPage, TriedOut, experiment_page, experiments_page,
+};
+pub use filters::{Choices, INTERVALS, Narrowed};
 pub use follower::FollowerPage;
 pub use landing::{ItemState, LandingItem, LandingPage, Notice, landing_page};
 pub use language::Language;
-pub use performance::{GroupBy, INTERVALS, PerformancePage, RowView, performance_page};
+pub use names::Names;
+pub use order::{OrderPage, OrderView, order_page};
+pub use orders::{ORDERS_A_PAGE, OrdersPage, orders_page};
+pub use performance::{PerformancePage, RowView, performance_page};
 pub use sign_in::sign_in_page;
 pub use sold_out::sold_out_page;
 pub use storefront::{Storefront, landing_csp, opening};

@@ -1,57 +1,41 @@
-//! The front page: what links, creators and niches brought in a period.
+//! The front page: what creators, niches, campaigns, videos and links brought in a period.
 //!
-//! Shows what it is given: sums and ratios come from the report, nothing is counted here.
+//! Shows what it is given: sums, ratios and the order of rows come from the report, nothing is counted here.
 
 use maud::{Markup, html};
 
 use crate::domain::money::Currency;
 use crate::domain::time::Timestamp;
 
+use super::address::Asked;
 use super::chart::clicks_chart;
-use super::{format, layout, ranking, tiles};
+use super::filters::{self, Choices, GROUPS, MODELS, Narrowed, SORTS};
+use super::layout::Place;
+use super::ranking::{Narrower, Ranking, ranking};
+use super::{format, layout, ranking as rows, tiles};
 
-/// The periods to choose from: wire name, name on a button, name in a sentence.
-pub const INTERVALS: [(&str, &str, &str); 6] = [
-    ("24h", "24h", "Last 24 hours"),
-    ("7d", "7d", "Last 7 days"),
-    ("30d", "30d", "Last 30 days"),
-    ("90d", "90d", "Last 90 days"),
-    ("1y", "1y", "Last year"),
-    ("all", "All", "All time"),
-];
+/// The period when none is asked for.
+pub const INTERVAL: &str = "30d";
 
 /// Most links in the list of the most clicked ones.
 const TOP_LINKS_MAX: usize = 10;
-
-/// What a row of the ranking stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GroupBy {
-    Creator,
-    Niche,
-}
-
-impl GroupBy {
-    /// The word of `groupBy=` in the address.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Creator => "creator",
-            Self::Niche => "niche",
-        }
-    }
-}
 
 /// All that the page shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerformancePage {
     /// Name of the workspace.
     pub workspace: String,
-    /// Wire name of the period, one of [`INTERVALS`].
-    pub interval: String,
-    pub group_by: GroupBy,
+    /// What stands in the address.
+    pub asked: Asked,
+    pub choices: Choices,
+    /// What the numbers are narrowed to.
+    pub narrowed: Vec<Narrowed>,
     /// Currency of every amount on the page.
     pub currency: Currency,
+    /// Word of the model that shared the orders out.
+    pub model: String,
     pub totals: RowView,
-    /// In any order: the page ranks them.
+    /// In the order in which they are ranked.
     pub rows: Vec<RowView>,
     /// Clicks over time: the name of each stretch and its clicks, in the order of time.
     pub series: Vec<(String, u64)>,
@@ -67,41 +51,56 @@ pub struct PerformancePage {
 /// One row of the report, or its totals. Amounts are in minor units.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RowView {
-    /// The group's value: a creator's id or a niche; empty for what belongs to none.
+    /// The group's value: a creator's id or a niche; `(none)` for what belongs to none.
     pub key: String,
     /// What people call it; the key stands in where it is empty.
     pub name: String,
     pub clicks: u64,
-    pub unique_visitors: u64,
-    pub orders: u64,
-    pub new_customers: u64,
+    pub unique_visitors: Option<u64>,
+    /// Thousandths: some models share orders out.
+    pub orders_milli: u64,
+    pub new_customers_milli: u64,
     pub gross_revenue: i64,
     pub refunds: i64,
     pub net_revenue: i64,
     pub spend: i64,
     /// Orders by clicks.
     pub conversion_rate: Option<f64>,
+    /// Between what it lies with 95 % confidence.
+    pub conversion: Option<(f64, f64)>,
     /// Net revenue by clicks, in minor units.
     pub epc: Option<f64>,
     /// Spend by new customers, in minor units.
     pub cac: Option<f64>,
-    /// `(net − spend) / spend`.
+    /// `(margin − spend) / spend`.
     pub roi: Option<f64>,
+    /// Of the period before, when it is compared.
+    pub previous: Option<Box<RowView>>,
 }
 
 /// The whole page.
 pub fn performance_page(view: &PerformancePage) -> String {
+    let group_by = view.asked.get("groupBy").unwrap_or("creator");
+    let (_, one, many) = *GROUPS.iter().find(|(wire, ..)| *wire == group_by).unwrap_or(&GROUPS[0]);
+    let sorted = view.asked.get("sortBy").unwrap_or("netRevenue");
+    let ranked_by = filters::words_for(&SORTS, sorted);
+    let csv = view
+        .asked
+        .with(&[("format", "csv"), ("interval", asked_interval(view))]);
     let content = html! {
         div.heading {
             div {
                 h1 { "Performance" }
                 p.help {
-                    (period(&view.interval)) " · in " (view.currency.code()) " · updated "
+                    (filters::period_words(&view.asked, INTERVAL)) " · in " (view.currency.code())
+                    " · by " (filters::words_for(&MODELS, &view.model)) " · updated "
                     time datetime=(view.updated_at) { (format::moment(view.updated_at)) }
                 }
             }
-            (interval_choice(view))
+            (filters::interval_choice(&view.asked, "/", INTERVAL))
         }
+        (filters::form(&view.asked, &view.choices, view.currency.code()))
+        (filters::narrowed(&view.asked, &view.narrowed))
         @if !view.notes.is_empty() {
             ul.notes aria-label="Notes on the numbers" { @for note in &view.notes { li { (note) } } }
         }
@@ -115,51 +114,37 @@ pub fn performance_page(view: &PerformancePage) -> String {
             }
             section.card aria-labelledby="ranking" {
                 div.heading {
-                    h2 #ranking { "Ranking by net revenue" }
-                    (group_choice(view))
+                    h2 #ranking { (many) " by " (ranked_by) }
+                    a.file href=(csv.at("/performance.csv")) { "Download as CSV" }
                 }
-                (ranking::ranking(view))
+                (ranking(&Ranking {
+                    rows: &view.rows,
+                    total: &view.totals,
+                    currency: view.currency,
+                    what: one,
+                    ranked_by,
+                    leads: &Narrower { asked: view.asked.clone(), group_by: group_by.to_owned() },
+                }))
             }
         }
     };
-    layout::shell("Performance", Some(&view.workspace), &content)
+    layout::console("Performance", &view.workspace, Some(Place::Performance), &content)
+}
+
+/// The interval that the page shows, for addresses outside it that know another default; empty with dates of one's own.
+fn asked_interval(view: &PerformancePage) -> &str {
+    match view.asked.get("start") {
+        Some(_) => "",
+        None => view.asked.get("interval").unwrap_or(INTERVAL),
+    }
 }
 
 /// Whether nothing at all happened in the period.
 fn is_empty(view: &PerformancePage) -> bool {
-    let happened = |row: &RowView| row.clicks > 0 || row.orders > 0 || row.refunds != 0 || row.spend != 0;
-    !happened(&view.totals) && !view.rows.iter().any(happened)
-}
-
-/// The period in words; a name that is none of ours is shown as it is.
-fn period(interval: &str) -> &str {
-    let known = INTERVALS.iter().find(|(wire, ..)| *wire == interval);
-    known.map_or(interval, |(_, _, words)| words)
-}
-
-fn interval_choice(view: &PerformancePage) -> Markup {
-    html! {
-        nav.choice aria-label="Period" {
-            @for (wire, short, words) in INTERVALS {
-                a href={ "/?interval=" (wire) "&groupBy=" (view.group_by.as_str()) } title=(words)
-                    aria-current=[(wire == view.interval).then_some("page")] { (short) }
-            }
-        }
-    }
-}
-
-fn group_choice(view: &PerformancePage) -> Markup {
-    // Only a period that we know goes into an address.
-    let interval = INTERVALS.iter().find(|(wire, ..)| *wire == view.interval);
-    let interval = interval.map_or("30d", |(wire, ..)| wire);
-    html! {
-        nav.choice aria-label="Group by" {
-            @for (group_by, words) in [(GroupBy::Creator, "Creators"), (GroupBy::Niche, "Niches")] {
-                a href={ "/?interval=" (interval) "&groupBy=" (group_by.as_str()) }
-                    aria-current=[(group_by == view.group_by).then_some("page")] { (words) }
-            }
-        }
-    }
+    let happened = |row: &RowView| row.clicks > 0 || row.orders_milli > 0 || row.refunds != 0 || row.spend != 0;
+    let was = |row: &RowView| row.previous.as_deref().is_some_and(happened);
+    let any = |row: &RowView| happened(row) || was(row);
+    !any(&view.totals) && !view.rows.iter().any(any)
 }
 
 fn top_links(links: &[(String, u64)]) -> Markup {
@@ -174,7 +159,7 @@ fn top_links(links: &[(String, u64)]) -> Markup {
                         // Text, not a link: whoever looks at numbers must not change them by a tap.
                         span.link title=(link) { (without_scheme(link)) }
                         span.number { (format::count(*clicks)) }
-                        (ranking::bar(i128::from(*clicks), i128::from(most)))
+                        (rows::bar(i128::from(*clicks), i128::from(most)))
                     }
                 }
             }
@@ -191,12 +176,17 @@ fn without_scheme(link: &str) -> &str {
 
 /// What to do when there is nothing to show.
 fn nothing_yet(view: &PerformancePage) -> Markup {
+    let everything = Asked::default().with(&[("interval", "all")]);
     html! {
         section.card.empty {
-            h2 { "No clicks in this period" }
-            @if view.interval != "all" {
-                p { "There may be some before it: "
-                    a href={ "/?interval=all&groupBy=" (view.group_by.as_str()) } { "show all time" } "." }
+            @if view.narrowed.is_empty() {
+                h2 { "No clicks in this period" }
+            } @else {
+                h2 { "Nothing that you narrowed it to happened in this period" }
+                p { "Take a filter away above, or choose another period." }
+            }
+            @if view.asked != everything {
+                p { "There may be some before it: " a.file href=(everything.at("/")) { "show all time" } }
             }
             p { "To see numbers here, make a link and tap it. From a terminal:" }
             pre { code { "hopcart link create https://shop.example/cart/44017:2" } }
@@ -216,32 +206,33 @@ mod tests {
     use crate::web::pages::{sample, tags};
 
     #[test]
-    fn periods_and_groups_are_links_that_keep_each_other() {
+    fn what_is_asked_is_kept_by_every_way_on() {
         let mut view = sample::page(3, 2);
-        view.interval = "7d".into();
-        view.group_by = GroupBy::Niche;
+        view.asked = Asked::of("interval=7d&groupBy=niche&sortBy=conversionRateLow&campaignId=cmp_1");
         let page = performance_page(&view);
         let tags = tags::assert_sound(&page);
         let links: Vec<_> = tags.iter().filter_map(|tag| tag.value("href")).collect();
-        for (wire, ..) in INTERVALS {
-            let wanted = format!("/?interval={wire}&amp;groupBy=niche");
-            assert!(links.contains(&wanted.as_str()), "{wanted}");
+        for wanted in [
+            "/?groupBy=niche&amp;sortBy=conversionRateLow&amp;campaignId=cmp_1&amp;interval=90d",
+            "/performance.csv?groupBy=niche&amp;sortBy=conversionRateLow&amp;campaignId=cmp_1&amp;format=csv&amp;interval=7d",
+        ] {
+            assert!(links.contains(&wanted), "{wanted}: {links:?}");
         }
-        assert!(links.contains(&"/?interval=7d&amp;groupBy=creator"));
-        let current: Vec<_> = tags.iter().filter(|tag| tag.value("aria-current").is_some()).collect();
-        assert_eq!(current.len(), 2);
-        assert!(page.contains("Last 7 days"));
+        for part in ["Last 7 days", "Niches by conversion, lower bound", "by last touch"] {
+            assert!(page.contains(part), "{part}");
+        }
     }
 
     #[test]
-    fn an_unknown_period_is_shown_but_never_linked() {
+    fn an_unknown_word_is_shown_but_breaks_nothing() {
         let mut view = sample::page(3, 2);
-        view.interval = "7d&x=\"><b>".into();
+        view.asked = Asked(vec![("interval".into(), "7d&x=\"><b>".into())]);
         let page = performance_page(&view);
         let tags = tags::assert_sound(&page);
+        let links = tags.iter().filter_map(|tag| tag.value("href"));
         assert!(
-            tags.iter()
-                .all(|tag| !tag.value("href").unwrap_or_default().contains("7d&amp;x="))
+            links.into_iter().all(|link| !link.contains("7d&amp;x=")),
+            "it is encoded"
         );
         assert!(page.contains("7d&amp;x=&quot;&gt;&lt;b&gt;"));
     }
@@ -259,10 +250,10 @@ mod tests {
         tags::assert_sound(&page);
         assert!(page.contains("hopcart link create"));
         assert!(page.contains("curl http://127.0.0.1:8081/links"));
-        assert!(page.contains("/?interval=all&amp;groupBy=creator"));
+        assert!(page.contains("<a class=\"file\" href=\"/?interval=all\">show all time</a>"));
         assert!(!page.contains("<svg viewBox=\"0 0 4000"));
         let all = performance_page(&PerformancePage {
-            interval: "all".into(),
+            asked: Asked::of("interval=all"),
             ..view
         });
         assert!(!all.contains("show all time"));
@@ -277,7 +268,7 @@ mod tests {
             ..RowView::default()
         }];
         view.totals = view.rows[0].clone();
-        assert!(performance_page(&view).contains("Ranking by net revenue"));
+        assert!(performance_page(&view).contains("Creators by net revenue"));
     }
 
     #[test]

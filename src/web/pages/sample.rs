@@ -4,7 +4,9 @@ use crate::domain::money::Currency;
 use crate::domain::stats;
 use crate::domain::time::{DAY_MS, Timestamp};
 
-use super::performance::{GroupBy, PerformancePage, RowView};
+use super::address::Asked;
+use super::filters::{Choices, Narrowed};
+use super::performance::{PerformancePage, RowView};
 
 const NAMES: [&str; 8] = [
     "Mira Kovač",
@@ -19,12 +21,19 @@ const NAMES: [&str; 8] = [
 
 /// A page with `rows` creators and `days` days, today last.
 pub fn page(rows: usize, days: usize) -> PerformancePage {
-    let rows: Vec<RowView> = (0..rows).map(|place| row(place as u64)).collect();
+    let mut rows: Vec<RowView> = (0..rows).map(|place| row(place as u64)).collect();
+    rows.sort_by_key(|row| -row.net_revenue);
     let updated_at = Timestamp(1_795_254_780_123);
     PerformancePage {
         workspace: "Glow Botanics".into(),
-        interval: "30d".into(),
-        group_by: GroupBy::Creator,
+        asked: Asked::default(),
+        choices: Choices {
+            creators: rows.iter().map(|row| (row.key.clone(), row.name.clone())).collect(),
+            niches: vec![("skincare".into(), "skincare".into())],
+            ..Choices::default()
+        },
+        narrowed: Vec::new(),
+        model: "last".into(),
         currency: Currency::EUR,
         totals: totals(&rows),
         series: (0..days).map(|day| point(updated_at, days - 1 - day)).collect(),
@@ -39,7 +48,12 @@ pub fn page(rows: usize, days: usize) -> PerformancePage {
 /// The same page by niche.
 pub fn niches() -> PerformancePage {
     let mut view = page(6, 30);
-    view.group_by = GroupBy::Niche;
+    view.asked = Asked::of("groupBy=niche&compare=previous&campaignId=cmp_1");
+    view.narrowed = vec![Narrowed {
+        name: "campaignId",
+        what: "Campaign",
+        value: "Autumn & winter".into(),
+    }];
     view.notes.clear();
     let niches = [
         "skincare",
@@ -52,6 +66,9 @@ pub fn niches() -> PerformancePage {
     for (row, niche) in view.rows.iter_mut().zip(niches) {
         row.key = niche.into();
         row.name = String::new();
+    }
+    for row in view.rows.iter_mut().chain([&mut view.totals]) {
+        row.previous = Some(Box::new(earlier(row)));
     }
     view
 }
@@ -107,9 +124,9 @@ fn row(place: u64) -> RowView {
             format!("{name} {}", round + 1)
         },
         clicks,
-        unique_visitors: clicks - clicks / 8,
-        orders,
-        new_customers: orders * 3 / 5,
+        unique_visitors: Some(clicks - clicks / 8),
+        orders_milli: orders * 1_000,
+        new_customers_milli: orders * 3 / 5 * 1_000,
         gross_revenue,
         refunds,
         net_revenue: gross_revenue - refunds,
@@ -118,13 +135,29 @@ fn row(place: u64) -> RowView {
     })
 }
 
+/// The period before: somewhat less of most things.
+fn earlier(row: &RowView) -> RowView {
+    ratios(RowView {
+        key: row.key.clone(),
+        clicks: row.clicks * 8 / 9,
+        unique_visitors: row.unique_visitors.map(|visitors| visitors * 8 / 9),
+        orders_milli: row.orders_milli / 1_300 * 1_000,
+        net_revenue: row.net_revenue * 21 / 20,
+        ..RowView::default()
+    })
+}
+
 fn totals(rows: &[RowView]) -> RowView {
     let mut sum = RowView::default();
     for row in rows {
         sum.clicks += row.clicks;
-        sum.unique_visitors += row.unique_visitors;
-        sum.orders += row.orders;
-        sum.new_customers += row.new_customers;
+        sum.unique_visitors = sum
+            .unique_visitors
+            .or(Some(0))
+            .zip(row.unique_visitors)
+            .map(|(a, b)| a + b);
+        sum.orders_milli += row.orders_milli;
+        sum.new_customers_milli += row.new_customers_milli;
         sum.gross_revenue += row.gross_revenue;
         sum.refunds += row.refunds;
         sum.net_revenue += row.net_revenue;
@@ -135,9 +168,10 @@ fn totals(rows: &[RowView]) -> RowView {
 
 fn ratios(row: RowView) -> RowView {
     RowView {
-        conversion_rate: stats::ratio(row.orders as i64, row.clicks as i64),
+        conversion_rate: stats::of_thousandths(row.orders_milli, row.clicks),
+        conversion: stats::interval(row.orders_milli / 1_000, row.clicks),
         epc: stats::ratio(row.net_revenue, row.clicks as i64),
-        cac: stats::ratio(row.spend, row.new_customers as i64),
+        cac: stats::by_thousandths(row.spend, row.new_customers_milli),
         roi: stats::roi(row.net_revenue, row.spend),
         ..row
     }

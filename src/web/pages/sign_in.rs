@@ -29,7 +29,7 @@ pub fn sign_in_page(refused: Option<&str>) -> String {
             }
         }
     };
-    layout::shell("Sign in", None, &content)
+    layout::shell("Sign in", &content)
 }
 
 #[cfg(test)]

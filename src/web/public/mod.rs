@@ -2,6 +2,7 @@
 //!
 //! Runs on the edge's workers: whatever may take long is handed to the background runtime.
 
+mod creator;
 mod inbound;
 mod landing;
 mod packed;
@@ -21,6 +22,7 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
+pub use creator::{CREATOR_PAGE, CreatorPages};
 pub use inbound::InboundCarts;
 pub use landing::respond as draw_page;
 pub use track::Tracking;
@@ -29,7 +31,7 @@ pub use webhook::Webhooks;
 
 use crate::net::{Handler, Peer};
 use crate::redirect::{self, Reply, Ticket, Worker};
-use crate::web::pages::FollowerPage;
+use crate::web::pages::{FollowerPage, assets};
 
 /// Longest wait of a reply for its click to be on disk; then it goes out marked `late`.
 pub const DURABLE_WAIT: Duration = Duration::from_millis(25);
@@ -53,6 +55,7 @@ pub struct Services {
     pub waitlist: Waitlist,
     pub inbound: InboundCarts,
     pub tracking: Tracking,
+    pub creators: CreatorPages,
 }
 
 impl PublicHandler {
@@ -165,10 +168,18 @@ impl Handler for PublicHandler {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return reply::method_not_allowed();
         }
+        if let Some(token) = path.strip_prefix(CREATOR_PAGE) {
+            return self
+                .services
+                .creators
+                .show(token, canonical(peer.address), &request)
+                .await;
+        }
         match path {
             track::SCRIPT => track::script(&request),
             "/robots.txt" => reply::text(StatusCode::OK, "User-agent: *\nDisallow: /\n"),
             "/favicon.ico" => reply::empty(StatusCode::NO_CONTENT),
+            _ if path == assets::public_style_path() => creator::style(),
             inbound::PROFILE => self.profile(&peer, &request),
             _ if path.starts_with("/_/") || path.starts_with("/.well-known/") || path == "/_" => {
                 reply::page(FollowerPage::NotFound)

@@ -3,7 +3,7 @@
 use super::load::Loaded;
 use crate::books::{self, View};
 use crate::domain::id::{CampaignNo, CreatorNo, LinkNo, StoreNo, WorkspaceNo};
-use crate::flows::Error;
+use crate::flows::{Error, publish_link};
 
 /// What rows are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,15 +82,69 @@ impl Loaded {
 
     /// The group of what followers of `link` did.
     pub(super) fn group_of_link(&self, by: GroupBy, link: LinkNo) -> Group {
+        self.group(by, self.follower_of(link))
+    }
+
+    /// Whom what followers of `link` did is put down to.
+    pub(super) fn follower_of(&self, link: LinkNo) -> Doer {
         let owner = self.links.get(&link);
-        let doer = Doer {
+        Doer {
             creator: owner.and_then(|owner| owner.creator),
             campaign: None,
             link: Some(link),
             store: owner.and_then(|owner| owner.store),
-        };
-        self.group(by, doer)
+        }
     }
+
+    /// Whether what `doer` did is in the report: in a report by what is filtered for, it would stand in that row.
+    pub(super) fn keeps(&self, doer: Doer) -> bool {
+        self.only.iter().all(|(by, group)| self.group(*by, doer) == *group)
+    }
+
+    /// The group that a filter on `by` names with `key`.
+    pub(super) fn wanted_group(
+        &self,
+        view: &View<'_>,
+        workspace: WorkspaceNo,
+        by: GroupBy,
+        key: &str,
+    ) -> Result<Group, Error> {
+        if key == NOBODY {
+            return Ok(Group::Nobody);
+        }
+        match by {
+            GroupBy::Creator => {
+                let found = self.creators.values().find(|creator| creator.id == key);
+                found
+                    .map(|creator| Group::Creator(creator.no))
+                    .ok_or_else(|| not_ours("partnerId", "partner"))
+            }
+            GroupBy::Campaign => {
+                let found = self.campaigns.iter().find(|(_, (id, _))| id == key);
+                found
+                    .map(|(no, _)| Group::Campaign(*no))
+                    .ok_or_else(|| not_ours("campaignId", "campaign"))
+            }
+            GroupBy::Store => {
+                let found = self.stores.values().find(|store| store.id == key);
+                found
+                    .map(|store| Group::Store(store.no))
+                    .ok_or_else(|| not_ours("storeId", "store"))
+            }
+            GroupBy::Link => match publish_link::find(view, workspace, key) {
+                Err(Error::NotFound { .. }) => Err(not_ours("linkId", "link")),
+                found => Ok(Group::Link(found?.no)),
+            },
+            GroupBy::Niche | GroupBy::Tier | GroupBy::Platform | GroupBy::Content => Ok(Group::Word(key.to_owned())),
+            GroupBy::Variant | GroupBy::Code | GroupBy::Country => {
+                Err(Error::Internal("a report was filtered by a mark".to_owned()))
+            }
+        }
+    }
+}
+
+fn not_ours(field: &'static str, what: &str) -> Error {
+    Error::invalid(field, format!("is not a {what} of this workspace"))
 }
 
 /// The group's key and name.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Request;
-use super::group::{Doer, GroupBy};
+use super::group::{Doer, Group, GroupBy};
 use crate::books::experiment::VariantOf;
 use crate::books::link::LinkOwner;
 use crate::books::mark_sales::{self, Mark};
@@ -33,6 +33,8 @@ pub(super) struct Loaded {
     pub spend: Vec<Spent>,
     pub currency: String,
     pub model: Model,
+    /// What the report is filtered for.
+    pub only: Vec<(GroupBy, Group)>,
 }
 
 /// Sales as the report groups them.
@@ -65,20 +67,16 @@ pub(super) fn load(view: &View<'_>, request: &Request) -> Result<Loaded, Error> 
         end: request.end,
         currency: &currency,
     };
-    let sales = match request.group_by {
-        GroupBy::Code => Sold::ByMark(mark_sales::by_mark(view, wanted, Mark::Code)?),
-        GroupBy::Country => Sold::ByMark(mark_sales::by_mark(view, wanted, Mark::Country)?),
-        _ => Sold::BySource(books::sales::by_source(view, wanted, model)?),
-    };
     let creators: HashMap<_, _> = books::creator::all(view, workspace)?
         .into_iter()
         .map(|creator| (creator.no, creator))
         .collect();
-    let links = books::link::owners(view, workspace, request.group_by == GroupBy::Store)?;
+    let is_by = |by: GroupBy| request.group_by == by || request.only.iter().any(|(filter, _)| *filter == by);
+    let links = books::link::owners(view, workspace, is_by(GroupBy::Store))?;
     let links: HashMap<_, _> = links.into_iter().map(|link| (link.no, link)).collect();
     let mut spend = spent(view, wanted, &links)?;
     spend.extend(costs(view, wanted, creators.values(), own.as_deref())?);
-    Ok(Loaded {
+    let mut loaded = Loaded {
         creators,
         links,
         stores: books::store::list(view, workspace)?
@@ -90,15 +88,70 @@ pub(super) fn load(view: &View<'_>, request: &Request) -> Result<Loaded, Error> 
             .map(|(no, id, name)| (no, (id, name)))
             .collect(),
         tiers: settings.tiers,
-        sales,
+        sales: Sold::BySource(Vec::new()),
         variants: match request.group_by {
             GroupBy::Variant => books::experiment::sales(view, wanted)?,
             _ => BTreeMap::new(),
         },
         spend,
-        currency,
+        currency: currency.clone(),
         model,
-    })
+        only: Vec::new(),
+    };
+    for (by, key) in &request.only {
+        let group = loaded.wanted_group(view, workspace, *by, key)?;
+        loaded.only.push((*by, group));
+    }
+    loaded.sales = sold(view, request, wanted, &loaded)?;
+    loaded.keep_what_is_wanted(request.country.is_some());
+    Ok(loaded)
+}
+
+/// The sales that the report is about.
+fn sold(view: &View<'_>, request: &Request, wanted: Wanted<'_>, loaded: &Loaded) -> Result<Sold, Error> {
+    let country = request.country.as_deref();
+    let mark = match request.group_by {
+        GroupBy::Code => Mark::Code,
+        GroupBy::Country => Mark::Country,
+        _ => {
+            let mut sales = books::sales::by_source_in(view, wanted, loaded.model, country)?;
+            sales.retain(|(source, _)| loaded.keeps(doer_of(source)));
+            return Ok(Sold::BySource(sales));
+        }
+    };
+    if loaded.only.is_empty() && country.is_none() {
+        return Ok(Sold::ByMark(mark_sales::by_mark(view, wanted, mark)?));
+    }
+    let mut sums: BTreeMap<Option<String>, Sales> = BTreeMap::new();
+    for ((mark, source), sales) in mark_sales::by_mark_and_source(view, wanted, mark, country)? {
+        if loaded.keeps(doer_of(&source)) {
+            let sum = sums.entry(mark).or_default();
+            *sum = sum.plus(&sales).ok_or(books::Error::TooLarge { what: "sales" })?;
+        }
+    }
+    Ok(Sold::ByMark(sums.into_iter().collect()))
+}
+
+/// Whom an order is put down to.
+pub(super) fn doer_of(source: &Source) -> Doer {
+    Doer {
+        creator: source.creator,
+        campaign: None,
+        link: source.link,
+        store: Some(source.store),
+    }
+}
+
+impl Loaded {
+    /// Leaves out the spend and the variants that the report is not about. Nothing was spent on a country.
+    fn keep_what_is_wanted(&mut self, has_country: bool) {
+        let mut spend = std::mem::take(&mut self.spend);
+        spend.retain(|spent| !has_country && self.keeps(spent.on));
+        self.spend = spend;
+        let mut variants = std::mem::take(&mut self.variants);
+        variants.retain(|(link, _), _| self.keeps(self.follower_of(*link)));
+        self.variants = variants;
+    }
 }
 
 /// What the brand counts in: what it set, else how its stores sell, when all sell alike.

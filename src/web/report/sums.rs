@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Request;
 use super::group::{Doer, Group, GroupBy};
-use super::load::{Loaded, Sold};
+use super::load::{Loaded, Sold, doer_of};
 use crate::clicklog::{self, Condition, Dimension, Filter, Query};
 use crate::domain::click::{ClassSet, ClickClass};
 use crate::domain::id::LinkNo;
@@ -27,21 +27,62 @@ struct Sums {
 
 type ByGroup = BTreeMap<Group, Sums>;
 
-pub(super) fn put_together(
-    clicks: &clicklog::Reader,
-    request: &Request,
-    loaded: &Loaded,
-) -> Result<(Groups, Performance), Error> {
+/// What the report says: its groups, all of it together, and the clicks that it is about.
+pub(super) struct Put {
+    pub groups: Groups,
+    pub total: Performance,
+    pub counted: Query,
+}
+
+pub(super) fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: &Loaded) -> Result<Put, Error> {
+    let counted = counted(clicks, request, loaded)?;
+    let (groups, total) = sum_up(clicks, request, &counted, loaded)?;
+    Ok(Put { groups, total, counted })
+}
+
+/// The clicks that the report is about.
+fn counted(clicks: &clicklog::Reader, request: &Request, loaded: &Loaded) -> Result<Query, Error> {
+    let in_country = request.country.iter().map(|country| Condition {
+        by: Dimension::Country,
+        names: vec![country.clone()],
+        is_excluded: false,
+    });
     let query = Query {
         workspace: request.workspace,
         links: None,
         start: request.start,
         end: request.end,
         classes: ClassSet::default(),
+        filter: Filter::of(in_country.collect()),
         ..Query::default()
     };
+    if loaded.only.is_empty() {
+        return Ok(query);
+    }
+    let mut links: HashSet<LinkNo> = loaded.links.keys().copied().collect();
+    if loaded.only.iter().any(|(_, group)| *group == Group::Nobody) {
+        // Links that were deleted are nobody's, and had their clicks.
+        let everything = Query {
+            filter: Filter::default(),
+            ..query.clone()
+        };
+        links.extend(clicks.count_by_link(&everything)?.into_keys());
+    }
+    links.retain(|link| loaded.keeps(loaded.follower_of(*link)));
+    Ok(Query {
+        links: Some(Arc::new(links)),
+        ..query
+    })
+}
+
+fn sum_up(
+    clicks: &clicklog::Reader,
+    request: &Request,
+    query: &Query,
+    loaded: &Loaded,
+) -> Result<(Groups, Performance), Error> {
     if request.group_by == GroupBy::Variant {
-        return variants(clicks, &query, loaded);
+        return variants(clicks, query, loaded);
     }
     let mut groups = ByGroup::new();
     add_spend(&mut groups, request.group_by, loaded)?;
@@ -49,12 +90,16 @@ pub(super) fn put_together(
     let unique = match request.group_by {
         GroupBy::Code => None,
         GroupBy::Country => {
-            add_clicks_by_country(&mut groups, clicks, &query)?;
+            add_clicks_by_country(&mut groups, clicks, query)?;
             None
         }
         by => {
-            add_clicks_by_link(&mut groups, clicks, &query, by, loaded)?;
-            Some(clicks.unique_visitors(&query)?)
+            add_clicks_by_link(&mut groups, clicks, query, by, loaded)?;
+            // Visitors are counted by link and day, not by country.
+            match request.country {
+                None => Some(clicks.unique_visitors(query)?),
+                Some(_) => None,
+            }
         }
     };
     let mut total = Performance {
@@ -99,6 +144,10 @@ fn variants(clicks: &clicklog::Reader, query: &Query, loaded: &Loaded) -> Result
     for ((link, variant), sales) in &loaded.variants {
         groups.entry(Group::Variant(*link, *variant)).or_default().sales = *sales;
     }
+    if !loaded.only.is_empty() {
+        // What is filtered for are links, whoever is credited: of the rest nobody could say what is left of it.
+        return only_variants(groups, total);
+    }
     let mut rest = total.clone();
     for sums in groups.values() {
         rest.clicks = rest.clicks.saturating_sub(sums.clicks);
@@ -119,6 +168,20 @@ fn variants(clicks: &clicklog::Reader, query: &Query, loaded: &Loaded) -> Result
         groups.insert(Group::Nobody, rest);
     }
     Ok((groups.into_iter().collect(), total))
+}
+
+/// The variants as they are, and their sum.
+fn only_variants(groups: BTreeMap<Group, Performance>, total: Performance) -> Result<(Groups, Performance), Error> {
+    let mut sum = Performance {
+        unique_visitors: total.unique_visitors,
+        ..Performance::default()
+    };
+    for sums in groups.values() {
+        sum.clicks += sums.clicks;
+        sum.checkout_taps += sums.checkout_taps;
+        sum.sales = sum.sales.plus(&sums.sales).ok_or_else(overflow)?;
+    }
+    Ok((groups.into_iter().collect(), sum))
 }
 
 fn overflow() -> Error {
@@ -154,7 +217,9 @@ fn add_spend(groups: &mut ByGroup, by: GroupBy, loaded: &Loaded) -> Result<(), E
                 creator: Some(*creator),
                 ..Doer::default()
             };
-            groups.entry(loaded.group(by, doer)).or_default();
+            if loaded.keeps(doer) {
+                groups.entry(loaded.group(by, doer)).or_default();
+            }
         }
     }
     Ok(())
@@ -167,15 +232,9 @@ fn add_sales(groups: &mut ByGroup, by: GroupBy, loaded: &Loaded) -> Result<(), E
         Ok(())
     };
     match &loaded.sales {
-        Sold::BySource(sold) => sold.iter().try_for_each(|(source, sales)| {
-            let doer = Doer {
-                creator: source.creator,
-                campaign: None,
-                link: source.link,
-                store: Some(source.store),
-            };
-            add(loaded.group(by, doer), sales)
-        }),
+        Sold::BySource(sold) => sold
+            .iter()
+            .try_for_each(|(source, sales)| add(loaded.group(by, doer_of(source)), sales)),
         Sold::ByMark(sold) => sold.iter().try_for_each(|(mark, sales)| {
             let group = match mark {
                 None => Group::Nobody,
@@ -205,12 +264,17 @@ fn add_clicks_by_link(
         .values_mut()
         .map(|group| Arc::new(std::mem::take(&mut group.links)))
         .collect();
-    let unique = clicks.unique_visitors_by(query.workspace, &sets, query.start, query.end)?;
+    let unique: Vec<Option<u64>> = if query.filter.is_empty() {
+        let unique = clicks.unique_visitors_by(query.workspace, &sets, query.start, query.end)?;
+        unique.into_iter().map(Some).collect()
+    } else {
+        vec![None; sets.len()]
+    };
     for ((group, links), unique) in groups.values_mut().zip(&sets).zip(unique) {
         let sum = |counts: &HashMap<LinkNo, u64>| links.iter().filter_map(|link| counts.get(link)).sum();
         group.sums.clicks = sum(&by_link);
         group.sums.checkout_taps = sum(&taps);
-        group.sums.unique_visitors = Some(unique);
+        group.sums.unique_visitors = unique;
     }
     Ok(())
 }
