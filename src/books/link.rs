@@ -4,8 +4,8 @@
 //! share an external id. Numbers are never used twice. Lists are in [`super::link_list`], re-exported here.
 
 pub use super::link_list::{
-    LinkFilter, LinkOwner, LinkPlace, LinkSort, count, count_by_domain, in_slices, leading_to, list, newest_of_creator,
-    numbers_of, owners, place_of,
+    LinkFilter, LinkOwner, LinkPlace, LinkSort, TagsWanted, count, count_by_domain, count_by_folder, count_by_tag,
+    in_slices, leading_to, list, newest_of_creator, numbers_of, owners, place_of,
 };
 
 use super::columns::{self, Columns, Json};
@@ -145,7 +145,8 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
          destination = ?8, external_id = ?9, tenant_id = ?10, creator = ?11, tracks_conversions = ?12,
          is_archived = ?13, expires_at = ?14, expired_url = ?15, disabled_at = ?16, clicks_max = ?17, title = ?18,
          description = ?19, comments = ?20, utm = ?21, cart = ?22, stock_policy = ?23, experiment = ?24,
-         created_at = ?25, updated_at = ?26, campaign = ?27, content_id = ?28, content_url = ?29, reception = ?30 WHERE no = ?1",
+         created_at = ?25, updated_at = ?26, campaign = ?27, content_id = ?28, content_url = ?29,
+         reception = ?30 WHERE no = ?1",
         Some(link.no),
         link,
     )?;
@@ -247,6 +248,26 @@ pub fn by_external_id(view: &View<'_>, workspace: WorkspaceNo, external_id: &str
     view.first(
         &format!("SELECT {COLUMNS} FROM links WHERE workspace = ? AND external_id = ?"),
         (workspace, external_id),
+        read,
+    )
+}
+
+/// The workspace's oldest link whose destination is `destination` to the letter, on `domain` if one is given.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn by_destination(
+    view: &View<'_>,
+    workspace: WorkspaceNo,
+    domain: Option<DomainNo>,
+    destination: &str,
+) -> Result<Option<Link>, Error> {
+    view.first(
+        &format!(
+            "SELECT {COLUMNS} FROM links WHERE workspace = ?1 AND destination = ?2 AND (?3 IS NULL OR domain = ?3)
+             ORDER BY no LIMIT 1"
+        ),
+        (workspace, destination, domain),
         read,
     )
 }

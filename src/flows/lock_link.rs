@@ -1,6 +1,7 @@
 //! Links are locked with a password, and opened by whoever says it. Only its argon2id hash is kept; computing one takes
 //! tens of milliseconds and 19 MiB on purpose, so it happens on threads of its own, a few at a time, before any commit.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use crate::domain::password::{PASSWORD_MAX, PasswordHash};
 
 /// Hashes computed at once: each takes a core and 19 MiB, and followers need cores too.
 pub(super) const HASHES_AT_ONCE_MAX: usize = 2;
+/// Different passwords in one call. 100: their hashes take a few seconds; a season of links shares a handful.
+const PASSWORDS_MAX: usize = 100;
 /// Cost: 19 MiB, 2 passes, 1 lane (OWASP, Password Storage Cheat Sheet, argon2id).
 const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
 /// What answers show of a password, and what says "as it is" when it is sent back.
@@ -64,37 +67,49 @@ impl PasswordChange {
                 *place = Some(hash);
                 Ok(())
             }
-            Self::Plain(_) => Err(Error::invalid(
+            Self::Plain(text) => Err(Error::invalid(
                 "password",
-                "cannot be set in this call: change the link afterwards",
+                match is_long(&text) {
+                    true => format!("must have at most {PASSWORD_MAX} characters"),
+                    false => format!("must be one of at most {PASSWORDS_MAX} different ones a call"),
+                },
             )),
         }
     }
 }
 
-/// Replaces every password of `changes` by its hash.
+/// Replaces the passwords of `changes` by their hashes, equal ones by one hash. What is too long, or one too many, stays as
+/// it was said: its own link refuses it.
 ///
 /// # Errors
-/// 422 for one that is too long.
+/// When the server stops.
 pub(super) async fn seal(context: &Context, changes: &mut [LinkChange]) -> Result<(), Error> {
+    let mut sealed: HashMap<String, PasswordHash> = HashMap::new();
     for change in changes {
-        let Some(PasswordChange::Plain(text)) = change
-            .reception
-            .password
-            .take_if(|it| matches!(it, PasswordChange::Plain(_)))
-        else {
+        let Some(PasswordChange::Plain(text)) = &change.reception.password else {
             continue;
         };
-        if text.chars().count() > PASSWORD_MAX {
-            let message = format!("must have at most {PASSWORD_MAX} characters");
-            return Err(Error::invalid("password", message));
+        if is_long(text) {
+            continue;
         }
-        let mut salt = [0; 16];
-        context.inner.entropy.fill(&mut salt);
-        let hash = work(context, move || hash(&text, &salt)).await??;
+        let hash = match sealed.get(text) {
+            Some(hash) => hash.clone(),
+            None if sealed.len() == PASSWORDS_MAX => continue,
+            None => {
+                let (mut salt, said) = ([0; 16], text.clone());
+                context.inner.entropy.fill(&mut salt);
+                let made = work(context, move || hash(&said, &salt)).await??;
+                sealed.insert(text.clone(), made.clone());
+                made
+            }
+        };
         change.reception.password = Some(PasswordChange::Sealed(hash));
     }
     Ok(())
+}
+
+fn is_long(text: &str) -> bool {
+    text.chars().count() > PASSWORD_MAX
 }
 
 /// Whether `said` is the password whose hash is `hash`.
@@ -102,7 +117,7 @@ pub(super) async fn seal(context: &Context, changes: &mut [LinkChange]) -> Resul
 /// # Errors
 /// When the server stops.
 pub async fn opens(context: &Context, hash: PasswordHash, said: String) -> Result<bool, Error> {
-    if said.chars().count() > PASSWORD_MAX {
+    if is_long(&said) {
         return Ok(false);
     }
     work(context, move || {

@@ -5,6 +5,7 @@
 
 pub mod accept_order;
 pub mod backup;
+pub mod bulk_links;
 mod cart_draft;
 pub mod change_customer;
 mod context;
@@ -18,6 +19,9 @@ pub mod import_orders;
 pub mod issue_code;
 pub mod issue_key;
 pub mod join_waitlist;
+pub mod keep_folders;
+pub mod keep_tags;
+pub mod link_filing;
 pub mod load_rates;
 pub mod load_table;
 pub mod lock_link;
@@ -43,6 +47,7 @@ pub mod stock_codes;
 mod store_look;
 pub mod track;
 pub mod trust_code;
+pub mod upsert_link;
 pub mod watch_codes;
 
 pub use cart_draft::{CartDraft, StockPolicyDraft};

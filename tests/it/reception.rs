@@ -412,6 +412,58 @@ fn a_locked_link_opens_for_an_hour_to_whoever_says_its_password() {
 }
 
 #[test]
+fn many_links_are_locked_in_one_call() {
+    let server = TestServer::start();
+    let api = server.api();
+    let link = |n: usize, password: String| json!({ "url": URL, "key": format!("k{n}"), "password": password });
+    // A hundred different ones, the first once more, one too many, and one too long.
+    let mut links: Vec<Value> = (0..100).map(|n| link(n, format!("secret {n}"))).collect();
+    links.push(link(100, "secret 0".to_owned()));
+    links.push(link(101, "secret 101".to_owned()));
+    links.push(link(102, "secret".repeat(30)));
+    let made = api.post("/links/bulk", &Value::Array(links));
+    let made = made.as_array().expect("an array");
+    assert!(
+        made[..=100].iter().all(|link| link["password"] == "********"),
+        "{}",
+        made[0]
+    );
+    for (place, start) in [
+        (101, "password: must be one of at most 100 different ones a call"),
+        (102, "password: must have at most 128"),
+    ] {
+        let told = &made[place];
+        assert!(
+            told["error"].as_str().is_some_and(|error| error.starts_with(start)),
+            "{told}"
+        );
+        assert_eq!(told["link"]["password"], "********", "{told}");
+    }
+    assert_eq!(say(&server, "203.0.113.9", "/k0", "secret 0").status, 303);
+    let opened = say(&server, "203.0.113.9", "/k100", "secret 0");
+    assert_eq!(opened.status, 303);
+    // One hash, but not one key: each link is opened by itself.
+    let first = say(&server, "203.0.113.9", "/k0", "secret 0").cookie().to_owned();
+    let name = first.split('=').next().expect("a name");
+    let value = opened.cookie().split_once('=').expect("a cookie").1;
+    let forged = Request::get("/k0").header("Cookie", &format!("{name}={value}"));
+    assert_eq!(server.send(&forged.header("User-Agent", IPHONE)).status, 200);
+    // All at once, and by destination.
+    let ids: Vec<String> = made[..2].iter().map(id_of).collect();
+    let changed = api.patch(
+        "/links/bulk",
+        &json!({ "linkIds": ids, "data": { "password": "sesame" } }),
+    );
+    assert_eq!(changed[1]["password"], "********");
+    assert_eq!(say(&server, "203.0.113.9", "/k1", "sesame").status, 303);
+    let vip = json!({ "url": "https://shop.example/vip", "key": "vip", "password": "sesame" });
+    assert_eq!(api.put("/links/upsert", &vip)["password"], "********");
+    let again = json!({ "url": "https://shop.example/vip", "password": "********", "title": "VIP" });
+    assert_eq!(api.put("/links/upsert", &again)["title"], "VIP");
+    assert_eq!(say(&server, "203.0.113.9", "/vip", "sesame").status, 303);
+}
+
+#[test]
 fn guessing_is_held_up_by_address_and_by_link() {
     let server = TestServer::start();
     server

@@ -19,9 +19,10 @@ use crate::clicklog::Totals;
 use crate::domain::cart::{Cart, ItemName};
 use crate::domain::click::ClassSet;
 use crate::domain::experiment::Variant;
-use crate::domain::id::{CampaignNo, CodePoolNo, CreatorNo, DomainNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CampaignNo, CodePoolNo, CreatorNo, DomainNo, FolderNo, StoreNo, TagNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::domain::reception::{Rule, Target};
+use crate::domain::tag::Tag;
 use crate::flows::Error;
 use crate::flows::lock_link::PASSWORD_SHOWN;
 
@@ -110,6 +111,8 @@ struct Names {
     campaigns: HashMap<CampaignNo, String>,
     /// Deleted ones have none.
     pools: HashMap<CodePoolNo, Option<String>>,
+    tags: HashMap<TagNo, Tag>,
+    folders: HashMap<FolderNo, String>,
     /// The workspace's own.
     currency: Option<String>,
 }
@@ -139,6 +142,7 @@ pub(super) async fn answer(api: &Api, caller: &Caller, links: Vec<Link>) -> Resu
                     Totals::default()
                 });
                 let mut link_view = view_of(&inner, link, &names, &totals, &workspace_id);
+                link_view.file(view, link, &mut names)?;
                 link_view.add(
                     books::conversion::of_link(view, link.no)?,
                     &mut names,
@@ -152,7 +156,47 @@ pub(super) async fn answer(api: &Api, caller: &Caller, links: Vec<Link>) -> Resu
     Ok(answers.await?)
 }
 
+/// Links and refusals as the answer of a bulk call: a refusal stands with what was refused.
+pub(super) async fn answer_by(
+    api: &Api,
+    caller: &Caller,
+    results: Vec<(Value, Result<Link, ApiError>)>,
+) -> Result<Vec<Value>, ApiError> {
+    let links = results.iter().filter_map(|(_, result)| result.as_ref().ok()).cloned();
+    let mut links = answer(api, caller, links.collect()).await?.into_iter();
+    let told = results.into_iter().map(|(said, result)| match result {
+        Ok(_) => serde_json::to_value(links.next()).unwrap_or_default(),
+        Err(error) => json!({ "link": said, "error": error.message(), "code": error.closed_code() }),
+    });
+    Ok(told.collect())
+}
+
 impl LinkView {
+    /// Says where the link is filed.
+    fn file(&mut self, view: &View<'_>, link: &Link, names: &mut Names) -> Result<(), Error> {
+        for no in books::tag::of_link(view, link.no)? {
+            if let Entry::Vacant(unknown) = names.tags.entry(no)
+                && let Some(tag) = books::tag::by_no(view, no)?
+            {
+                unknown.insert(tag);
+            }
+            if let Some(tag) = names.tags.get(&no) {
+                self.tag_id.get_or_insert_with(|| tag.id.clone());
+                self.tags
+                    .push(json!({ "id": tag.id, "name": tag.name, "color": tag.color }));
+            }
+        }
+        if let Some(no) = books::folder::of_link(view, link.no)? {
+            if let Entry::Vacant(unknown) = names.folders.entry(no)
+                && let Some(folder) = books::folder::by_no(view, no)?
+            {
+                unknown.insert(folder.id);
+            }
+            self.folder_id = names.folders.get(&no).cloned();
+        }
+        Ok(())
+    }
+
     fn add(
         &mut self,
         brought: Brought,

@@ -11,6 +11,7 @@ use super::error::ApiError;
 use super::reception_body::{self, ReceptionBody, RuleBody};
 use crate::domain::cart::{CartItem, ItemName, Landing, OnOut};
 use crate::domain::time::Timestamp;
+use crate::flows::link_filing::FilingChange;
 use crate::flows::publish_link::LinkChange;
 use crate::flows::{CartDraft, ExperimentChange, StockPolicyDraft, VariantDraft};
 
@@ -92,8 +93,34 @@ pub(super) struct LinkBody {
     content_id: Option<Option<String>>,
     #[serde(default, deserialize_with = "said")]
     content_url: Option<Option<String>>,
+    tag_id: Option<String>,
+    tag_ids: Option<Texts>,
+    tag_names: Option<Texts>,
+    #[serde(default, deserialize_with = "said")]
+    folder_id: Option<Option<String>>,
     #[serde(flatten)]
     not_yet: NotYetFields,
+}
+
+/// One text, in which commas part several, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Texts {
+    fn list(self) -> Vec<String> {
+        match self {
+            Self::One(text) => text
+                .split(',')
+                .map(|text| text.trim().to_owned())
+                .filter(|text| !text.is_empty())
+                .collect(),
+            Self::Many(texts) => texts,
+        }
+    }
 }
 
 macro_rules! not_yet_fields {
@@ -116,8 +143,7 @@ macro_rules! not_yet_fields {
 }
 
 not_yet_fields! {
-    program_id "programId", tag_ids "tagIds", tag_names "tagNames", tag_id "tagId", folder_id "folderId",
-    rewrite "rewrite",
+    program_id "programId", rewrite "rewrite",
     do_index "doIndex", public_stats "publicStats", webhook_ids "webhookIds",
 }
 
@@ -240,6 +266,12 @@ impl LinkBody {
             campaign_id: self.campaign_id.map(filled),
             content_id: self.content_id.map(filled),
             content_url: self.content_url.map(filled),
+            filing: FilingChange {
+                // The dialect's older name for one of them.
+                tag_ids: self.tag_ids.map(Texts::list).or(filled(self.tag_id).map(|id| vec![id])),
+                tag_names: self.tag_names.map(Texts::list),
+                folder_id: self.folder_id.map(filled),
+            },
         })
     }
 }
