@@ -56,7 +56,12 @@ impl<T> Column<T> {
 
     /// Appends the column's bytes.
     pub(super) fn put(&self, out: &mut Vec<u8>, put_value: impl Fn(&mut Vec<u8>, &T)) {
-        put(out, self.values.len(), |out, number| put_value(out, &self.values[number]), &self.picks);
+        put(
+            out,
+            self.values.len(),
+            |out, number| put_value(out, &self.values[number]),
+            &self.picks,
+        );
     }
 
     /// A column in which every click has `value`.

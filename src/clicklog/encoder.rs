@@ -184,9 +184,7 @@ fn put_columns(out: &mut Vec<u8>, rows: &mut impl Rows, first_at: i64, first_seq
     let is_placed = rows.put_dictionaries(out);
     for first in (0..count).step_by(8) {
         let group = first..count.min(first + 8);
-        out.push(group.fold(0, |byte, row| {
-            byte | u8::from(rows.visitor(row) != 0) << (row - first)
-        }));
+        out.push(group.fold(0, |byte, row| byte | u8::from(rows.visitor(row) != 0) << (row - first)));
     }
     for row in 0..count {
         let journey = rows.journey(row);

@@ -369,7 +369,14 @@ mod tests {
         ];
         let read = (&clicks, &[lost_detail()][..]);
         put_drained(&mut bytes, 8, read, &marks, &mut Encoder::new(), &mut trail);
-        put_drained(&mut bytes, 9, (&Columns::default(), &[]), &marks, &mut Encoder::new(), &mut trail);
+        put_drained(
+            &mut bytes,
+            9,
+            (&Columns::default(), &[]),
+            &marks,
+            &mut Encoder::new(),
+            &mut trail,
+        );
         let drained = |columns, lost| Content::Drained {
             columns,
             lost,

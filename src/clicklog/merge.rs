@@ -34,7 +34,10 @@ pub(super) struct Numbered<'f, T> {
 }
 
 impl<'f, T> Numbered<'f, T> {
-    fn new(columns: impl Iterator<Item = &'f Column<T>>, mut number: impl FnMut(&'f T, &mut Vec<&'f T>) -> u32) -> Self {
+    fn new(
+        columns: impl Iterator<Item = &'f Column<T>>,
+        mut number: impl FnMut(&'f T, &mut Vec<&'f T>) -> u32,
+    ) -> Self {
         let mut values = Vec::new();
         let of_part = columns
             .map(|column| column.values.iter().map(|value| number(value, &mut values)).collect())
@@ -216,9 +219,12 @@ impl Rows for Block<'_, '_> {
         let [place, mark, country, agent, language, referrer, utm, locality] = &mut *self.renumbers;
         macro_rules! put {
             ($renumber:ident, $column:ident, $put:ident) => {
-                $renumber.put(out, number, spots.iter().map(|spot| merged.$column(spot)), |out, value| {
-                    $put(out, merged.$column.values[value])
-                })
+                $renumber.put(
+                    out,
+                    number,
+                    spots.iter().map(|spot| merged.$column(spot)),
+                    |out, value| $put(out, merged.$column.values[value]),
+                )
             };
         }
         put!(place, place, put_place);

@@ -14,6 +14,7 @@ use super::segment::{self, Found, Header};
 use super::trail::{Run, WINDOW, counts_of, runs_of, united};
 
 /// What a replay comes upon, in order.
+#[expect(clippy::large_enum_variant, reason = "lives on the reader's stack, one at a time")]
 pub(super) enum Met {
     Frame(u64, Content),
     Gap(Gap),

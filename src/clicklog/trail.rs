@@ -90,9 +90,10 @@ pub(super) fn counts_of(content: &Content) -> (u64, u64) {
     match content {
         Content::Clicks(columns) => (columns.at.len() as u64, 0),
         Content::Lost(lost) => (0, lost.iter().map(|lost| u64::from(lost.count)).sum()),
-        Content::Drained { columns, lost, .. } => {
-            (columns.at.len() as u64, lost.iter().map(|lost| u64::from(lost.count)).sum())
-        }
+        Content::Drained { columns, lost, .. } => (
+            columns.at.len() as u64,
+            lost.iter().map(|lost| u64::from(lost.count)).sum(),
+        ),
         Content::Reserved(_) => (0, 0),
     }
 }

@@ -98,7 +98,11 @@ impl Recogniser {
         for click in unknown.iter_mut() {
             click.visitor = if click.flags.has(ClickFlags::TEST) {
                 // Test traffic leaves nothing in the memory: nobody else becomes the visitor that it was.
-                if click.seen.known == 0 { click.seen.new } else { click.seen.known }
+                if click.seen.known == 0 {
+                    click.seen.new
+                } else {
+                    click.seen.known
+                }
             } else {
                 recognition.visitor(click.seen, click.at)
             };
