@@ -1,7 +1,7 @@
 //! Gathers clicks into columns as they come: each text is looked up once, and is a number from then on.
 //!
 //! What was looked up is remembered from one batch to the next, within bounds, so that clicks far apart share their texts
-//! too. Texts are cut to the domain's bounds here; nothing else is judged.
+//! too. Texts from outside are cut to the domain's bounds here; nothing else is judged.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -68,6 +68,21 @@ impl<'a> NewRow<'a> {
             tapped: click.tapped,
         }
     }
+
+    /// The same with texts cut to the domain's bounds; of a longer journey the newest touches stay, and a locality of
+    /// another country goes: facets tell the country by the region.
+    fn within_bounds(&self) -> Self {
+        let is_of = locality::is_of(self.locality, self.country);
+        let surplus = self.journey.len().saturating_sub(TOUCHES_MAX);
+        Self {
+            locality: if is_of { self.locality } else { "" },
+            language: cut(self.language, LANGUAGE_MAX),
+            referrer: cut(self.referrer, REFERRER_MAX),
+            utm: self.utm.map(|text| cut(text, UTM_MAX)),
+            journey: &self.journey[surplus..],
+            ..*self
+        }
+    }
 }
 
 /// What was read from rings and is written together, and what is remembered of what was written before.
@@ -129,8 +144,12 @@ impl Drain {
         self.columns.at.len()
     }
 
-    /// Adds `row`; of a longer journey the newest touches stay, and a locality of another country goes.
+    /// Adds `row`. Texts longer than the domain allows are cut.
     pub fn push(&mut self, row: &NewRow<'_>) {
+        self.add(&row.within_bounds());
+    }
+
+    fn add(&mut self, row: &NewRow<'_>) {
         let Self { columns, batch, .. } = self;
         let batch = *batch;
         columns.at.push(row.at);
@@ -143,16 +162,10 @@ impl Drain {
         });
         self.countries.push(&mut columns.country, batch, row.country);
         self.agents.push(&mut columns.user_agent, batch, row.user_agent);
-        self.languages
-            .push(&mut columns.language, batch, cut(row.language, LANGUAGE_MAX));
-        self.referrers
-            .push(&mut columns.referrer, batch, cut(row.referrer, REFERRER_MAX));
-        // Facets tell the country by the region.
-        let is_of = locality::is_of(row.locality, row.country);
-        let locality = if is_of { row.locality } else { "" };
-        self.localities.push(&mut columns.locality, batch, locality);
-        let surplus = row.journey.len().saturating_sub(TOUCHES_MAX);
-        columns.touches.extend_from_slice(&row.journey[surplus..]);
+        self.languages.push(&mut columns.language, batch, row.language);
+        self.referrers.push(&mut columns.referrer, batch, row.referrer);
+        self.localities.push(&mut columns.locality, batch, row.locality);
+        columns.touches.extend_from_slice(row.journey);
         columns.touches_end.push(columns.touches.len());
         if row.tapped.is_some() {
             columns.tapped.resize(columns.at.len() - 1, None);
@@ -169,7 +182,7 @@ impl Drain {
             batch,
             ..
         } = self;
-        let texts = row.utm.map(|text| cut(text, UTM_MAX));
+        let texts = row.utm;
         if of_link.len() >= LINKS_MAX || utms.slots.len() >= TEXTS_MAX {
             of_link.clear();
             *utms = Utms::default();
@@ -252,10 +265,19 @@ impl Columns {
         }
     }
 
-    /// The columns of `clicks`.
+    /// The columns of `clicks`, as they are.
     pub(super) fn of(clicks: &[Click]) -> Self {
+        Self::of_rows(clicks.iter().map(NewRow::of))
+    }
+
+    /// The columns of `clicks`, their texts cut to the domain's bounds.
+    pub(super) fn of_bounded(clicks: &[Click]) -> Self {
+        Self::of_rows(clicks.iter().map(|click| NewRow::of(click).within_bounds()))
+    }
+
+    fn of_rows<'a>(rows: impl Iterator<Item = NewRow<'a>>) -> Self {
         let mut drain = Drain::new();
-        clicks.iter().for_each(|click| drain.push(&NewRow::of(click)));
+        rows.for_each(|row| drain.add(&row));
         drain.finish();
         drain.take().0
     }
@@ -433,7 +455,7 @@ mod tests {
                 seconds: n,
             })
             .collect();
-        let cut = Columns::of(&[long]).click(0);
+        let cut = Columns::of_bounded(&[long]).click(0);
         assert_eq!((cut.referrer.len(), cut.language.len()), (REFERRER_MAX, LANGUAGE_MAX));
         assert!(cut.utm.iter().all(|text| text.len() == UTM_MAX));
         assert_eq!((&*cut.locality, cut.journey[0].link), ("", LinkNo(1)));

@@ -133,7 +133,7 @@ impl Writer {
     /// # Errors
     /// The journal failed: the batch comes back and nothing of it counts. The next try goes to a new segment.
     pub fn append(&mut self, batch: Batch) -> Result<Appended, (Batch, WriteError)> {
-        let clicks: Vec<Columns> = batch.clicks.chunks(CLICKS_MAX).map(Columns::of).collect();
+        let clicks: Vec<Columns> = batch.clicks.chunks(CLICKS_MAX).map(Columns::of_bounded).collect();
         let mut frames = Vec::new();
         let mut index = self.last_index;
         // Frames that fail leave no trail.
