@@ -16,6 +16,7 @@ pub mod erase_visitor;
 mod error;
 mod experiment_draft;
 pub mod hand_out_codes;
+pub mod import_links;
 pub mod import_orders;
 pub mod issue_code;
 pub mod issue_key;

@@ -1287,6 +1287,15 @@ fn no_entry_takes_a_destination_that_links_may_not_lead_to() {
                 let error = told[0]["error"].as_str().unwrap_or_default();
                 assert!(error.starts_with(&format!("{field}: ")), "{url:?}: {told}");
             }
+            for dry_run in ["", "?dryRun=true"] {
+                let told = api.post(&format!("/links/import{dry_run}"), &json!([said]));
+                let result = &told["results"][0];
+                assert_eq!(
+                    (&result["status"], &result["field"]),
+                    (&json!("failed"), &json!(field)),
+                    "{url:?}: {told}"
+                );
+            }
         }
     }
     let after = api.get(&path);

@@ -24,6 +24,7 @@ mod inbound;
 mod keys;
 mod landing;
 mod links;
+mod moving;
 mod operation;
 mod orders;
 mod privacy;

@@ -272,6 +272,9 @@ impl LinkBody {
                 tag_names: self.tag_names.map(Texts::list),
                 folder_id: self.folder_id.map(filled),
             },
+            // Only an import says these.
+            created_at: None,
+            is_exact: None,
         })
     }
 }

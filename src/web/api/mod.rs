@@ -27,6 +27,7 @@ mod link;
 mod link_answer;
 mod link_body;
 mod link_bulk;
+mod link_import;
 mod link_query;
 mod mint;
 mod mint_zip;
@@ -133,6 +134,10 @@ pub fn router(api: Api) -> Router {
                 .delete(link_bulk::delete)
                 .layer(DefaultBodyLimit::max(api.catalog_max)),
         )
+        .route(
+            "/links/import",
+            post(link_import::import).layer(DefaultBodyLimit::max(api.catalog_max)),
+        )
         .route("/links/{id}", get(link::show).patch(link::update).delete(link::delete))
         .route("/links/{id}/experiment", get(experiment::show))
         .route("/tags", get(tag::list).post(tag::create))
@@ -163,6 +168,7 @@ pub fn router(api: Api) -> Router {
         .route("/orders/{id}/credit", post(order::rule))
         .route("/program", get(program::show).patch(program::update))
         .route("/partners", get(partner::list).post(partner::enlist))
+        .route("/partners/{id}", get(partner::show))
         .route(
             "/partners/{id}/report-links",
             get(report_link::list).post(report_link::create),
