@@ -48,7 +48,10 @@ impl From<io::Error> for TableError {
 
 impl From<csv::Error> for TableError {
     fn from(error: csv::Error) -> Self {
-        io::Error::from(error).into()
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) => error.into(),
+            other => Self::Io(io::Error::other(format!("{other:?}"))),
+        }
     }
 }
 

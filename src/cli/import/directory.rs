@@ -313,6 +313,7 @@ fn things_of(draft: &Draft) -> Vec<(Kind, String, Value)> {
         Some((kind, id.clone(), about.clone()))
     });
     let mut things: Vec<_> = told.collect();
+    things.sort_by_key(|(kind, ..)| *kind as u8);
     for kind in [Kind::Partner, Kind::Campaign] {
         if let Some(id) = draft.text(kind.field())
             && !things.iter().any(|(known, other, _)| *known == kind && other == id)

@@ -4,8 +4,9 @@ use std::io::Read;
 
 use csv::ByteRecord;
 
-use super::column::{Column, Columns};
+use super::column::{Column, Columns, Format};
 use super::error::{CatalogError, CellError};
+use crate::integrations::formula::bare;
 use crate::integrations::table::Table;
 
 /// A table whose columns are known.
@@ -100,6 +101,8 @@ impl<'a> Row<'a> {
             return Ok(None);
         };
         match std::str::from_utf8(bytes) {
+            // Our own exports are of orders.
+            Ok(text) if self.columns.format() == Format::Orders => Ok(Some(bare(text.trim()))),
             Ok(text) => Ok(Some(text.trim())),
             Err(_) => Err(self.error(column, "is not UTF-8 text: save the file as UTF-8")),
         }

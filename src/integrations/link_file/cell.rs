@@ -1,5 +1,4 @@
-//! One cell: flags, numbers, instants and addresses as people and programs write them, and the apostrophe that keeps a
-//! spreadsheet from reading a cell as a formula.
+//! One cell: texts, flags, numbers, instants, lists and addresses as people and programs write them.
 
 use std::borrow::Cow;
 
@@ -8,30 +7,6 @@ use serde_json::Value;
 
 use super::error::FieldError;
 use crate::domain::time::Timestamp;
-
-/// Characters with which a formula begins in spreadsheets (CWE-1236), and those that hide one.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
-
-/// Whether a spreadsheet could take `text` for a formula, or for one that was made harmless.
-fn is_formula(text: &str) -> bool {
-    text.trim_start_matches('\'').starts_with(FORMULA)
-}
-
-/// `text` as a cell that no spreadsheet takes for a formula; [`bare`] undoes it.
-pub fn harmless(text: &str) -> String {
-    match is_formula(text) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    }
-}
-
-/// The text of a cell that [`harmless`] wrote.
-pub fn bare(text: &str) -> &str {
-    match text.strip_prefix('\'') {
-        Some(rest) if is_formula(rest) => rest,
-        _ => text,
-    }
-}
 
 /// Whether `text` would not come back from a cell as it is.
 fn needs_quotes(text: &str) -> bool {
@@ -74,8 +49,7 @@ pub fn json(name: &str, text: &str) -> Result<Value, FieldError> {
 /// An instant in RFC 3339; without an offset it is in UTC.
 pub fn instant(name: &str, text: &str) -> Result<String, FieldError> {
     let text = text.trim().trim_end_matches(" UTC");
-    let read = Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}Z")));
-    let read = read.or_else(|| Timestamp::parse(&format!("{}Z", text.replacen(' ', "T", 1))));
+    let read = Timestamp::parse(&format!("{text}Z")).or_else(|| Timestamp::parse(text));
     read.map(|at| at.to_string())
         .ok_or_else(|| FieldError::new(name, "must be an instant such as 2026-11-21T10:00:00Z, or a date"))
 }
@@ -116,6 +90,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::integrations::formula::{bare, harmless};
 
     #[test]
     fn cells_are_read_as_people_write_them() {
@@ -151,27 +126,7 @@ mod tests {
         assert!(flag("archived", "perhaps").is_err() && number("maxClicks", "1,000").is_err());
     }
 
-    #[test]
-    fn no_cell_is_a_formula() {
-        for (text, cell) in [
-            ("=1+1", "'=1+1"),
-            ("'=1", "''=1"),
-            ("'tis", "'tis"),
-            ("a=b", "a=b"),
-            ("-10%", "'-10%"),
-        ] {
-            assert_eq!(harmless(text), cell);
-        }
-    }
-
     proptest! {
-        #[test]
-        fn what_is_made_harmless_comes_back(text in "[-'=+@a\t]{0,6}") {
-            let cell = harmless(&text);
-            prop_assert_eq!(bare(&cell), &text);
-            prop_assert!(!cell.starts_with(FORMULA));
-        }
-
         #[test]
         fn what_is_quoted_comes_back(text in r#"[ a"\\=']{0,6}"#) {
             let cell = harmless(&quoted(&text));

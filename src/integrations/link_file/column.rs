@@ -5,11 +5,12 @@
 use csv::ByteRecord;
 
 use super::Format;
-use super::cell::{address, bare, flag, instant, json, list, number, unquoted};
+use super::cell::{address, flag, instant, json, list, number, unquoted};
 use super::dialect;
 use super::draft::{Draft, FileTag};
 use super::error::{FieldError, FileError};
 use crate::integrations::catalog::letters;
+use crate::integrations::formula::bare;
 
 /// Longest column name that is shown in errors, in characters.
 const SHOWN_MAX: usize = 64;
@@ -307,7 +308,7 @@ impl Column {
             Kind::Instant => draft.set(self.field, instant(name, text)?),
             Kind::Json => draft.set(self.field, json(name, text)?),
             Kind::Off => draft.set("disabled", true),
-            Kind::Folder => draft.folder = Some(text.to_owned()),
+            Kind::Folder => draft.folder = Some(unquoted(text).into_owned()),
             Kind::Refs => match json(name, text)? {
                 serde_json::Value::Object(refs) => draft.refs = refs,
                 _ => return Err(FieldError::new(name, "must be a JSON object")),

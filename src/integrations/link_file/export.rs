@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use super::cell::{harmless, quoted};
+use super::cell::quoted;
 use super::column::{self, Kind};
+use crate::integrations::formula::harmless;
 
 /// Columns that tell people how a link fared; an import passes them over.
 const FOR_PEOPLE: [&str; 9] = [
