@@ -21,6 +21,7 @@ pub mod issue_key;
 pub mod join_waitlist;
 pub mod keep_folders;
 pub mod keep_tags;
+pub mod keep_utm_templates;
 pub mod link_filing;
 pub mod load_rates;
 pub mod load_table;
@@ -48,6 +49,7 @@ mod store_look;
 pub mod track;
 pub mod trust_code;
 pub mod upsert_link;
+pub mod verify_domain;
 pub mod watch_codes;
 
 pub use cart_draft::{CartDraft, StockPolicyDraft};

@@ -4,6 +4,7 @@
 //! Knows no store, no flow and no path of ours.
 
 pub mod catalog;
+pub mod dns;
 pub mod maxmind;
 pub mod payload;
 pub mod shopify;

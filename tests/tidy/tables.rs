@@ -128,6 +128,9 @@ pub const PACKAGES: &[Package] = &[
     // The operator's files, and the demo's.
     only("toml", &["config", "cli"]),
     only("maxminddb", &["integrations"]),
+    // Names: whose a domain is.
+    only("simple_dns", &["integrations"]),
+    only("resolv_conf", &["integrations"]),
     // Brands' catalogues.
     only("csv", &["integrations"]),
     // Signatures of shops: checked by integrations, made by the demo's shop; net chooses rustls's provider.
