@@ -17,6 +17,8 @@ mod view;
 mod writer;
 
 pub mod api_key;
+pub mod audit;
+pub mod author;
 pub mod campaign;
 pub mod code_pool;
 pub mod conversion;
@@ -26,6 +28,7 @@ pub mod delivery;
 pub mod discount_code;
 pub mod experiment;
 pub mod folder;
+pub mod idempotency;
 pub mod known_customer;
 pub mod lead;
 pub mod link;

@@ -68,6 +68,7 @@ mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gap;
+mod gather;
 #[cfg(test)]
 mod histories;
 mod history;
@@ -75,6 +76,7 @@ mod journal;
 mod key;
 mod link_count;
 mod marks;
+mod merge;
 #[cfg(test)]
 mod model_tests;
 mod open;
@@ -113,6 +115,7 @@ pub use export::{BackupFiles, BackupSource, Export, JournalFile, load};
 pub use filter::{Condition, Filter};
 pub use frame::Mark;
 pub use gap::{Cause, Gap};
+pub use gather::{Drain, NewRow};
 pub use marks::marks;
 pub use open::{Recovery, open, start};
 pub use options::Options;

@@ -1,5 +1,7 @@
 //! UTM templates are made, changed and deleted, and copied into links.
 
+use serde_json::{Value, json};
+
 use super::context::Context;
 use super::error::Error;
 use super::publish_link::LinkChange;
@@ -70,7 +72,9 @@ pub async fn create(
             let message = format!("is one too many: a workspace has at most {TEMPLATES_MAX} UTM templates");
             return Err(Error::invalid("name", message));
         }
-        Ok(books::utm_template::insert(tx, template)?)
+        let template = books::utm_template::insert(tx, template)?;
+        books::audit::note(tx, Some(&template.id), None, Some(facts(&template)))?;
+        Ok(template)
     });
     made.await
 }
@@ -88,9 +92,11 @@ pub async fn change(
     let now = context.inner.clock.now();
     let changed = context.inner.books.commit(move |tx| {
         let mut template = find(tx, workspace, &id)?;
+        let before = facts(&template);
         change.apply(&mut template)?;
         template.updated_at = now;
         books::utm_template::update(tx, &template)?;
+        books::audit::note(tx, Some(&template.id), Some(before), Some(facts(&template)))?;
         Ok::<_, Error>(template)
     });
     changed.await
@@ -104,6 +110,7 @@ pub async fn delete(context: &Context, workspace: WorkspaceNo, id: String) -> Re
     let gone = context.inner.books.commit(move |tx| {
         let template = find(tx, workspace, &id)?;
         books::utm_template::delete(tx, template.no)?;
+        books::audit::note(tx, Some(&template.id), Some(facts(&template)), None)?;
         Ok::<_, Error>(template)
     });
     gone.await
@@ -112,6 +119,11 @@ pub async fn delete(context: &Context, workspace: WorkspaceNo, id: String) -> Re
 /// The workspace's template called `id`.
 pub fn find(view: &View<'_>, workspace: WorkspaceNo, id: &str) -> Result<UtmTemplate, Error> {
     books::utm_template::by_id(view, workspace, id)?.ok_or(Error::NotFound { what: "UTM template" })
+}
+
+/// What the audit log says of a template.
+fn facts(template: &UtmTemplate) -> Value {
+    json!({ "name": template.name, "utm": template.utm, "ref": template.reference })
 }
 
 /// Lays the UTM parameters of the template that `change` names under its own. The template's `ref`, if it has one, is

@@ -1,5 +1,6 @@
 //! A brand shows that a domain is its own: by a TXT record that only who runs the domain's zone can write.
 
+use super::audit_facts;
 use super::context::Context;
 use super::error::Error;
 use super::publish_domain;
@@ -46,9 +47,12 @@ pub async fn verify(
         // Renamed since: the record shows nothing of the new name.
         let is_shown = domain.slug == asked.slug;
         if is_shown {
+            let before = audit_facts::of_domain(&domain);
             domain.verified_at = domain.verified_at.or(Some(now));
             domain.updated_at = now;
             books::link_domain::update(tx, &domain)?;
+            let after = audit_facts::of_domain(&domain);
+            books::audit::note(tx, Some(&domain.id), Some(before), Some(after))?;
         }
         let renamed = (!is_shown).then(|| "the domain was renamed in the meantime".to_owned());
         Ok::<_, Error>((domain, renamed, books::link_domain::all(tx)?))

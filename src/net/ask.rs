@@ -88,7 +88,7 @@ mod tests {
                 server.send_to(answer, from).expect("sent");
             }
         });
-        let read = |answer: &[u8]| (answer == b"me").then(|| answer.len());
+        let read = |answer: &[u8]| (answer == b"me").then_some(answer.len());
         assert_eq!(
             ask_by_datagram(address, b"who?", LONG, read).await.expect("an answer"),
             2

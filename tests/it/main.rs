@@ -23,6 +23,7 @@ mod creator_page;
 mod domains;
 mod experiment;
 mod inbound;
+mod keys;
 mod landing;
 mod links;
 mod operation;
