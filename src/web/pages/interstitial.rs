@@ -21,14 +21,14 @@ main{max-width:26rem;margin:12vh auto 0;padding:2rem 1.5rem;background:#fff;bord
 stroke-linecap:round;stroke-linejoin:round}h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}\
 p{margin:0 0 1.25rem;color:#5a6170}label{display:block;font-weight:600;margin-bottom:.375rem}\
 input{width:100%;font:inherit;padding:.75rem;border:1px solid #868c99;border-radius:.75rem;background:#fff;color:inherit}\
-.host{padding:.75rem 1rem;border-radius:.75rem;background:#f5f5f6}.host bdi{display:block;color:#15171c;font-weight:600}\
+.host{padding:.75rem 1rem;border-radius:.75rem;background:#f5f5f6}.host strong{display:block;color:#15171c}\
 .go{display:block;width:100%;margin-top:1.25rem;padding:.875rem;border:0;border-radius:.75rem;background:#15171c;\
 color:#fff;font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}\
 .other{display:block;margin-top:.5rem;padding:.75rem;color:inherit;text-align:center}\
 .bad{margin:.5rem 0 0;color:#b3261e;font-weight:600}:focus-visible{outline:3px solid currentColor;outline-offset:2px}\
 @media(max-width:30rem){main{margin-top:6vh}}\
 @media(prefers-color-scheme:dark){body,.host{background:#0c0e11;color:#f2f3f5}main{background:#16191e;border-color:#2a2f37}\
-p{color:#a6adba}.mark{stroke:#a6adba}.host bdi{color:#f2f3f5}input{background:#0c0e11;border-color:#757d8c}\
+p{color:#a6adba}.mark{stroke:#a6adba}.host strong{color:#f2f3f5}input{background:#0c0e11;border-color:#757d8c}\
 .go{background:#f2f3f5;color:#101216}.bad{color:#ff9d94}}";
 
 /// What a page is about, at a glance: lines on a field of 24 by 24.
@@ -240,7 +240,7 @@ pub fn public_card_page(language: Language, card: &CardView<'_>, host: &str, pat
         (mark(CHAIN))
         h1 { bdi { (card.title) } }
         @if let Some(text) = card.description { p { bdi { (text) } } }
-        @if !host.is_empty() { p.host { (words.card_leads_to) " " bdi { (host) } } }
+        @if !host.is_empty() { p.host { (words.card_leads_to) " " strong { bdi { (host) } } } }
         a.go href=(path) rel="nofollow" { (words.card_open) }
     };
     frame(language, card.title, &html! {}, &content)
