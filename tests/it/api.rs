@@ -1279,8 +1279,8 @@ fn no_entry_takes_a_destination_that_links_may_not_lead_to() {
         assert!(error.starts_with("rules[0].url: "), "{url:?}: {told}");
     }
     for (said, field) in [
-        ((&|url| json!({ "url": url })) as &dyn Fn(&str) -> Value, "url"),
-        (&|url| json!({ "url": URL, "expiredUrl": url }), "expiredUrl"),
+        (&(|url: &str| json!({ "url": url })) as &dyn Fn(&str) -> Value, "url"),
+        (&|url: &str| json!({ "url": URL, "expiredUrl": url }), "expiredUrl"),
         (&rule, "rules[0].url"),
     ] {
         let all: Vec<Value> = hostile.iter().map(|url| said(url)).collect();
