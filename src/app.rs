@@ -576,6 +576,7 @@ fn router(
         backups: Backups::new(&config.data, Arc::clone(&operations.recorder)),
         body_max: config.limits.api_bytes_max,
         catalog_max: config.limits.catalog_bytes_max,
+        gate: Arc::new(api::Gate::new(config.limits.api_calls_per_minute)),
     };
     api::router(api.clone())
         .merge(console::router(api))
