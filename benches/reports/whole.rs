@@ -28,6 +28,8 @@ const PERIOD: &str = "start=2025-08-23&end=2025-11-20T23:59:59.999Z";
 
 /// Prints a table of how long reports over `orders` orders take beside the clicks in `log`.
 pub fn run(orders: u64, log: &Path) {
+    let log = fs::canonicalize(log).expect("a click log");
+    assert!(log.join("journal").is_dir(), "{} is no click log", log.display());
     let home = tempfile::tempdir().expect("a directory");
     let dir = home.path();
     fs::write(dir.join("hopcart.toml"), "").expect("a file");

@@ -473,9 +473,14 @@ fn books_of_format_4_become_the_newest() {
                 assert_eq!(link.terms.cart.expect("a cart").code_pool, Some(pool.no));
 
                 let row = order::load(view, StoreNo(1), "7001")?.expect("the order");
-                assert_eq!((row.order.credit.creator, row.order.snapshot.revenue), (Some(CreatorNo(1)), 1890));
+                assert_eq!(
+                    (row.order.credit.creator, row.order.snapshot.revenue),
+                    (Some(CreatorNo(1)), 1890)
+                );
                 assert_eq!(pool_code::of_order(view, &row)?, ["SPRING-ONE-1"]);
-                let given = pool_code::find(view, StoreNo(1), "spring-one-1")?.expect("the code").given;
+                let given = pool_code::find(view, StoreNo(1), "spring-one-1")?
+                    .expect("the code")
+                    .given;
                 assert_eq!(given.expect("handed out").click.link, LinkNo(1));
 
                 let links = report_link::of_creator(view, CreatorNo(1))?;
