@@ -24,7 +24,7 @@ const CREATORS: u64 = (LINKS_IN_ALL / BRANDS) as u64 / LINKS;
 const KEY: &str = "bench-of-whole-reports";
 const ROUNDS: usize = 7;
 /// The days of all clicks and orders.
-const PERIOD: &str = "start=2025-08-23&end=2025-11-20T23:59:59.999Z";
+const PERIOD: &str = "start=2025-08-23T00:00:00Z&end=2025-11-21T00:00:00Z";
 
 /// Prints a table of how long reports over `orders` orders take beside the clicks in `log`.
 pub fn run(orders: u64, log: &Path) {
