@@ -24,6 +24,7 @@ pub mod join_waitlist;
 pub mod keep_answers;
 pub mod keep_folders;
 pub mod keep_tags;
+pub mod keep_utm_templates;
 mod link_facts;
 pub mod link_filing;
 pub mod load_rates;
@@ -52,6 +53,7 @@ mod store_look;
 pub mod track;
 pub mod trust_code;
 pub mod upsert_link;
+pub mod verify_domain;
 pub mod watch_codes;
 
 pub use cart_draft::{CartDraft, StockPolicyDraft};

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::error::Error;
 use super::experiment_draft::ExperimentChange;
 use super::hand_out_codes;
+use super::keep_utm_templates;
 use super::link_facts;
 use super::link_filing::FilingChange;
 use super::lock_link;
@@ -51,6 +52,8 @@ pub struct LinkChange {
     pub comments: Option<Option<String>>,
     /// In the order of [`UTM_NAMES`].
     pub utm: [Option<Option<String>>; 5],
+    /// Public id of the template that fills in what `utm` and `reference` do not say.
+    pub utm_template: Option<String>,
     /// The parameter `ref` of the destination.
     pub reference: Option<Option<String>>,
     pub cart: Option<Option<CartDraft>>,
@@ -335,9 +338,10 @@ pub(super) fn apply(
     context: &Context,
     view: &View<'_>,
     workspace: WorkspaceNo,
-    change: LinkChange,
+    mut change: LinkChange,
     terms: &mut LinkTerms,
 ) -> Result<(), Error> {
+    let kept = keep_utm_templates::fill(view, workspace, &mut change)?;
     set(
         &mut terms.external_id,
         text("externalId", change.external_id, EXTERNAL_ID_MAX)?,
@@ -414,7 +418,9 @@ pub(super) fn apply(
         change.utm,
         terms,
     )?;
-    if let Some(said) = text("ref", change.reference, UTM_MAX)? {
+    // What no caller has said is not refused for a cart: it is left out.
+    let kept = kept.filter(|_| terms.cart.is_none()).map(Some);
+    if let Some(said) = text("ref", change.reference.or(kept), UTM_MAX)? {
         refer(context, said, terms)?;
     }
     change.experiment.apply(context, view, workspace, terms)?;

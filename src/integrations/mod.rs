@@ -4,6 +4,7 @@
 //! Knows no store, no flow and no path of ours.
 
 pub mod catalog;
+pub mod dns;
 mod formula;
 mod lines;
 pub mod link_file;

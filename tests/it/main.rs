@@ -4,6 +4,7 @@
 
 mod hostile;
 mod http;
+mod name_server;
 mod server;
 
 mod analytics;
@@ -19,6 +20,7 @@ mod console;
 mod conversions;
 mod counting;
 mod creator_page;
+mod domains;
 mod experiment;
 mod inbound;
 mod keys;

@@ -80,6 +80,8 @@ pub const PACKAGES: &[Package] = &[
     // Rings of clicks lie in files that outlive the process.
     only("memmap2", &["redirect"]),
     only("foldhash", &["clicklog", "domain", "flows", "redirect"]),
+    // Threads that stand behind those of the redirects.
+    only("rustix", &["app"]),
     // Every binary that uses the library allocates through it.
     only("mimalloc", &["app"]),
     // A checksum of frames and of records in rings, and the one inside an API key.
@@ -128,6 +130,9 @@ pub const PACKAGES: &[Package] = &[
     // The operator's files, and the demo's.
     only("toml", &["config", "cli"]),
     only("maxminddb", &["integrations"]),
+    // Names: whose a domain is.
+    only("simple_dns", &["integrations"]),
+    only("resolv_conf", &["integrations"]),
     // Brands' catalogues, and links from elsewhere.
     only("csv", &["integrations"]),
     // Signatures of shops: checked by integrations, made by the demo's shop; net chooses rustls's provider.

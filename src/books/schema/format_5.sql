@@ -45,6 +45,22 @@ ALTER TABLE settings ADD COLUMN hides_cards INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE link_domains ADD COLUMN not_found_url TEXT;
 ALTER TABLE link_domains ADD COLUMN expired_url TEXT;
 ALTER TABLE link_domains ADD COLUMN redir_hosts TEXT;
+-- Whose a domain is: the word that a TXT record must hold, and when one did.
+ALTER TABLE link_domains ADD COLUMN proof TEXT NOT NULL DEFAULT '';
+ALTER TABLE link_domains ADD COLUMN verified_at INTEGER;
+UPDATE link_domains SET proof = lower(hex(randomblob(16)));
+
+CREATE TABLE utm_templates (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    name TEXT NOT NULL COLLATE NOCASE,
+    utm TEXT NOT NULL,
+    reference TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX utm_templates_by_name ON utm_templates (workspace, name);
 
 -- JSON of what a key may do (NULL = everything), until when, how often a minute (NULL = as the server says, 0 = as often
 -- as it likes), and its last call, to the minute.

@@ -55,6 +55,7 @@ mod spend;
 mod store;
 mod tag;
 mod track;
+mod utm_template;
 mod waitlist;
 
 use std::sync::Arc;
@@ -67,7 +68,7 @@ use axum::routing::{delete, get, patch, post, put};
 use crate::clicklog;
 use crate::domain::consent::ConsentMode;
 use crate::domain::keyring::Keyring;
-use crate::domain::outside::Fetch;
+use crate::domain::outside::{Fetch, TextRecords};
 use crate::flows::Context;
 use crate::flows::backup::Backups;
 use crate::flows::track::Clicker;
@@ -110,6 +111,8 @@ pub struct Api {
     pub clicker: Clicker,
     /// Reads shops' UCP profiles.
     pub profiles: Arc<dyn Fetch>,
+    /// Reads what shows whose a domain is.
+    pub records: Arc<dyn TextRecords>,
     /// Makes backups of the server.
     pub backups: Backups,
     /// Largest body of a call, in bytes.
@@ -147,8 +150,14 @@ pub fn router(api: Api) -> Router {
         .route("/folders", get(folder::list).post(folder::create))
         .route("/folders/count", get(folder::count))
         .route("/folders/{id}", patch(folder::update).delete(folder::delete))
+        .route("/utm-templates", get(utm_template::list).post(utm_template::create))
+        .route(
+            "/utm-templates/{id}",
+            patch(utm_template::update).delete(utm_template::delete),
+        )
         .route("/domains", get(domain::list).post(domain::create))
-        .route("/domains/{slug}", patch(domain::update))
+        .route("/domains/{slug}", patch(domain::update).delete(domain::delete))
+        .route("/domains/{slug}/verify", post(domain::verify))
         .route("/stores", get(store::list).post(store::create))
         .route("/stores/{id}", get(store::show).patch(store::update))
         .route(
