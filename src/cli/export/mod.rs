@@ -93,7 +93,8 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 impl Period {
     /// The parameters `start` and `end` of the API; both are empty for all of time.
     fn bounds(&self) -> [Option<String>; 2] {
-        let since = self.since.or(self.until.map(|_| Timestamp(0)));
+        // Not 0: that says "all of time" to the API, whatever the end is.
+        let since = self.since.or(self.until.map(|_| Timestamp(1)));
         [since, self.until].map(|at| at.map(|at| at.to_string()))
     }
 }
@@ -228,7 +229,7 @@ mod tests {
         let period = |since, until| Period { since, until }.bounds();
         assert_eq!(period(None, None), [None, None]);
         let [start, end] = period(None, Some(Timestamp(1_000)));
-        assert_eq!(start.as_deref(), Some("1970-01-01T00:00:00.000Z"));
+        assert_eq!(start.as_deref(), Some("1970-01-01T00:00:00.001Z"));
         assert_eq!(end.as_deref(), Some("1970-01-01T00:00:01.000Z"));
     }
 }
