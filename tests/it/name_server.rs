@@ -9,6 +9,9 @@ use std::thread;
 use simple_dns::rdata::{RData, TXT};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, RCODE, ResourceRecord};
 
+/// Free UDP ports whose TCP port is looked at; other tests hold some.
+const PORTS_TRIED: usize = 100;
+
 /// What is known of one name.
 #[derive(Clone)]
 pub enum Known {
@@ -26,9 +29,8 @@ pub struct NameServer {
 
 impl NameServer {
     pub fn start() -> Self {
-        let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a socket");
+        let (socket, listener) = (0..PORTS_TRIED).find_map(|_| both()).expect("a port for both");
         let address = socket.local_addr().expect("an address");
-        let listener = TcpListener::bind(address).expect("the same port over TCP");
         let zone = Arc::new(Mutex::new(HashMap::new()));
         let known = Arc::clone(&zone);
         thread::spawn(move || {
@@ -59,6 +61,13 @@ impl NameServer {
     pub fn set(&self, name: &str, known: Known) {
         self.zone.lock().expect("no panic").insert(name.to_owned(), known);
     }
+}
+
+/// One port over UDP and TCP; `None` when somebody has the TCP one.
+fn both() -> Option<(UdpSocket, TcpListener)> {
+    let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a socket");
+    let address = socket.local_addr().expect("an address");
+    Some((socket, TcpListener::bind(address).ok()?))
 }
 
 fn answer(question: &[u8], zone: &Mutex<HashMap<String, Known>>, is_long: bool) -> Vec<u8> {

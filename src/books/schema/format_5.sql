@@ -107,4 +107,6 @@ CREATE VIRTUAL TABLE link_texts USING fts5 (
     text, content = '', columnsize = 0, detail = none, tokenize = 'trigram'
 );
 INSERT INTO link_texts (rowid, text)
-SELECT no, slug_fold || char(10) || destination || char(10) || coalesce(title, '') FROM links;
+SELECT no, slug_fold || char(10) || destination || char(10) || coalesce(title, '') || char(10) || char(10) FROM links;
+-- The trigrams themselves, each with its links: what begins with one or two characters.
+CREATE VIRTUAL TABLE link_terms USING fts5vocab (link_texts, instance);
