@@ -4,6 +4,7 @@
 
 mod hostile;
 mod http;
+mod schema;
 mod server;
 
 mod analytics;
@@ -24,6 +25,7 @@ mod inbound;
 mod keys;
 mod landing;
 mod links;
+mod openapi;
 mod operation;
 mod orders;
 mod privacy;
@@ -36,4 +38,5 @@ mod rough;
 mod stock;
 mod stores;
 mod tags;
+mod two_brands;
 mod waitlist;

@@ -18,7 +18,7 @@ use crate::web::public::CREATOR_PAGE;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ShareBody {
+pub(super) struct ShareBody {
     /// How long it lasts; 90 when it is left out.
     days: Option<u32>,
 }

@@ -62,7 +62,7 @@ pub(super) async fn record(
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct VoidBody {
+pub(super) struct VoidBody {
     note: Option<String>,
 }
 
