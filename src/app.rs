@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided in here and no request passes through; it says who is handed what.
 
+mod behind;
 mod data_dir;
 mod outside;
 mod ring_dir;
@@ -210,6 +211,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
         .thread_name("hopcart-api")
+        .on_thread_start(behind::stand)
         .enable_all()
         .build()
         .map_err(|error| StartError::Unavailable(format!("the background threads do not start: {error}")))?;
@@ -395,7 +397,8 @@ fn open_tls(config: &Config) -> Result<Option<Arc<TlsConfig>>, StartError> {
 }
 
 fn open_books(data: &DataDir) -> Result<Books, StartError> {
-    Books::open(books::Options::at(data.path().join("books.sqlite"))).map_err(|error| {
+    let options = books::Options::at(data.path().join("books.sqlite"));
+    behind::start(|| Books::open(options)).map_err(|error| {
         StartError::Unavailable(match error {
             books::OpenError::NewerFormat { .. } => {
                 format!(
@@ -413,7 +416,8 @@ fn open_clicks(
     data: &DataDir,
     clock: &Arc<dyn Clock>,
 ) -> Result<(clicklog::Writer, clicklog::Reader), StartError> {
-    clicklog::start(click_options(config, data), Arc::clone(clock)).map_err(|error| not_opened(data, &error))
+    let options = click_options(config, data);
+    behind::start(|| clicklog::start(options, Arc::clone(clock))).map_err(|error| not_opened(data, &error))
 }
 
 fn not_opened(data: &DataDir, error: &clicklog::OpenError) -> StartError {

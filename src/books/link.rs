@@ -10,6 +10,7 @@ pub use super::link_list::{
 
 use super::columns::{self, Columns, Json};
 use super::error::Error;
+use super::link_search;
 use super::view::{Tx, View};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::link::{Link, LinkTerms, slugs_conflict};
@@ -127,10 +128,12 @@ pub fn insert(tx: &Tx<'_>, new: &NewLink) -> Result<Link, Error> {
         None,
         &link,
     )?;
-    Ok(Link {
+    let link = Link {
         no: LinkNo(tx.last_no()?),
         ..link
-    })
+    };
+    link_search::add(tx, &link)?;
+    Ok(link)
 }
 
 /// Stores every field of `link` under its number.
@@ -139,7 +142,8 @@ pub fn insert(tx: &Tx<'_>, new: &NewLink) -> Result<Link, Error> {
 /// As [`insert`]; [`Error::NotFound`] when no link has the number.
 pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
     refuse_conflict(tx, link)?;
-    let changed = write(
+    let before = by_no(tx, link.no)?.ok_or(Error::NotFound { what: "link" })?;
+    write(
         tx,
         "UPDATE links SET id = ?2, workspace = ?3, domain = ?4, slug = ?5, slug_fold = ?6, is_exact = ?7,
          destination = ?8, external_id = ?9, tenant_id = ?10, creator = ?11, tracks_conversions = ?12,
@@ -150,10 +154,7 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
         Some(link.no),
         link,
     )?;
-    match changed {
-        0 => Err(Error::NotFound { what: "link" }),
-        _ => Ok(()),
-    }
+    link_search::change(tx, &before, link)
 }
 
 /// Runs `sql` with the columns of `link` as ?2 to ?30, in the order of the schema.
@@ -217,6 +218,8 @@ fn refuse_conflict(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Failed`].
 pub fn delete(tx: &Tx<'_>, no: LinkNo) -> Result<bool, Error> {
+    let Some(link) = by_no(tx, no)? else { return Ok(false) };
+    link_search::remove(tx, &link)?;
     Ok(tx.run("DELETE FROM links WHERE no = ?", [no])? > 0)
 }
 

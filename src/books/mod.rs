@@ -9,6 +9,7 @@ mod error;
 mod filter;
 mod handle;
 mod link_list;
+mod link_search;
 mod page;
 mod readers;
 mod schema;

@@ -80,6 +80,8 @@ pub const PACKAGES: &[Package] = &[
     // Rings of clicks lie in files that outlive the process.
     only("memmap2", &["redirect"]),
     only("foldhash", &["clicklog", "domain", "flows", "redirect"]),
+    // Threads that stand behind those of the redirects.
+    only("rustix", &["app"]),
     // Every binary that uses the library allocates through it.
     only("mimalloc", &["app"]),
     // A checksum of frames and of records in rings, and the one inside an API key.

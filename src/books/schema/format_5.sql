@@ -84,3 +84,11 @@ CREATE TABLE audit_log (
 CREATE UNIQUE INDEX audit_log_of_workspace ON audit_log (workspace, seq);
 CREATE INDEX audit_log_of_target ON audit_log (workspace, target, seq) WHERE target IS NOT NULL;
 CREATE INDEX audit_log_by_age ON audit_log (at);
+
+-- Links are found by what stands in them: trigrams of slug, destination and title, without the texts. A text goes
+-- out as exactly what came in.
+CREATE VIRTUAL TABLE link_texts USING fts5 (
+    text, content = '', columnsize = 0, detail = none, tokenize = 'trigram'
+);
+INSERT INTO link_texts (rowid, text)
+SELECT no, slug_fold || char(10) || destination || char(10) || coalesce(title, '') FROM links;

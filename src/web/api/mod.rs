@@ -38,6 +38,7 @@ mod order_journey;
 mod pace;
 mod params;
 mod partner;
+mod partner_sort;
 mod period;
 mod product;
 mod product_upsert;
