@@ -67,6 +67,16 @@ impl Things {
         built
     }
 
+    /// The id that query parameter `name` of `operation` would name; `None` when it names nothing.
+    fn named(&self, operation: Operation<'_>, name: &str) -> Option<&str> {
+        let (_, path) = NAMES.iter().find(|(own, _)| *own == name)?;
+        // Pages go on from an entry of their own list.
+        let own = format!("{}/{{id}}", operation.path);
+        let is_cursor = matches!(name, "startingAfter" | "endingBefore");
+        let listed = self.0.get(own.as_str()).filter(|_| is_cursor);
+        Some(listed.map_or_else(|| self.id(path), String::as_str))
+    }
+
     /// `body` with this brand's ids in the place of those of the examples.
     fn body(&self, body: &Value) -> Value {
         let mut text = body.to_string();
@@ -178,8 +188,7 @@ fn read(api: &Api<'_>, operation: Operation<'_>, things: &Things) -> Answer {
     for parameter in operation.query() {
         if parameter["required"] == true {
             let name = parameter["name"].as_str().expect("a name");
-            let named = NAMES.iter().find(|(own, _)| *own == name);
-            query.push(format!("{name}={}", named.map_or("none", |(_, path)| things.id(path))));
+            query.push(format!("{name}={}", things.named(operation, name).unwrap_or("none")));
         }
     }
     let target = format!("{}?{}", things.target(operation.path), query.join("&"));
@@ -254,7 +263,7 @@ fn a_brand_reads_and_counts_nothing_of_another() {
         assert!(!shows(&answer.text(), ""), "{}: {}", operation.name(), answer.text());
         for parameter in operation.query() {
             let name = parameter["name"].as_str().expect("a name");
-            let Some((_, path)) = NAMES.iter().find(|(own, _)| *own == name) else {
+            let Some(theirs) = things.named(operation, name) else {
                 continue;
             };
             let ask = |id: &str| {
@@ -268,7 +277,7 @@ fn a_brand_reads_and_counts_nothing_of_another() {
                     None,
                 )
             };
-            let (theirs, nobodys) = (ask(things.id(path)), ask("none"));
+            let (theirs, nobodys) = (ask(theirs), ask("none"));
             assert_eq!(
                 theirs.status,
                 nobodys.status,
@@ -304,8 +313,8 @@ fn a_brand_writes_nothing_of_another() {
         let mut targets = vec![things.target(operation.path)];
         for parameter in operation.query() {
             let name = parameter["name"].as_str().expect("a name");
-            if let Some((_, path)) = NAMES.iter().find(|(own, _)| *own == name) {
-                targets.push(format!("{}?{name}={}", things.target(operation.path), things.id(path)));
+            if let Some(id) = things.named(operation, name) {
+                targets.push(format!("{}?{name}={id}", things.target(operation.path)));
             }
         }
         targets.push(format!("{}?email=amber-w@mail.example", things.target(operation.path)));

@@ -5,7 +5,7 @@
 //! where that ended: no body of this API may have it.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::value::StrDeserializer;
@@ -14,37 +14,56 @@ use serde::de::{
 };
 use serde_json::{Value, json};
 
+/// Most names that a body's fields may have beside their proper ones; more is a fault of the reading.
+const ALIASES_MAX: usize = 64;
+
 /// The schema of `T`.
 pub(super) fn schema_of<T: DeserializeOwned>() -> Value {
-    let mut schema = json!({});
-    let tracing = Tracing::default();
-    if let Err(stop) = trace::<T>(&tracing, &mut schema) {
-        schema["x-unread"] = json!(stop.to_string());
-    }
-    let seen = tracing.seen.into_inner();
+    let mut aliases = Aliases::new();
+    let (mut schema, seen) = loop {
+        let mut schema = json!({});
+        let tracing = Tracing::without(None, &aliases);
+        let stopped = trace::<T>(&tracing, &mut schema).err();
+        let alias = stopped.as_ref().and_then(|stop| tracing.alias(stop));
+        let seen = tracing.seen.into_inner();
+        match (alias, stopped) {
+            // A name for a field that was read already: once more without it.
+            (Some((pointer, field)), _) if aliases.len() < ALIASES_MAX => {
+                aliases.insert(pointer, field);
+            }
+            (_, Some(stop)) => {
+                schema["x-unread"] = json!(stop.to_string());
+                break (schema, seen);
+            }
+            (_, None) => break (schema, seen),
+        }
+    };
     for pointer in seen {
         // Read once more without this field: what cannot do without it says so.
-        let without = Tracing {
-            omitted: Some(pointer.clone()),
-            ..Tracing::default()
-        };
-        let Err(stop) = trace::<T>(&without, &mut json!({})) else {
-            continue;
-        };
-        let Some((parent, name)) = pointer.rsplit_once("/properties/") else {
-            continue;
-        };
-        if stop.missing == Some(name)
+        let stopped = trace::<T>(&Tracing::without(Some(&pointer), &aliases), &mut json!({})).err();
+        if let Some((parent, name)) = pointer.rsplit_once("/properties/")
+            && stopped.is_some_and(|stop| stop.missing == Some(name))
             && let Some(parent) = schema.pointer_mut(parent).and_then(Value::as_object_mut)
             && let Some(required) = parent.entry("required").or_insert_with(|| json!([])).as_array_mut()
         {
             required.push(json!(name));
         }
     }
+    for (pointer, field) in &aliases {
+        let Some((parent, name)) = pointer.rsplit_once("/properties/") else {
+            continue;
+        };
+        if let Some(properties) = schema.pointer_mut(&format!("{parent}/properties")) {
+            let mut alias = properties[*field].clone();
+            alias["description"] = json!(format!("Another name of `{field}`."));
+            alias["deprecated"] = json!(true);
+            properties[name] = alias;
+        }
+    }
     schema
 }
 
-fn trace<T: DeserializeOwned>(tracing: &Tracing, schema: &mut Value) -> Result<(), Stop> {
+fn trace<T: DeserializeOwned>(tracing: &Tracing<'_>, schema: &mut Value) -> Result<(), Stop> {
     let tracer = Tracer {
         tracing,
         pointer: String::new(),
@@ -53,19 +72,47 @@ fn trace<T: DeserializeOwned>(tracing: &Tracing, schema: &mut Value) -> Result<(
     T::deserialize(tracer).map(drop)
 }
 
+/// The JSON pointers of names that fields have beside their proper ones, with those.
+type Aliases = BTreeMap<String, &'static str>;
+
 /// One reading.
-#[derive(Default)]
-struct Tracing {
+struct Tracing<'a> {
     /// The JSON pointers of the fields that were read.
     seen: RefCell<BTreeSet<String>>,
+    /// The field that was read last, and its neighbour before it.
+    last: RefCell<(String, String)>,
     /// The field that is left out.
-    omitted: Option<String>,
+    omitted: Option<&'a str>,
+    /// Other names, which are left out too: a field is read once.
+    aliases: &'a Aliases,
+}
+
+impl<'a> Tracing<'a> {
+    fn without(omitted: Option<&'a str>, aliases: &'a Aliases) -> Self {
+        Self {
+            seen: RefCell::default(),
+            last: RefCell::default(),
+            omitted,
+            aliases,
+        }
+    }
+
+    /// The other name at which the reading stopped, and the field that it is of.
+    fn alias(&self, stop: &Stop) -> Option<(String, &'static str)> {
+        let field = stop.duplicate?;
+        let (last, before) = self.last.borrow().clone();
+        // Names of one field stand together, in alphabetical order: the proper one may come second.
+        let is_proper = last.rsplit('/').next() == Some(field);
+        Some((if is_proper { before } else { last }, field))
+    }
 }
 
 /// Why a reading stopped.
 #[derive(Debug)]
 struct Stop {
     missing: Option<&'static str>,
+    /// The field that was read twice.
+    duplicate: Option<&'static str>,
     text: String,
 }
 
@@ -81,6 +128,7 @@ impl Error for Stop {
     fn custom<T: fmt::Display>(text: T) -> Self {
         Self {
             missing: None,
+            duplicate: None,
             text: text.to_string(),
         }
     }
@@ -88,14 +136,21 @@ impl Error for Stop {
     fn missing_field(field: &'static str) -> Self {
         Self {
             missing: Some(field),
-            text: format!("{field} is missing"),
+            ..Self::custom(format!("{field} is missing"))
+        }
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self {
+            duplicate: Some(field),
+            ..Self::custom(format!("{field} was read twice"))
         }
     }
 }
 
 /// Describes one value while serde reads it.
 struct Tracer<'a> {
-    tracing: &'a Tracing,
+    tracing: &'a Tracing<'a>,
     /// Where in the whole schema `schema` stands.
     pointer: String,
     schema: &'a mut Value,
@@ -241,10 +296,13 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Stop> {
         for field in self.left.by_ref() {
             let pointer = format!("{}/properties/{field}", self.tracer.pointer);
-            if self.tracer.tracing.omitted.as_ref() == Some(&pointer) {
+            let tracing = self.tracer.tracing;
+            if tracing.omitted == Some(&*pointer) || tracing.aliases.contains_key(&pointer) {
                 continue;
             }
-            self.tracer.tracing.seen.borrow_mut().insert(pointer);
+            let before = format!("{}/properties/{}", self.tracer.pointer, self.current);
+            tracing.last.replace((pointer.clone(), before));
+            tracing.seen.borrow_mut().insert(pointer);
             self.current = field;
             let name: StrDeserializer<'_, Stop> = (*field).into_deserializer();
             return seed.deserialize(name).map(Some);
@@ -290,8 +348,6 @@ impl<'de> MapAccess<'de> for OneEntry<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde::Deserialize;
 
     use super::*;
@@ -330,6 +386,10 @@ mod tests {
         by_name: Option<BTreeMap<String, bool>>,
         amount: i64,
         anything: Option<Value>,
+        #[serde(rename = "utm_source", alias = "utmSource")]
+        source: Option<String>,
+        #[serde(alias = "externalId", alias = "ownId")]
+        customer_id: String,
     }
 
     #[test]
@@ -353,7 +413,16 @@ mod tests {
         ] {
             assert_eq!(property(name), kind, "{name}");
         }
-        assert_eq!(schema["required"], json!(["amount", "firstName"]));
+        assert_eq!(schema["required"], json!(["amount", "customerId", "firstName"]));
+        for (alias, field) in [
+            ("utmSource", "utm_source"),
+            ("externalId", "customerId"),
+            ("ownId", "customerId"),
+        ] {
+            let named = json!({ "type": property(field)["type"], "deprecated": true,
+                "description": format!("Another name of `{field}`.") });
+            assert_eq!(property(alias), named);
+        }
         assert_eq!(property("many")["items"]["required"], json!(["id"]));
         assert_eq!(schema["additionalProperties"], false);
     }

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::super::description::{BodyForm, Kind, Routes, Shape, has, may, op};
-use super::super::{campaign, code_pool, discount_code, mint, partner, program, rate, report_link, spend};
+use super::super::{
+    campaign, code_pool, discount_code, mint, partner, partner_sort, program, rate, report_link, spend,
+};
 use super::{
     AMOUNT, COUNT, CURRENCY, DELETED, DRY_RUN, ID, MAYBE_INSTANT, MAYBE_TEXT, MAYBE_WHOLE, PAGE, PERIOD, TAKEN, TEXTS,
     URL,
@@ -228,12 +230,8 @@ fn partners(routes: Routes) -> Routes {
                     may("niche", ID, "Ours."),
                     may("country", Kind::Text("DE"), ""),
                     may("status", Kind::Words(&["approved"]), ""),
-                    may(
-                        "sortBy",
-                        Kind::Words(&["createdAt", "totalSaleAmount"]),
-                        "The list is by birth, whatever is said.",
-                    ),
-                    may("sortOrder", Kind::Words(&["desc"]), ""),
+                    may("sortBy", Kind::Words(&partner_sort::SORTS), ""),
+                    may("sortOrder", super::ORDER, ""),
                 ])
                 .gives(200, Kind::List(&Kind::Shape(&PARTNER))),
         )

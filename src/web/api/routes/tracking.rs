@@ -146,15 +146,11 @@ pub(super) fn add(routes: Routes) -> Routes {
         "LeadInput",
         json!({ "clickId": "…", "eventName": "Sign up", "customerExternalId": "user-1", "customerName": "Zoe" }),
     )
-    .alias("externalId", "customerExternalId")
-    .alias("customerId", "customerExternalId")
     .note("mode", "async, wait or deferred.");
     let sale = BodyForm::of::<track::SaleBody>(
         "SaleInput",
         json!({ "customerExternalId": "user-1", "amount": 4900, "currency": "eur", "invoiceId": "inv-1" }),
     )
-    .alias("externalId", "customerExternalId")
-    .alias("customerId", "customerExternalId")
     .note("amount", "In minor units.")
     .note("storeId", "Ours.");
     routes
