@@ -34,8 +34,6 @@ await call("domains", "update", (it) => it.update("go.moss.example", { expiredUr
 // Whose links they are.
 const partner = await call("partners", "create", (it) => it.create({ name: "Ben", email: "ben@mail.example", tenantId: "t1" }));
 await call("partners", "list", (it) => it.list({ email: "ben@mail.example" }));
-await call("discountCodes", "create", (it) => it.create({ code: "BEN10", partnerId: partner?.id }));
-await call("discountCodes", "list", (it) => it.list({ partnerId: partner?.id }));
 
 // Links.
 const link = await call("links", "create", (it) =>
@@ -63,6 +61,8 @@ const link = await call("links", "create", (it) =>
     testStartedAt: "2026-11-21T00:00:00Z",
   }),
 );
+await call("discountCodes", "create", (it) => it.create({ code: "BEN10", partnerId: partner?.id, linkId: link?.id }));
+await call("discountCodes", "list", (it) => it.list({ partnerId: partner?.id }));
 const locked = await call("links", "create", (it) => it.create({ url: "https://moss.example/vip", password: "open", proxy: true, title: "VIP", description: "Only you" }));
 const many = await call("links", "createMany", (it) => it.createMany([1, 2, 3].map((n) => ({ url: `https://moss.example/${n}`, key: `many-${n}` }))));
 await call("links", "upsert", (it) => it.upsert({ url: "https://moss.example/upserted" }));
@@ -72,9 +72,8 @@ await call("links", "get", (it) => it.get({ linkId: link?.id }));
 await call("links", "list", (it) => it.list({ search: "many", pageSize: 2, sortBy: "createdAt", sortOrder: "asc" }));
 await call("links", "list", (it) => it.list({ tagIds: [tag?.id], folderId: folder?.id, withTags: true, showArchived: true }));
 await call("links", "count", (it) => it.count({}));
-for (const groupBy of ["domain", "tagId", "folderId", "userId"]) {
-  await call("links", "count", (it) => it.count({ groupBy }));
-}
+// Its models know a number here, and no groups: tests/it reads those.
+await call("links", "count", (it) => it.count({ tagIds: [tag?.id], search: "mugs" }));
 await call("links", "update", (it) => it.update(link?.id, { comments: "second", tagNames: ["Summer"] }));
 await call("links", "updateMany", (it) => it.updateMany({ linkIds: many?.slice(0, 2).map((one) => one.id), data: { archived: true } }));
 await call("links", "updateMany", (it) => it.updateMany({ externalIds: ["own-1"], data: { utmMedium: "video" } }));
@@ -95,10 +94,10 @@ await call("customers", "update", (it) => it.update({ id: customer?.id, requestB
 for (const event of ["clicks", "leads", "sales"]) {
   await call("events", "list", (it) => it.list({ event, interval: "all" }));
 }
+// Those that the client has models for.
 const groups = [
   "count", "timeseries", "continents", "regions", "countries", "cities", "devices", "browsers", "os", "triggers",
-  "referers", "referer_urls", "top_links", "top_urls", "top_base_urls", "top_folders", "top_link_tags", "top_domains",
-  "top_partners", "utm_sources", "utm_mediums", "utm_campaigns", "utm_terms", "utm_contents",
+  "referers", "referer_urls", "top_links", "top_urls",
 ];
 for (const event of ["clicks", "leads", "sales", "composite"]) {
   for (const groupBy of groups) {

@@ -42,8 +42,6 @@ with Dub(token=task["key"], server_url=task["url"]) as dub:
     # Whose links they are.
     partner = call("partners", "create", request={"name": "Ben", "email": "ben@mail.example", "tenant_id": "t1"})
     call("partners", "list", request={"email": "ben@mail.example"})
-    call("discount_codes", "create", request={"code": "BEN10", "partner_id": id_of(partner)})
-    call("discount_codes", "list", request={"partner_id": id_of(partner)})
 
     # Links.
     link = call(
@@ -73,6 +71,9 @@ with Dub(token=task["key"], server_url=task["url"]) as dub:
             "test_completed_at": "2030-01-01T00:00:00Z",
         },
     )
+    code = {"code": "BEN10", "partner_id": id_of(partner), "link_id": id_of(link)}
+    call("discount_codes", "create", request=code)
+    call("discount_codes", "list", request={"partner_id": id_of(partner)})
     locked = call("links", "create", request={"url": "https://moss.example/vip", "password": "open"})
     urls = [{"url": f"https://moss.example/{number}", "key": f"many-{number}"} for number in range(3)]
     many = [id_of(one) for one in call("links", "create_many", request=urls) or []]
@@ -83,8 +84,8 @@ with Dub(token=task["key"], server_url=task["url"]) as dub:
     call("links", "list", request={"search": "many", "page_size": 2, "sort_by": "createdAt", "sort_order": "asc"})
     call("links", "list", request={"tag_ids": [id_of(tag)], "folder_id": id_of(folder), "show_archived": True})
     call("links", "count", request={})
-    for group_by in ["domain", "tagId", "folderId", "userId"]:
-        call("links", "count", request={"group_by": group_by})
+    # Its models know a number here, and no groups: tests/it reads those.
+    call("links", "count", request={"tag_ids": [id_of(tag)], "search": "mugs"})
     call("links", "update", link_id=id_of(link), request_body={"comments": "second", "tag_names": ["Summer"]})
     call("links", "update_many", request={"link_ids": many[:2], "data": {"archived": True}})
     call("links", "update_many", request={"external_ids": ["own-1"], "data": {"utm_medium": "video"}})
@@ -106,10 +107,10 @@ with Dub(token=task["key"], server_url=task["url"]) as dub:
     # What happened.
     for event in ["clicks", "leads", "sales"]:
         call("events", "list", request={"event": event, "interval": "all"})
+    # Those that the client has models for.
     groups = (
         "count timeseries continents regions countries cities devices browsers os triggers referers referer_urls top_links "
-        "top_urls top_base_urls top_folders top_link_tags top_domains top_partners utm_sources utm_mediums utm_campaigns "
-        "utm_terms utm_contents"
+        "top_urls"
     )
     for event in ["clicks", "leads", "sales", "composite"]:
         for group_by in groups.split():

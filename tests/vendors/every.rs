@@ -24,7 +24,7 @@ const NOT_SERVED: [&str; 10] = [
 ];
 
 /// What is passed on by the clients' base classes, and is no operation.
-const NO_OPERATIONS: [&str; 1] = ["do_request"];
+const NO_OPERATIONS: [&str; 2] = ["do_request", "parent_ref"];
 
 /// One client's calls by area: operations, calls, and what failed.
 #[derive(Default)]

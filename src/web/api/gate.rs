@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 
 use super::error::ApiError;
 use super::named_call::{self, NamedCalls};
@@ -36,6 +37,9 @@ impl Gate {
 /// Lets a call through, or answers it.
 pub(super) async fn pass(State(api): State<Api>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    if percent_decode_str(parts.uri.path()).decode_utf8().is_err() {
+        return ApiError::bad_request("The path is not UTF-8.").into_response();
+    }
     let Ok(caller) = Caller::from_request_parts(&mut parts, &api).await else {
         return next.run(Request::from_parts(parts, body)).await;
     };

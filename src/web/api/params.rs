@@ -69,7 +69,9 @@ impl Params {
     /// Takes the whole number `name`, from `min` to `max`.
     pub fn number(&mut self, name: &'static str, min: u32, max: u32) -> Result<Option<u32>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let number = text.parse().ok().filter(|number| (min..=max).contains(number));
+        // Some clients have no whole numbers: 2.0 is 2.
+        let whole = text.strip_suffix(".0").unwrap_or(&text);
+        let number = whole.parse().ok().filter(|number| (min..=max).contains(number));
         number
             .map(Some)
             .ok_or_else(|| ApiError::invalid(name, &format!("must be a whole number from {min} to {max}")))
@@ -180,6 +182,8 @@ mod tests {
         for (query, good) in [
             ("", true),
             ("page=0", false),
+            ("page=2.0", true),
+            ("page=2.5", false),
             ("pageSize=101", false),
             ("pageSize=x", false),
             ("startingAfter=link_1", true),
