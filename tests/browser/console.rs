@@ -107,6 +107,8 @@ impl Brand {
             ("campaigns", "/console/campaigns".to_owned()),
             ("campaign", format!("/console/campaigns/{campaign}")),
             ("experiments", "/console/experiments".to_owned()),
+            ("reference", "/docs?q=partners".to_owned()),
+            ("reference-one", "/docs?q=createLink".to_owned()),
             ("experiment", format!("/console/links/{tried}/experiment")),
         ];
         drop(api);

@@ -109,7 +109,7 @@ fn what_is_served_is_described_and_the_other_way_round() {
         "a body was not read to its end"
     );
     let described = document.operations();
-    assert!(described.len() > 100, "{}", described.len());
+    assert!(described.len() > 90, "{}", described.len());
     for path in document.0["paths"].as_object().expect("paths").keys() {
         for method in METHODS {
             let is_described = described.iter().any(|one| one.method == method && one.path == path);
@@ -140,7 +140,11 @@ fn no_route_is_added_without_its_description() {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 open.push(path);
-            } else if std::fs::read_to_string(&path).expect("text").contains(".route(") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("text");
+            let program = text.split("#[cfg(test)]").next().expect("a first part");
+            if program.contains(".route(") {
                 let below = path.strip_prefix(&rooms).expect("below");
                 adding.push(below.to_string_lossy().into_owned());
             }

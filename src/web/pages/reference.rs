@@ -77,7 +77,7 @@ pub fn reference_page(document: &Value, base: &str, search: &str) -> String {
             button type="submit" { "Search" }
             @if !words.is_empty() {
                 span.help role="status" { (operations.len()) " found" }
-                a href="docs" { "Show all" }
+                a.file href="docs" { "Show all" }
             }
         }
         @if operations.is_empty() {

@@ -299,7 +299,9 @@ impl Operation {
         if !self.is_open {
             refusals.extend([401, 403, 429]);
         }
-        if path.contains('{') {
+        // A page goes on from an entry that must be there.
+        let goes_on = self.query.iter().any(|field| field.name == "startingAfter");
+        if path.contains('{') || goes_on {
             refusals.push(404);
         }
         if is_write {

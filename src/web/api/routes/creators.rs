@@ -371,7 +371,7 @@ fn pools(routes: Routes) -> Routes {
     let pool = BodyForm::of::<code_pool::PoolBody>("CodePoolInput", json!({ "name": "Spring", "storeId": "store_1" }));
     let codes = BodyForm::of::<code_pool::CodesBody>(
         "PoolCodesInput",
-        json!({ "codes": ["A1B2C3", { "code": "D4E5F6", "expiresAt": "2027-01-01T00:00:00Z" }] }),
+        json!({ "codes": ["SPRING-7XK2", { "code": "SPRING-9QM4", "expiresAt": "2027-01-01T00:00:00Z" }] }),
     )
     .note("codes", "Codes: text, or `{code, expiresAt}`.")
     .note("expiresAt", "Of those that say none themselves.");

@@ -526,8 +526,8 @@ fn tags(routes: Routes) -> Routes {
         may("sortBy", Kind::Words(&["name", "createdAt"]), ""),
         may("sortOrder", ORDER, ""),
     ];
-    let body = || {
-        BodyForm::of::<tag::TagBody>("TagInput", json!({ "name": "Spring", "color": "green" }))
+    let body = |name| {
+        BodyForm::of::<tag::TagBody>("TagInput", json!({ "name": name, "color": "green" }))
             .alias("tag", "name")
             .note("color", "Drawn when it is left out.")
     };
@@ -544,7 +544,9 @@ fn tags(routes: Routes) -> Routes {
         .post(
             "/tags",
             tag::create,
-            op("createTag", "Make a tag").body(body()).gives(201, Kind::Shape(&TAG)),
+            op("createTag", "Make a tag")
+                .body(body("Spring"))
+                .gives(201, Kind::Shape(&TAG)),
         )
         .get(
             "/tags/count",
@@ -555,7 +557,7 @@ fn tags(routes: Routes) -> Routes {
             "/tags/{id}",
             tag::update,
             op("updateTag", "Change a tag")
-                .body(body())
+                .body(body("Summer"))
                 .gives(200, Kind::Shape(&TAG)),
         )
         .delete(
@@ -567,7 +569,7 @@ fn tags(routes: Routes) -> Routes {
 
 fn folders(routes: Routes) -> Routes {
     let search = [may("search", ID, "")];
-    let body = || BodyForm::of::<folder::FolderBody>("FolderInput", json!({ "name": "Spring", "accessLevel": "read" }));
+    let body = |name| BodyForm::of::<folder::FolderBody>("FolderInput", json!({ "name": name, "accessLevel": "read" }));
     routes
         .tag("Folders")
         .get(
@@ -582,7 +584,7 @@ fn folders(routes: Routes) -> Routes {
             "/folders",
             folder::create,
             op("createFolder", "Make a folder")
-                .body(body())
+                .body(body("Spring"))
                 .gives(201, Kind::Shape(&FOLDER)),
         )
         .get(
@@ -594,7 +596,7 @@ fn folders(routes: Routes) -> Routes {
             "/folders/{id}",
             folder::update,
             op("updateFolder", "Change a folder")
-                .body(body())
+                .body(body("Summer"))
                 .gives(200, Kind::Shape(&FOLDER)),
         )
         .delete(
@@ -643,6 +645,8 @@ fn pictures(routes: Routes) -> Routes {
         op("drawQrCode", "Draw a QR code")
             .note("For everybody: pages embed it as an image.")
             .open()
+            .refuses(403)
+            .refuses(429)
             .query(&[
                 has(
                     "url",

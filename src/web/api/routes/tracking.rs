@@ -24,7 +24,11 @@ const CLICKED_LINK: Shape = Shape {
 const CLICKED: Shape = Shape {
     name: "Clicked",
     fields: &[
-        has("clickId", ID, "What leads and sales are told with."),
+        has(
+            "clickId",
+            MAYBE_TEXT,
+            "What leads and sales are told with; null: the follower opted out.",
+        ),
         has("link", Kind::OrNull(&Kind::Shape(&CLICKED_LINK)), ""),
     ],
 };
