@@ -24,13 +24,14 @@ use crate::clicklog;
 use crate::config::{ClickAck, Config};
 use crate::domain::destination::Policy;
 use crate::domain::id::DomainNo;
-use crate::domain::outside::{Clock, Entropy, Fetch, NoPlaces, Places};
+use crate::domain::outside::{Clock, Entropy, Fetch, NoPlaces, Places, TextRecords};
 use crate::flows::backup::{Backups, NewestBackup};
 use crate::flows::record_clicks::{self, Recorder};
 use crate::flows::track::Clicker;
 use crate::flows::{
     Context, PublicName, hand_out_codes, issue_key, load_table, refresh_profiles, rotate_secrets, watch_codes,
 };
+use crate::integrations::dns::{NameServers, NoNameServers};
 use crate::integrations::maxmind::PlaceFile;
 use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
@@ -176,6 +177,9 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         policy,
         guess,
     );
+    if config.domains.require_verified {
+        context.require_proof();
+    }
     let first = issue_key::first_start(&context, config.admin_key.as_ref().map(|key| key.reveal())).map_err(broken)?;
     let keys = Arc::new(ArcSwap::from_pointee(rotate_secrets::rotate(&context).map_err(broken)?));
     let links = load_table::load(&context).map_err(broken)?;
@@ -312,7 +316,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         &keys,
         admin,
         operations,
-        Arc::clone(&profiles),
+        (Arc::clone(&profiles), records(&config, Arc::clone(&world.entropy))),
     );
     serve_api(&runtime, admin_listener, router, &config, stopped)?;
     look_after_profiles(&runtime, context.clone(), profiles);
@@ -558,7 +562,7 @@ fn router(
     keys: &Arc<ArcSwap<Keys>>,
     admin: SocketAddr,
     operations: Operations,
-    profiles: Arc<dyn Fetch>,
+    (profiles, records): (Arc<dyn Fetch>, Arc<dyn TextRecords>),
 ) -> Router {
     let (ring, cookie_ring) = (Arc::clone(keys), Arc::clone(keys));
     let api = api::Api {
@@ -573,6 +577,7 @@ fn router(
         session_key: session_key(keys),
         clicker: clicker.clone(),
         profiles,
+        records,
         backups: Backups::new(&config.data, Arc::clone(&operations.recorder)),
         body_max: config.limits.api_bytes_max,
         catalog_max: config.limits.catalog_bytes_max,
@@ -581,6 +586,14 @@ fn router(
     api::router(api.clone())
         .merge(console::router(api))
         .merge(operations::router(operations))
+}
+
+/// Who is asked for TXT records. A machine without a name server starts all the same: verifying says what is missing.
+fn records(config: &Config, entropy: Arc<dyn Entropy>) -> Arc<dyn TextRecords> {
+    match NameServers::new(config.domains.resolver, entropy) {
+        Ok(servers) => Arc::new(servers),
+        Err(why) => Arc::new(NoNameServers(why)),
+    }
 }
 
 /// Sessions are signed with a key of their own, derived from a secret that stays, so that a restart keeps them.

@@ -44,6 +44,8 @@ pub struct Config {
     pub tls: TlsSection,
     /// `[destinations]`
     pub destinations: DestinationsSection,
+    /// `[domains]`
+    pub domains: DomainsSection,
     /// `[clicks]`
     pub clicks: ClicksSection,
     /// `[cookie]`
@@ -74,6 +76,7 @@ impl Default for Config {
             country_file: None,
             tls: TlsSection::default(),
             destinations: DestinationsSection::default(),
+            domains: DomainsSection::default(),
             clicks: ClicksSection::default(),
             cookie: CookieSection::default(),
             consent: ConsentSection::default(),
@@ -115,6 +118,18 @@ pub struct DestinationsSection {
     pub allow_private: bool,
     /// When not empty: only these hosts and what lies below them (empty).
     pub allowed_hosts: Vec<String>,
+}
+
+/// `[domains]`: how brands show that a domain is their own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DomainsSection {
+    /// The name server that is asked for their TXT records (none: those of `/etc/resolv.conf`).
+    #[serde(deserialize_with = "some_address")]
+    pub resolver: Option<SocketAddr>,
+    /// Whether a domain serves only once it is verified: for servers that brands share who do not know each other
+    /// (false).
+    pub require_verified: bool,
 }
 
 /// `[clicks]`: how clicks are counted and queued.

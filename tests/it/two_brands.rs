@@ -120,6 +120,7 @@ impl Things {
             "/keys",
             &json!({ "name": MARK, "kind": "publishable", "origins": ["https://amber.example"] }),
         ));
+        let template = id_of(&api.post("/utm-templates", &json!({ "name": MARK, "utm_source": MARK })));
         let rate = json!({ "base": "EUR", "quote": "USD", "date": "2026-11-20", "rate": "7.7777" });
         api.put("/rates", &json!({ "rates": [rate] }));
 
@@ -146,6 +147,7 @@ impl Things {
 
         things.insert("/links/{id}", id_of(&link));
         things.insert("/tags/{id}", tag);
+        things.insert("/utm-templates/{id}", template);
         things.insert("/folders/{id}", folder);
         things.insert("/domains/{slug}", "go.amber.example".to_owned());
         things.insert("/stores/{id}", store);

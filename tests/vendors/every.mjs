@@ -107,6 +107,7 @@ for (const event of ["clicks", "leads", "sales", "composite"]) {
 
 await call("customers", "delete", (it) => it.delete(customer?.id));
 await call("tags", "delete", (it) => it.delete(tag?.id));
+await call("domains", "delete", (it) => it.delete("go.moss.example"));
 await call("folders", "delete", (it) => it.delete(folder?.id));
 
 const areas = [...new Set(calls.map(({ area }) => area))];

@@ -118,6 +118,7 @@ with Dub(token=task["key"], server_url=task["url"]) as dub:
 
     call("customers", "delete", id=customer)
     call("tags", "delete", id=id_of(tag))
+    call("domains", "delete", slug="go.moss.example")
     call("folders", "delete", id=id_of(folder))
 
     known = []

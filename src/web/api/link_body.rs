@@ -55,6 +55,7 @@ pub(super) struct LinkBody {
     utm_term: Option<Option<String>>,
     #[serde(default, rename = "utm_content", alias = "utmContent", deserialize_with = "said")]
     utm_content: Option<Option<String>>,
+    utm_template_id: Option<String>,
     #[serde(default, rename = "ref", deserialize_with = "said")]
     reference: Option<Option<String>>,
     #[serde(default, deserialize_with = "said")]
@@ -256,6 +257,7 @@ impl LinkBody {
                 self.utm_term,
                 self.utm_content,
             ],
+            utm_template: self.utm_template_id.filter(|id| !id.is_empty()),
             reference: self.reference,
             cart,
             stock_policy,
@@ -269,6 +271,9 @@ impl LinkBody {
                 tag_names: self.tag_names.map(Texts::list),
                 folder_id: self.folder_id.map(filled),
             },
+            // Only an import says these.
+            created_at: None,
+            is_exact: None,
         })
     }
 }

@@ -28,6 +28,7 @@ mod link;
 mod link_answer;
 mod link_body;
 mod link_bulk;
+mod link_import;
 mod link_query;
 mod mint;
 mod mint_zip;
@@ -57,6 +58,7 @@ mod spend;
 mod store;
 mod tag;
 mod track;
+mod utm_template;
 mod waitlist;
 
 use std::sync::Arc;
@@ -68,7 +70,7 @@ use axum::middleware::from_fn_with_state;
 use crate::clicklog;
 use crate::domain::consent::ConsentMode;
 use crate::domain::keyring::Keyring;
-use crate::domain::outside::Fetch;
+use crate::domain::outside::{Fetch, TextRecords};
 use crate::flows::Context;
 use crate::flows::backup::Backups;
 use crate::flows::track::Clicker;
@@ -111,6 +113,8 @@ pub struct Api {
     pub clicker: Clicker,
     /// Reads shops' UCP profiles.
     pub profiles: Arc<dyn Fetch>,
+    /// Reads what shows whose a domain is.
+    pub records: Arc<dyn TextRecords>,
     /// Makes backups of the server.
     pub backups: Backups,
     /// Largest body of a call, in bytes.

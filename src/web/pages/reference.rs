@@ -114,9 +114,18 @@ fn about(document: &Value, base: &str) -> Markup {
     let text = document["info"]["description"].as_str().unwrap_or_default();
     html! {
         section.card.stack {
-            @for paragraph in text.split("\n\n") { p { (paragraph) } }
+            @for paragraph in text.split("\n\n") { p { (prose(paragraph)) } }
             p { "Every call carries a key:" }
             pre tabindex="0" { code { "curl -H \"Authorization: Bearer $HOPCART_KEY\" " (base) "/links" } }
+        }
+    }
+}
+
+/// Text in which backquotes set code apart.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }
@@ -133,9 +142,9 @@ fn entry(document: &Value, operation: &Operation<'_>, base: &str, is_open: bool)
             summary {
                 span class={ "method " (operation.method) } { (method) }
                 code.path { (operation.path) }
-                span.what { (operation.text("summary")) }
+                span.what { (prose(operation.text("summary"))) }
             }
-            @if !operation.text("description").is_empty() { p { (operation.text("description")) } }
+            @if !operation.text("description").is_empty() { p { (prose(operation.text("description"))) } }
             (parameters(document, operation))
             @if !body.is_null() { (fields("Body", document, &body["schema"])) }
             h3 { "Call" }
@@ -275,7 +284,7 @@ fn kind(schema: &Value) -> String {
 
 fn note(told: &Value) -> Markup {
     html! {
-        @if let Some(text) = told["description"].as_str() { br; span.help { (text) } }
+        @if let Some(text) = told["description"].as_str() { br; span.help { (prose(text)) } }
     }
 }
 

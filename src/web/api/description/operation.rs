@@ -76,6 +76,12 @@ impl BodyForm {
         self
     }
 
+    /// Takes `field` too, which is read before the rest.
+    pub fn also(mut self, field: &str, kind: Kind, note: &str) -> Self {
+        self.schema["properties"][field] = noted(kind.schema(), note);
+        self
+    }
+
     /// Says of which kinds `field` is, where its type alone does not.
     pub fn kinds(mut self, field: &str, kinds: &'static [Kind]) -> Self {
         match self.schema.pointer_mut(&pointer(field)) {

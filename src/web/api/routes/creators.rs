@@ -244,6 +244,13 @@ fn partners(routes: Routes) -> Routes {
                 .gives(201, Kind::Shape(&PARTNER)),
         )
         .get(
+            "/partners/{id}",
+            partner::show,
+            op("getPartner", "Read a creator")
+                .note("Ours.")
+                .gives(200, Kind::Shape(&PARTNER)),
+        )
+        .get(
             "/partners/{id}/report-links",
             report_link::list,
             op("listReportLinks", "List the links that show a creator their own report")

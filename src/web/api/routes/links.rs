@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::description::{BodyForm, Field, Kind, Routes, Shape, has, may, op};
-use super::super::{domain, experiment, folder, link, link_body, link_bulk, qr, tag};
+use super::super::{domain, experiment, folder, link, link_body, link_bulk, link_import, qr, tag, utm_template};
 use super::{
     AMOUNT, COUNT, DELETED, ID, MAYBE_INSTANT, MAYBE_NUMBER, MAYBE_TEXT, MAYBE_URL, MAYBE_WHOLE, NUMBERED, ORDER, PAGE,
     TEXTS, URL,
@@ -34,6 +34,37 @@ const FOLDER: Shape = Shape {
     ],
 };
 
+const PROOF: Shape = Shape {
+    name: "DomainProof",
+    fields: &[
+        has("type", Kind::Words(&["TXT"]), ""),
+        has("name", ID, "Where the record stands."),
+        has("value", ID, "What it says."),
+        may("problem", MAYBE_TEXT, "Of verify: why it shows nothing yet."),
+    ],
+};
+
+const DELETED_DOMAIN: Shape = Shape {
+    name: "DeletedDomain",
+    fields: &[has("slug", Kind::Text("go.brand.example"), "")],
+};
+
+const UTM_TEMPLATE: Shape = Shape {
+    name: "UtmTemplate",
+    fields: &[
+        has("id", Kind::Text("utm_1"), ""),
+        has("name", Kind::Text("TikTok"), ""),
+        has("utm_source", MAYBE_TEXT, ""),
+        has("utm_medium", MAYBE_TEXT, ""),
+        has("utm_campaign", MAYBE_TEXT, ""),
+        has("utm_term", MAYBE_TEXT, ""),
+        has("utm_content", MAYBE_TEXT, ""),
+        has("ref", MAYBE_TEXT, ""),
+        has("createdAt", Kind::Instant, ""),
+        has("updatedAt", Kind::Instant, ""),
+    ],
+};
+
 const DOMAIN: Shape = Shape {
     name: "Domain",
     fields: &[
@@ -51,6 +82,12 @@ const DOMAIN: Shape = Shape {
         has("createdAt", Kind::Instant, ""),
         has("updatedAt", Kind::Instant, ""),
         has("registeredDomain", Kind::Null, ""),
+        has("verifiedAt", MAYBE_INSTANT, "Ours."),
+        has(
+            "verification",
+            Kind::Shape(&PROOF),
+            "Ours: the TXT record that shows whose it is.",
+        ),
         has("caseSensitive", Kind::Flag, "Ours."),
         has(
             "consent",
@@ -237,6 +274,11 @@ pub(super) const LINK: Shape = Shape {
             "Ours: the video or post that the link stands under.",
         ),
         has("contentUrl", MAYBE_URL, "Ours."),
+        has(
+            "caseSensitive",
+            Kind::Flag,
+            "Ours: whether letter case counts in the key.",
+        ),
         has("saleAmounts", Kind::Map(&AMOUNT), "Ours: by currency."),
         has(
             "warnings",
@@ -260,6 +302,34 @@ const BULK: Kind = Kind::List(&Kind::OneOf(&[Kind::Shape(&LINK), Kind::Shape(&RE
 const DELETED_COUNT: Shape = Shape {
     name: "DeletedCount",
     fields: &[has("deletedCount", COUNT, "")],
+};
+
+const IMPORTED_LINK: Shape = Shape {
+    name: "ImportedLink",
+    fields: &[
+        has("status", Kind::Words(&["created", "known", "failed"]), ""),
+        may("id", Kind::OrNull(&Kind::Text("link_1")), "null in a dry run."),
+        may("key", ID, ""),
+        may("code", ID, "Why there is none; so the next two."),
+        may("field", MAYBE_TEXT, ""),
+        may("message", ID, ""),
+    ],
+};
+
+const IMPORTED: Shape = Shape {
+    name: "Imported",
+    fields: &[
+        has("dryRun", Kind::Flag, ""),
+        has("rows", COUNT, ""),
+        has("created", COUNT, ""),
+        has("known", Kind::Whole(0), "There already."),
+        has("failed", Kind::Whole(0), ""),
+        has(
+            "results",
+            Kind::List(&Kind::Shape(&IMPORTED_LINK)),
+            "In the order of the links.",
+        ),
+    ],
 };
 
 const GROUP: Shape = Shape {
@@ -353,7 +423,11 @@ const TEXT_OR_TEXTS: &[Kind] = &[Kind::Text("…"), TEXTS];
 
 /// The body of a link.
 fn link_input(example: Value) -> BodyForm {
-    BodyForm::of::<link_body::LinkBody>("LinkInput", example)
+    link_input_as("LinkInput", example)
+}
+
+fn link_input_as(name: &'static str, example: Value) -> BodyForm {
+    BodyForm::of::<link_body::LinkBody>(name, example)
         .kinds("tagIds", TEXT_OR_TEXTS)
         .kinds("tagNames", TEXT_OR_TEXTS)
         .note("url", "Where the link leads. A cart URL of one of the workspace's stores makes a cart link. Needed for a new link without `cart`.")
@@ -376,6 +450,7 @@ pub(super) fn add(routes: Routes) -> Routes {
     bulk(single(routes))
         .with(tags)
         .with(folders)
+        .with(utm_templates)
         .with(domains)
         .with(pictures)
 }
@@ -485,7 +560,23 @@ fn single(routes: Routes) -> Routes {
 fn bulk(routes: Routes) -> Routes {
     let many = |example| BodyForm::of::<link_bulk::ManyBody>("ManyLinksInput", example);
     let change = json!({ "linkIds": ["link_1"], "data": { "comments": "spring" } });
+    let elsewhere = json!({ "url": "https://shop.example/jugs", "key": "jugs", "createdAt": "2025-06-01T08:00:00Z" });
     routes
+        .post(
+            "/links/import",
+            link_import::import,
+            op("importLinks", "Bring up to 10,000 links in from elsewhere")
+                .note("Ours. A link that is there already is recognised.")
+                .query(&[super::DRY_RUN])
+                .body(
+                    link_input_as("LinkFromElsewhere", elsewhere)
+                        .also("createdAt", Kind::Instant, "When it was made there.")
+                        .also("caseSensitive", Kind::Flag, "Whether letter case counts in its key.")
+                        .list(),
+                )
+                .gives(200, Kind::Shape(&IMPORTED))
+                .large(),
+        )
         .post(
             "/links/bulk",
             link_bulk::create,
@@ -635,6 +726,62 @@ fn domains(routes: Routes) -> Routes {
             op("updateDomain", "Change a domain")
                 .body(body(change))
                 .gives(200, Kind::Shape(&DOMAIN)),
+        )
+        .delete(
+            "/domains/{slug}",
+            domain::delete,
+            op("deleteDomain", "Delete a domain").gives(200, Kind::Shape(&DELETED_DOMAIN)),
+        )
+        .post(
+            "/domains/{slug}/verify",
+            domain::verify,
+            op(
+                "verifyDomain",
+                "Look now whether the domain's TXT record says whose it is",
+            )
+            .note("Ours.")
+            .gives(200, Kind::Shape(&DOMAIN)),
+        )
+}
+
+fn utm_templates(routes: Routes) -> Routes {
+    let body = |name| {
+        let example = json!({ "name": name, "utm_source": "tiktok", "utm_medium": "video" });
+        BodyForm::of::<utm_template::UtmTemplateBody>("UtmTemplateInput", example)
+    };
+    routes
+        .tag("UTM templates")
+        .get(
+            "/utm-templates",
+            utm_template::list,
+            op("listUtmTemplates", "List UTM templates")
+                .note("Ours.")
+                .query(&NUMBERED)
+                .query(&[may("search", ID, "")])
+                .gives(200, Kind::List(&Kind::Shape(&UTM_TEMPLATE))),
+        )
+        .post(
+            "/utm-templates",
+            utm_template::create,
+            op("createUtmTemplate", "Make a UTM template")
+                .note("Ours. Links name it as `utmTemplateId`.")
+                .body(body("TikTok"))
+                .gives(201, Kind::Shape(&UTM_TEMPLATE)),
+        )
+        .patch(
+            "/utm-templates/{id}",
+            utm_template::update,
+            op("updateUtmTemplate", "Change a UTM template")
+                .note("Ours.")
+                .body(body("TikTok videos"))
+                .gives(200, Kind::Shape(&UTM_TEMPLATE)),
+        )
+        .delete(
+            "/utm-templates/{id}",
+            utm_template::delete,
+            op("deleteUtmTemplate", "Delete a UTM template")
+                .note("Ours.")
+                .gives(200, Kind::Shape(&DELETED)),
         )
 }
 

@@ -108,6 +108,15 @@ macro_rules! order_fields {
     };
 }
 
+const REFUND: Shape = Shape {
+    name: "Refund",
+    fields: &[
+        has("id", ID, ""),
+        has("at", Kind::Instant, ""),
+        has("amount", AMOUNT, ""),
+    ],
+};
+
 const SUMMARY: Shape = Shape {
     name: "OrderSummary",
     fields: order_fields![],
@@ -118,6 +127,10 @@ const ORDER: Shape = Shape {
     fields: order_fields![
         has("lines", Kind::List(&Kind::Shape(&LINE)), ""),
         has("discountCodes", TEXTS, ""),
+        has("updatedAt", Kind::Instant, "As the shop told."),
+        has("clickId", MAYBE_TEXT, ""),
+        has("customerId", MAYBE_TEXT, "The shop's own."),
+        has("refunds", Kind::List(&Kind::Shape(&REFUND)), ""),
         has("flags", TEXTS, ""),
     ],
 };
@@ -127,6 +140,10 @@ const JOURNEY: Shape = Shape {
     fields: order_fields![
         has("lines", Kind::List(&Kind::Shape(&LINE)), ""),
         has("discountCodes", TEXTS, ""),
+        has("updatedAt", Kind::Instant, "As the shop told."),
+        has("clickId", MAYBE_TEXT, ""),
+        has("customerId", MAYBE_TEXT, "The shop's own."),
+        has("refunds", Kind::List(&Kind::Shape(&REFUND)), ""),
         has("flags", TEXTS, ""),
         has(
             "program",
@@ -159,9 +176,13 @@ pub(super) fn add(routes: Routes) -> Routes {
                     may("test", Kind::Flag, ""),
                     may("quarantined", Kind::Flag, ""),
                     may("search", ID, "The shop's id or name of the order."),
+                    may("detail", Kind::Flag, "Each order as a whole."),
                 ])
                 .query(&PERIOD)
-                .gives(200, Kind::List(&Kind::Shape(&SUMMARY))),
+                .gives(
+                    200,
+                    Kind::List(&Kind::OneOf(&[Kind::Shape(&SUMMARY), Kind::Shape(&ORDER)])),
+                ),
         )
         .post(
             "/orders/import",
