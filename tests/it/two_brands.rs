@@ -345,7 +345,10 @@ fn a_brand_writes_nothing_of_another() {
             let faults = document.faults(operation, &answer);
             assert!(faults.is_empty(), "{faults:#?}");
         }
-        assert_eq!(everything(&document, &first, &things), before, "{}", operation.name());
+    }
+    let after = everything(&document, &first, &things);
+    for (name, told) in &before {
+        assert_eq!(after.get(name), Some(told), "{name} tells otherwise than before");
     }
 }
 
@@ -382,6 +385,8 @@ fn every_example_is_taken_and_every_answer_is_as_described() {
             "/track/lead" | "/track/click" => answer.status == 404,
             "/orders/import" | "/links/info" => answer.status == 422,
             "/stores/{id}/refresh" | "/orders/{id}/credit" => matches!(answer.status, 200 | 409 | 422),
+            // It has links still.
+            "/domains/{slug}" if operation.method == "delete" => answer.status == 409,
             // What an earlier call deleted is gone.
             "/waitlist/{id}" | "/links/{id}" if operation.method == "delete" => matches!(answer.status, 200 | 404),
             _ => matches!(answer.status, 200..=202),

@@ -28,6 +28,7 @@ const folder = await call("folders", "create", (it) => it.create({ name: "Creato
 await call("folders", "list", (it) => it.list({ search: "Crea" }));
 await call("folders", "update", (it) => it.update(folder?.id, { name: "All creators" }));
 await call("domains", "create", (it) => it.create({ slug: "go.moss.example" }));
+await call("domains", "create", (it) => it.create({ slug: "old.moss.example" }));
 await call("domains", "list", (it) => it.list({ archived: false, pageSize: 10 }));
 await call("domains", "update", (it) => it.update("go.moss.example", { expiredUrl: "https://moss.example/gone" }));
 
@@ -107,7 +108,7 @@ for (const event of ["clicks", "leads", "sales", "composite"]) {
 
 await call("customers", "delete", (it) => it.delete(customer?.id));
 await call("tags", "delete", (it) => it.delete(tag?.id));
-await call("domains", "delete", (it) => it.delete("go.moss.example"));
+await call("domains", "delete", (it) => it.delete("old.moss.example"));
 await call("folders", "delete", (it) => it.delete(folder?.id));
 
 const areas = [...new Set(calls.map(({ area }) => area))];

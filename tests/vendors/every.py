@@ -36,6 +36,7 @@ with Dub(token=task["key"], server_url=task["url"]) as dub:
     call("folders", "list", request={"search": "Crea"})
     call("folders", "update", id=id_of(folder), request_body={"name": "All creators"})
     call("domains", "create", request={"slug": "go.moss.example"})
+    call("domains", "create", request={"slug": "old.moss.example"})
     call("domains", "list", request={"archived": False, "page_size": 10})
     call("domains", "update", slug="go.moss.example", request_body={"expired_url": "https://moss.example/gone"})
 
@@ -118,7 +119,7 @@ with Dub(token=task["key"], server_url=task["url"]) as dub:
 
     call("customers", "delete", id=customer)
     call("tags", "delete", id=id_of(tag))
-    call("domains", "delete", slug="go.moss.example")
+    call("domains", "delete", slug="old.moss.example")
     call("folders", "delete", id=id_of(folder))
 
     known = []

@@ -341,7 +341,7 @@ fn answers(document: &Value, operation: &Operation<'_>) -> Markup {
         p.help {
             @for (place, status) in refused.iter().enumerate() {
                 @if place > 0 { " · " }
-                (status) " " (resolved(document, &responses[*status])["description"].as_str().unwrap_or_default())
+                (status) " " (prose(resolved(document, &responses[*status])["description"].as_str().unwrap_or_default()))
             }
         }
     }
