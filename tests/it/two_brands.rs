@@ -144,6 +144,8 @@ impl Things {
             events[0]["click"]["visitorId"].as_str().map(str::to_owned)
         });
         let waiting = waiting(server, api, &store);
+        // Clicks are written beside what followers get: what is compared later must hold both.
+        eventually("both clicks count", || (api.clicks("") == 2).then_some(()));
 
         things.insert("/links/{id}", id_of(&link));
         things.insert("/tags/{id}", tag);
