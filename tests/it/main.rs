@@ -5,6 +5,7 @@
 mod hostile;
 mod http;
 mod name_server;
+mod schema;
 mod server;
 
 mod analytics;
@@ -28,6 +29,7 @@ mod keys;
 mod landing;
 mod links;
 mod moving;
+mod openapi;
 mod operation;
 mod orders;
 mod privacy;
@@ -40,4 +42,5 @@ mod rough;
 mod stock;
 mod stores;
 mod tags;
+mod two_brands;
 mod waitlist;
