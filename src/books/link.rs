@@ -1,7 +1,8 @@
 //! Links: one row each, found by number, id, the brand's own id, or slug.
 //!
 //! Keeps two promises that need the whole table: no two links of a domain conflict, and no two links of a workspace
-//! share an external id. Numbers are never used twice. Lists are in [`super::link_list`], re-exported here.
+//! share an external id. Numbers are never used twice. Whatever changes a link tells of it in the outbox of the same
+//! transaction. Lists are in [`super::link_list`], re-exported here.
 
 pub use super::link_list::{
     LinkFilter, LinkOwner, LinkPlace, LinkSort, count, count_by_domain, in_slices, leading_to, list, newest_of_creator,
@@ -10,11 +11,13 @@ pub use super::link_list::{
 
 use super::columns::{self, Columns, Json};
 use super::error::Error;
+use super::outbox;
 use super::view::{Tx, View};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::link::{Link, LinkTerms, slugs_conflict};
 use crate::domain::slug;
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::Trigger;
 
 /// A link that has no number yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,10 +126,12 @@ pub fn insert(tx: &Tx<'_>, new: &NewLink) -> Result<Link, Error> {
         None,
         &link,
     )?;
-    Ok(Link {
+    let link = Link {
         no: LinkNo(tx.last_no()?),
         ..link
-    })
+    };
+    outbox::put_link(tx, Trigger::LinkCreated, &link)?;
+    Ok(link)
 }
 
 /// Stores every field of `link` under its number.
@@ -147,7 +152,7 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
     )?;
     match changed {
         0 => Err(Error::NotFound { what: "link" }),
-        _ => Ok(()),
+        _ => outbox::put_link(tx, Trigger::LinkUpdated, link),
     }
 }
 
@@ -211,6 +216,8 @@ fn refuse_conflict(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Failed`].
 pub fn delete(tx: &Tx<'_>, no: LinkNo) -> Result<bool, Error> {
+    let Some(link) = by_no(tx, no)? else { return Ok(false) };
+    outbox::put_link(tx, Trigger::LinkDeleted, &link)?;
     Ok(tx.run("DELETE FROM links WHERE no = ?", [no])? > 0)
 }
 

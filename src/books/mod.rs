@@ -33,6 +33,7 @@ pub mod mark_sales;
 pub mod meta;
 pub mod mint;
 pub mod order;
+pub mod outbox;
 pub mod pool_code;
 pub mod product;
 pub mod program;
@@ -48,6 +49,8 @@ pub mod store;
 pub mod tracked_sale;
 pub mod ucp_profile;
 pub mod waitlist;
+pub mod webhook;
+pub mod webhook_delivery;
 pub mod workspace;
 
 #[cfg(test)]

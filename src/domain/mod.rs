@@ -53,3 +53,4 @@ pub mod ucp_profile;
 pub mod user_agent;
 pub mod visitor;
 pub mod waitlist;
+pub mod webhook;

@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod maxmind;
 pub mod payload;
+pub mod receiver;
 pub mod shopify;
 pub mod standard;
 pub mod stripe;

@@ -34,7 +34,7 @@ mod watch;
 mod worker;
 
 pub use api::{ApiOptions, bind_api, serve_api};
-pub use client::{Answer, Client, ClientError, ClientOptions};
+pub use client::{Answer, Client, ClientError, ClientOptions, LookingUp, Names};
 pub use counters::{Counters, Tally, Totals};
 pub use edge::{Edge, EdgeOptions, Handler};
 pub use error::NetError;
