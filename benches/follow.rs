@@ -314,6 +314,9 @@ fn domain() -> LinkDomain {
         has_legal_basis: false,
         cookie_domain: None,
         store: None,
+        not_found_url: None,
+        expired_url: None,
+        redir_hosts: Vec::new(),
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
     }

@@ -35,7 +35,9 @@ use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
 use crate::web::operations::Operations;
-use crate::web::public::{CreatorPages, InboundCarts, PublicHandler, Services, Tracking, Waitlist, Webhooks};
+use crate::web::public::{
+    CreatorPages, InboundCarts, PublicCards, PublicHandler, Services, Tracking, Unlocking, Waitlist, Webhooks,
+};
 use crate::web::{api, console, operations};
 
 use data_dir::DataDir;
@@ -241,6 +243,12 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         runtime.handle().clone(),
         fresh_key(&*world.entropy),
     );
+    let unlocking = Unlocking::new(
+        context.clone(),
+        Arc::clone(&keys),
+        runtime.handle().clone(),
+        fresh_key(&*world.entropy),
+    );
     let tracking = Tracking::new(
         context.clone(),
         clicks.clone(),
@@ -268,6 +276,8 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
             waitlist,
             inbound,
             tracking,
+            unlocking,
+            cards: PublicCards::new(context.clone(), runtime.handle().clone()),
             creators,
         },
         &world,

@@ -235,6 +235,9 @@ fn shared(clock: Arc<dyn Clock>, sequence: u64) -> Shared {
         has_legal_basis: false,
         cookie_domain: None,
         store: None,
+        not_found_url: None,
+        expired_url: None,
+        redir_hosts: Vec::new(),
         created_at: START,
         updated_at: START,
     });

@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
 use super::error::Error;
-use crate::domain::id::{CampaignNo, CodePoolNo, CreatorNo, DomainNo, LinkNo, ProgramNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{
+    CampaignNo, CodePoolNo, CreatorNo, DomainNo, FolderNo, LinkNo, ProgramNo, StoreNo, TagNo, WorkspaceNo,
+};
 use crate::domain::time::Timestamp;
 
 macro_rules! integer_column {
@@ -37,7 +39,9 @@ integer_column!(
     CreatorNo,
     ProgramNo,
     CampaignNo,
-    CodePoolNo
+    CodePoolNo,
+    TagNo,
+    FolderNo
 );
 
 /// A value kept as JSON text.

@@ -2,7 +2,11 @@
 //!
 //! Clauses are written in this room; only values come from callers, and always as parameters.
 
+use rusqlite::params_from_iter;
 use rusqlite::types::Value;
+
+use super::error::Error;
+use super::view::View;
 
 /// Clauses that all must hold; the first says whose rows they are.
 pub(super) struct Filter {
@@ -36,6 +40,19 @@ impl Filter {
         if let Some(value) = value {
             self.and(clause, [value.into()]);
         }
+    }
+
+    /// Narrows to rows whose `column` has one of `values`; none, when there is none.
+    pub fn and_one_of(&mut self, column: &str, values: impl IntoIterator<Item = Value>) {
+        let values: Vec<Value> = values.into_iter().collect();
+        let marks = vec!["?"; values.len()].join(", ");
+        self.and(&format!("{column} IN ({marks})"), values);
+    }
+
+    /// The number of rows of `table` that the condition lets through.
+    pub fn count(&self, view: &View<'_>, table: &str) -> Result<u64, Error> {
+        let sql = format!("SELECT count(*) FROM {table} WHERE {}", self.sql);
+        view.count(&sql, params_from_iter(&self.values))
     }
 
     /// Narrows to rows in which one of these columns contains the text beside it; ASCII letters match in any case.

@@ -47,6 +47,9 @@ pub fn domain(slug: &str, workspace: WorkspaceNo) -> LinkDomain {
         has_legal_basis: false,
         cookie_domain: None,
         store: None,
+        not_found_url: None,
+        expired_url: None,
+        redir_hosts: Vec::new(),
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
     }

@@ -5,8 +5,8 @@
 //! transaction. Lists are in [`super::link_list`], re-exported here.
 
 pub use super::link_list::{
-    LinkFilter, LinkOwner, LinkPlace, LinkSort, count, count_by_domain, in_slices, leading_to, list, newest_of_creator,
-    numbers_of, owners, place_of,
+    LinkFilter, LinkOwner, LinkPlace, LinkSort, TagsWanted, count, count_by_domain, count_by_folder, count_by_tag,
+    in_slices, leading_to, list, newest_of_creator, numbers_of, owners, place_of,
 };
 
 use super::columns::{self, Columns, Json};
@@ -48,7 +48,7 @@ pub fn slug_of_carts(view: &View<'_>, domain: DomainNo) -> Result<Option<String>
 
 pub(super) const COLUMNS: &str = "no, id, workspace, domain, slug, is_exact, destination, external_id, tenant_id, creator, tracks_conversions, \
      is_archived, expires_at, expired_url, disabled_at, clicks_max, title, description, comments, utm, cart, \
-     stock_policy, experiment, created_at, updated_at, campaign, content_id, content_url";
+     stock_policy, experiment, created_at, updated_at, campaign, content_id, content_url, reception";
 
 const TAKEN: &[(&str, &str)] = &[
     ("links.workspace, links.external_id", "externalId"),
@@ -93,6 +93,10 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Link> {
     link.terms.campaign = columns.next()?;
     link.terms.content_id = columns.next()?;
     link.terms.content_url = columns.next()?;
+    link.terms.reception = columns
+        .next::<Option<Json<_>>>()?
+        .map(|reception| reception.0)
+        .unwrap_or_default();
     Ok(link)
 }
 
@@ -120,9 +124,9 @@ pub fn insert(tx: &Tx<'_>, new: &NewLink) -> Result<Link, Error> {
         "INSERT INTO links (no, id, workspace, domain, slug, slug_fold, is_exact, destination, external_id, tenant_id,
          creator, tracks_conversions, is_archived, expires_at, expired_url, disabled_at, clicks_max, title,
          description, comments, utm, cart, stock_policy, experiment, created_at, updated_at, campaign, content_id,
-         content_url)
+         content_url, reception)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-         ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+         ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
         None,
         &link,
     )?;
@@ -146,7 +150,8 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
          destination = ?8, external_id = ?9, tenant_id = ?10, creator = ?11, tracks_conversions = ?12,
          is_archived = ?13, expires_at = ?14, expired_url = ?15, disabled_at = ?16, clicks_max = ?17, title = ?18,
          description = ?19, comments = ?20, utm = ?21, cart = ?22, stock_policy = ?23, experiment = ?24,
-         created_at = ?25, updated_at = ?26, campaign = ?27, content_id = ?28, content_url = ?29 WHERE no = ?1",
+         created_at = ?25, updated_at = ?26, campaign = ?27, content_id = ?28, content_url = ?29,
+         reception = ?30 WHERE no = ?1",
         Some(link.no),
         link,
     )?;
@@ -156,7 +161,7 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
     }
 }
 
-/// Runs `sql` with the columns of `link` as ?2 to ?29, in the order of the schema.
+/// Runs `sql` with the columns of `link` as ?2 to ?30, in the order of the schema.
 fn write(tx: &Tx<'_>, sql: &str, no: Option<LinkNo>, link: &Link) -> Result<usize, Error> {
     let terms = &link.terms;
     let policy = &terms.stock_policy;
@@ -190,6 +195,7 @@ fn write(tx: &Tx<'_>, sql: &str, no: Option<LinkNo>, link: &Link) -> Result<usiz
         terms.campaign,
         terms.content_id,
         terms.content_url,
+        (terms.reception != Default::default()).then_some(Json(&terms.reception)),
     ];
     tx.run_unique(sql, params, TAKEN)
 }
@@ -253,6 +259,26 @@ pub fn by_external_id(view: &View<'_>, workspace: WorkspaceNo, external_id: &str
     )
 }
 
+/// The workspace's oldest link whose destination is `destination` to the letter, on `domain` if one is given.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn by_destination(
+    view: &View<'_>,
+    workspace: WorkspaceNo,
+    domain: Option<DomainNo>,
+    destination: &str,
+) -> Result<Option<Link>, Error> {
+    view.first(
+        &format!(
+            "SELECT {COLUMNS} FROM links WHERE workspace = ?1 AND destination = ?2 AND (?3 IS NULL OR domain = ?3)
+             ORDER BY no LIMIT 1"
+        ),
+        (workspace, destination, domain),
+        read,
+    )
+}
+
 /// The link that a follower of `slug` on `domain` means, whoever owns it: the exact one of these very letters, else
 /// the folded one.
 ///
@@ -276,6 +302,15 @@ mod tests {
     use crate::domain::cart::{Cart, CartItem, ItemName, Landing, OnOut, StockPolicy};
     use crate::domain::experiment::{Experiment, Variant};
     use crate::domain::id::StoreNo;
+    use crate::domain::password::PasswordHash;
+    use crate::domain::reception::{Conditions, Reception, Rule, Target};
+
+    fn target(url: &str) -> Target {
+        Target {
+            destination: url.to_owned(),
+            ..Target::default()
+        }
+    }
 
     /// Every field set.
     fn full_terms(tx: &Tx<'_>, workspace: WorkspaceNo) -> Result<LinkTerms, Error> {
@@ -329,6 +364,24 @@ mod tests {
             campaign: Some(super::super::campaign::insert(tx, fixture::campaign("Spring", workspace))?.no),
             content_id: text("video 7"),
             content_url: text("https://tiktok.test/7"),
+            reception: Reception {
+                rules: vec![Rule {
+                    when: Conditions {
+                        countries: vec!["DE".into()],
+                        from: Some(Timestamp(14)),
+                        ..Conditions::default()
+                    },
+                    target: target("https://shop.test/de"),
+                }],
+                ios: Some(target("myshop://p/7")),
+                android: Some(target("https://shop.test/android")),
+                geo: [("AT".to_owned(), target("https://shop.test/at"))].into(),
+                password: Some(PasswordHash("$argon2id$x".into())),
+                is_card: true,
+                image: text("https://shop.test/i.png"),
+                video: text("https://shop.test/v.mp4"),
+                leaves_apps: true,
+            },
         })
     }
 

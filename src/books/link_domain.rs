@@ -1,6 +1,6 @@
 //! Link domains. Number 1, the server's default, is there from the start and belongs to nobody.
 
-use super::columns::{Columns, Word};
+use super::columns::{Columns, Json, Word};
 use super::error::Error;
 use super::filter::Filter;
 use super::page::{Listing, Page};
@@ -9,7 +9,7 @@ use crate::domain::id::{DomainNo, WorkspaceNo};
 use crate::domain::link_domain::LinkDomain;
 
 const COLUMNS: &str = "no, id, workspace, slug, is_primary, is_archived, is_case_sensitive, consent, has_legal_basis, \
-                       cookie_domain, store, created_at, updated_at";
+                       cookie_domain, store, not_found_url, expired_url, redir_hosts, created_at, updated_at";
 
 const TAKEN: &[(&str, &str)] = &[("link_domains.slug", "slug")];
 
@@ -27,6 +27,12 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<LinkDomain> {
         has_legal_basis: columns.next()?,
         cookie_domain: columns.next()?,
         store: columns.next()?,
+        not_found_url: columns.next()?,
+        expired_url: columns.next()?,
+        redir_hosts: columns
+            .next::<Option<Json<_>>>()?
+            .map(|hosts| hosts.0)
+            .unwrap_or_default(),
         created_at: columns.next()?,
         updated_at: columns.next()?,
     })
@@ -40,7 +46,8 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<LinkDomain> {
 pub fn insert(tx: &Tx<'_>, domain: LinkDomain) -> Result<LinkDomain, Error> {
     tx.run_unique(
         "INSERT INTO link_domains (id, workspace, slug, is_primary, is_archived, is_case_sensitive, consent,
-         has_legal_basis, cookie_domain, store, created_at, updated_at) VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)",
+         has_legal_basis, cookie_domain, store, not_found_url, expired_url, redir_hosts, created_at, updated_at)
+         VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             &domain.id,
             domain.workspace,
@@ -51,6 +58,9 @@ pub fn insert(tx: &Tx<'_>, domain: LinkDomain) -> Result<LinkDomain, Error> {
             domain.has_legal_basis,
             &domain.cookie_domain,
             domain.store,
+            &domain.not_found_url,
+            &domain.expired_url,
+            redir_hosts(&domain),
             domain.created_at,
             domain.updated_at,
         ),
@@ -71,7 +81,8 @@ pub fn insert(tx: &Tx<'_>, domain: LinkDomain) -> Result<LinkDomain, Error> {
 pub fn update(tx: &Tx<'_>, domain: &LinkDomain) -> Result<(), Error> {
     let changed = tx.run_unique(
         "UPDATE link_domains SET slug = ?, is_primary = 0, is_archived = ?, is_case_sensitive = ?, consent = ?,
-         has_legal_basis = ?, cookie_domain = ?, store = ?, updated_at = ? WHERE no = ?",
+         has_legal_basis = ?, cookie_domain = ?, store = ?, not_found_url = ?, expired_url = ?, redir_hosts = ?,
+         updated_at = ? WHERE no = ?",
         (
             &domain.slug,
             domain.is_archived,
@@ -80,6 +91,9 @@ pub fn update(tx: &Tx<'_>, domain: &LinkDomain) -> Result<(), Error> {
             domain.has_legal_basis,
             &domain.cookie_domain,
             domain.store,
+            &domain.not_found_url,
+            &domain.expired_url,
+            redir_hosts(domain),
             domain.updated_at,
             domain.no,
         ),
@@ -89,6 +103,10 @@ pub fn update(tx: &Tx<'_>, domain: &LinkDomain) -> Result<(), Error> {
         0 => Err(Error::NotFound { what: "domain" }),
         _ => make_primary(tx, domain),
     }
+}
+
+fn redir_hosts(domain: &LinkDomain) -> Option<Json<&Vec<String>>> {
+    (!domain.redir_hosts.is_empty()).then_some(Json(&domain.redir_hosts))
 }
 
 /// Comes after the row is written, so that a conflict leaves the former primary in its place.
@@ -212,6 +230,9 @@ mod tests {
                 has_legal_basis: true,
                 is_case_sensitive: true,
                 consent: ConsentMode::Eea,
+                not_found_url: Some("https://a.test/404".into()),
+                expired_url: Some("https://a.test/over".into()),
+                redir_hosts: vec!["a.test".into()],
                 created_at: Timestamp(created_at),
                 ..fixture::domain(slug, workspace)
             };

@@ -1,13 +1,14 @@
 //! Lists of links: filtered and paged for brands, in slices for whoever loads them all.
 
 use rusqlite::params_from_iter;
+use rusqlite::types::Value;
 
 use super::error::Error;
 use super::filter::Filter;
 use super::link::{COLUMNS, read};
 use super::page::{Listing, Page};
 use super::view::View;
-use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, FolderNo, LinkNo, StoreNo, TagNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::domain::slug;
 
@@ -22,6 +23,9 @@ pub struct LinkFilter {
     pub external_id: Option<String>,
     pub campaign: Option<CampaignNo>,
     pub content_id: Option<String>,
+    /// Links that have one of these.
+    pub tags: Option<TagsWanted>,
+    pub folder: Option<FolderNo>,
     /// Only links whose variants are or were tried out.
     pub has_experiment: bool,
     /// Whether archived links are shown with the others.
@@ -30,6 +34,19 @@ pub struct LinkFilter {
     /// Oldest first.
     pub is_ascending: bool,
 }
+
+/// Which tags the links of a list have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TagsWanted {
+    /// At least one, whichever.
+    Any,
+    /// At least one of these.
+    OneOf(Vec<TagNo>),
+}
+
+/// Up to this many links, those of a tag are looked up and sorted; of more, the list is gone through in its order, and
+/// enough of its links have the tag for a page to fill soon.
+const TAGGED_SORTED_MAX: u64 = 5_000;
 
 /// What orders a list of links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,8 +70,43 @@ impl LinkFilter {
         }
     }
 
-    fn conditions(&self, workspace: WorkspaceNo) -> Filter {
-        let mut filter = Filter::of("workspace = ?", workspace.0);
+    /// The condition; `view` tells which way to the links of a tag is the shorter.
+    fn conditions(&self, view: &View<'_>, workspace: WorkspaceNo) -> Result<Filter, Error> {
+        let mut filter = self.untagged("workspace = ?", workspace);
+        match &self.tags {
+            None => {}
+            Some(TagsWanted::Any) => {
+                filter.and("EXISTS (SELECT 1 FROM link_tags WHERE link = links.no)", []);
+            }
+            Some(TagsWanted::OneOf(tags)) => {
+                let mut tagged = Filter::of("1 = ?", 1);
+                tagged.and_one_of("tag", tags.iter().map(|tag| Value::Integer(i64::from(tag.0))));
+                let sql = format!(
+                    "SELECT count(*) FROM (SELECT 1 FROM link_tags WHERE {} LIMIT {})",
+                    tagged.sql(),
+                    TAGGED_SORTED_MAX + 1
+                );
+                let few = view.count(&sql, params_from_iter(tagged.values()))? <= TAGGED_SORTED_MAX;
+                if few {
+                    // The plus keeps the workspace's own indexes out: in their order, nearly all links lack the tag.
+                    filter = self.untagged("+workspace = ?", workspace);
+                }
+                let clause = match few {
+                    true => format!("no IN (SELECT link FROM link_tags WHERE {})", tagged.sql()),
+                    false => format!(
+                        "EXISTS (SELECT 1 FROM link_tags WHERE link = links.no AND {})",
+                        tagged.sql()
+                    ),
+                };
+                filter.and(&clause, tagged.values().to_vec());
+            }
+        }
+        Ok(filter)
+    }
+
+    /// All but the tags; `owner` is the clause that says whose links they are.
+    fn untagged(&self, owner: &'static str, workspace: WorkspaceNo) -> Filter {
+        let mut filter = Filter::of(owner, workspace.0);
         if !self.shows_archived {
             filter.and("is_archived = 0", []);
         }
@@ -67,6 +119,7 @@ impl LinkFilter {
         filter.and_some("external_id = ?", self.external_id.clone());
         filter.and_some("campaign = ?", self.campaign.map(|campaign| i64::from(campaign.0)));
         filter.and_some("content_id = ?", self.content_id.clone());
+        filter.and_some("folder = ?", self.folder.map(|folder| i64::from(folder.0)));
         if let Some(search) = &self.search {
             filter.and_any_contains(&[
                 ("slug_fold", &slug::fold(search)),
@@ -84,7 +137,7 @@ impl LinkFilter {
 /// [`Error::NotFound`] on `page` for an unknown id to go on from.
 pub fn list(view: &View<'_>, workspace: WorkspaceNo, filter: &LinkFilter, page: &Page) -> Result<Vec<Link>, Error> {
     let listing = filter.listing();
-    listing.page(view, filter.conditions(workspace), page, read)
+    listing.page(view, filter.conditions(view, workspace)?, page, read)
 }
 
 /// Number of links that `filter` lets through.
@@ -92,9 +145,7 @@ pub fn list(view: &View<'_>, workspace: WorkspaceNo, filter: &LinkFilter, page: 
 /// # Errors
 /// [`Error::Failed`].
 pub fn count(view: &View<'_>, workspace: WorkspaceNo, filter: &LinkFilter) -> Result<u64, Error> {
-    let conditions = filter.conditions(workspace);
-    let sql = format!("SELECT count(*) FROM links WHERE {}", conditions.sql());
-    view.count(&sql, params_from_iter(conditions.values()))
+    filter.conditions(view, workspace)?.count(view, "links")
 }
 
 /// Number of links that `filter` lets through, by domain; domains without any are left out.
@@ -106,7 +157,7 @@ pub fn count_by_domain(
     workspace: WorkspaceNo,
     filter: &LinkFilter,
 ) -> Result<Vec<(DomainNo, u64)>, Error> {
-    let conditions = filter.conditions(workspace);
+    let conditions = filter.conditions(view, workspace)?;
     let sql = format!(
         "SELECT domain, count(*) FROM links WHERE {} GROUP BY domain ORDER BY domain",
         conditions.sql()
@@ -117,12 +168,47 @@ pub fn count_by_domain(
     })
 }
 
+/// Number of links that `filter` lets through, by folder; `None` = in none. The largest first.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn count_by_folder(
+    view: &View<'_>,
+    workspace: WorkspaceNo,
+    filter: &LinkFilter,
+) -> Result<Vec<(Option<FolderNo>, u64)>, Error> {
+    let conditions = filter.conditions(view, workspace)?;
+    let sql = format!(
+        "SELECT folder, count(*) FROM links WHERE {} GROUP BY folder ORDER BY count(*) DESC, folder",
+        conditions.sql()
+    );
+    view.all(&sql, params_from_iter(conditions.values()), |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+    })
+}
+
+/// Number of links that `filter` lets through, by tag; a link counts for each of its tags. The largest first.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn count_by_tag(view: &View<'_>, workspace: WorkspaceNo, filter: &LinkFilter) -> Result<Vec<(TagNo, u64)>, Error> {
+    let conditions = filter.conditions(view, workspace)?;
+    let sql = format!(
+        "SELECT tag, count(*) FROM links JOIN link_tags ON link_tags.link = links.no WHERE {} GROUP BY tag
+         ORDER BY count(*) DESC, tag",
+        conditions.sql()
+    );
+    view.all(&sql, params_from_iter(conditions.values()), |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+    })
+}
+
 /// Numbers of all links that `filter` lets through: four bytes each, for reports over them.
 ///
 /// # Errors
 /// [`Error::Failed`].
 pub fn numbers_of(view: &View<'_>, workspace: WorkspaceNo, filter: &LinkFilter) -> Result<Vec<LinkNo>, Error> {
-    let conditions = filter.conditions(workspace);
+    let conditions = filter.conditions(view, workspace)?;
     let sql = format!("SELECT no FROM links WHERE {} ORDER BY no", conditions.sql());
     view.all(&sql, params_from_iter(conditions.values()), |row| row.get(0))
 }
@@ -339,6 +425,56 @@ mod tests {
     }
 
     #[test]
+    fn tags_narrow_the_same_both_ways() {
+        fixture::in_tx(|tx| {
+            let workspace = fixture::workspace(tx, "a")?;
+            five_links(tx, workspace)?;
+            for (no, name) in [(1, "red"), (2, "blue")] {
+                tx.run(
+                    "INSERT INTO tags (no, id, workspace, name, color, created_at) VALUES (?1, ?2, ?3, ?2, 'red', 1)",
+                    (no, name, workspace),
+                )?;
+            }
+            for (slug, tags) in [("one", vec![1, 2]), ("three", vec![2]), ("five", vec![1])] {
+                let link = link::by_slug(tx, DomainNo::DEFAULT, slug)?.expect("one of five");
+                crate::books::tag::set_of_link(tx, link.no, &tags.into_iter().map(TagNo).collect::<Vec<_>>())?;
+            }
+            let tagged = |tags| LinkFilter {
+                tags: Some(tags),
+                ..LinkFilter::default()
+            };
+            let one_of = |tags: &[u32]| tagged(TagsWanted::OneOf(tags.iter().copied().map(TagNo).collect()));
+            let expected = [
+                (one_of(&[1]), "one"),
+                (one_of(&[1, 2]), "three one"),
+                (one_of(&[]), ""),
+                (tagged(TagsWanted::Any), "three one"),
+            ];
+            let check = |tx: &Tx<'_>| {
+                for (filter, expected) in &expected {
+                    let found = list(tx, workspace, filter, &Page::Number { number: 1, size: 9 })?;
+                    assert_eq!(slugs(found).join(" "), *expected, "{filter:?}");
+                }
+                Ok::<_, Error>(())
+            };
+            check(tx)?;
+            let by_tag = count_by_tag(tx, workspace, &LinkFilter::default())?;
+            assert_eq!(by_tag, [(TagNo(2), 2), (TagNo(1), 1)]);
+            // Now each tag has more links than are sorted.
+            let many = TAGGED_SORTED_MAX + 1;
+            tx.run("PRAGMA defer_foreign_keys = 1", [])?;
+            tx.run(
+                "WITH RECURSIVE n (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM n WHERE n < 1000 + ?)
+                 INSERT INTO link_tags (link, tag) SELECT n, tag FROM n, (SELECT 1 AS tag UNION SELECT 2)",
+                [i64::try_from(many).expect("small")],
+            )?;
+            check(tx)?;
+            tx.run("DELETE FROM link_tags WHERE link >= 1000", [])?;
+            Ok(())
+        });
+    }
+
+    #[test]
     fn pages_follow_each_other_without_gap_or_repeat() {
         fixture::in_tx(|tx| {
             let workspace = fixture::workspace(tx, "a")?;
@@ -426,8 +562,15 @@ mod tests {
                     },
                     "links_by_tenant_id",
                 ),
+                (
+                    LinkFilter {
+                        folder: Some(FolderNo(1)),
+                        ..all()
+                    },
+                    "links_by_folder",
+                ),
             ] {
-                let mut conditions = filter.conditions(WorkspaceNo(1));
+                let mut conditions = filter.conditions(tx, WorkspaceNo(1))?;
                 let sql = filter.listing().sql(&conditions, filter.is_ascending);
                 conditions.bind_after(10);
                 conditions.bind_after(0);

@@ -19,6 +19,31 @@ pub enum Page {
     Before { id: String, size: u32 },
 }
 
+/// A page by number of a list in any order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NumberedPage {
+    /// From 1.
+    pub number: u32,
+    pub size: u32,
+}
+
+impl NumberedPage {
+    /// The rows of this page that `filter` lets through, in `order`.
+    pub(super) fn read<T>(
+        self,
+        view: &View<'_>,
+        select: &str,
+        mut filter: Filter,
+        order: &str,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        let sql = format!("{select} WHERE {} ORDER BY {order} LIMIT ? OFFSET ?", filter.sql());
+        filter.bind_after(i64::from(self.size));
+        filter.bind_after(i64::from(self.number.saturating_sub(1)) * i64::from(self.size));
+        view.all(&sql, params_from_iter(filter.values()), read)
+    }
+}
+
 /// A list that can be paged.
 pub(super) struct Listing {
     /// The table; it has a column `no`.

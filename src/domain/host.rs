@@ -63,8 +63,9 @@ pub fn parse_domain(slug: &str, private_allowed: bool) -> Result<String, HostErr
 
 /// Whether `host` (lower case) is a name that never leaves a network: RFC 6761, RFC 6762, RFC 7686 and their kin.
 pub fn is_inside_name(host: &str) -> bool {
-    const INSIDE: [&str; 9] = [
+    const INSIDE: [&str; 10] = [
         "localhost",
+        "localdomain",
         "local",
         "internal",
         "intranet",

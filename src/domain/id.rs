@@ -32,6 +32,10 @@ row_number! {
     CampaignNo,
     /// Row number of a pool of single-use codes; from 1, never used twice.
     CodePoolNo,
+    /// Row number of a tag; from 1, never used twice.
+    TagNo,
+    /// Row number of a folder; from 1, never used twice.
+    FolderNo,
 }
 
 impl DomainNo {

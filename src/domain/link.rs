@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cart::{Cart, StockPolicy};
 use super::experiment::Experiment;
 use super::id::{CampaignNo, CreatorNo, DomainNo, LinkNo, WorkspaceNo};
+use super::reception::Reception;
 use super::time::Timestamp;
 
 /// Longest id that a brand may give a link.
@@ -64,13 +65,15 @@ pub struct LinkTerms {
     pub content_id: Option<String>,
     /// Where that can be seen; serialised URL.
     pub content_url: Option<String>,
+    pub reception: Reception,
 }
 
 impl LinkTerms {
     /// Whether every follow sends its click id along: conversions are tracked, a creator earns, it is a cart, or
     /// orders must tell which variant they came of.
     pub fn sends_click_id(&self) -> bool {
-        self.tracks_conversions || self.creator.is_some() || self.cart.is_some() || self.experiment.is_some()
+        let has_cart = self.cart.is_some() || self.reception.targets().any(|target| target.cart.is_some());
+        self.tracks_conversions || self.creator.is_some() || has_cart || self.experiment.is_some()
     }
 }
 

@@ -4,6 +4,9 @@ use super::consent::ConsentMode;
 use super::id::{DomainNo, StoreNo, WorkspaceNo};
 use super::time::Timestamp;
 
+/// Hosts that `redir_url` may lead to. 50: a brand's shops by country; each is compared when a follower names one.
+pub const REDIR_HOSTS_MAX: usize = 50;
+
 /// A link domain as the books keep it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkDomain {
@@ -26,6 +29,11 @@ pub struct LinkDomain {
     pub cookie_domain: Option<String>,
     /// The store whose carts this host takes at `/buy` and `/checkout`.
     pub store: Option<StoreNo>,
+    /// Where followers go who meet no link, and whose link has ended and has no such place of its own; serialised URLs.
+    pub not_found_url: Option<String>,
+    pub expired_url: Option<String>,
+    /// Hosts, with what lies below them, to which a follower's `redir_url` may lead. None: it leads nowhere.
+    pub redir_hosts: Vec<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -60,7 +60,7 @@ pub fn forwarded_to_cart(query: &str) -> String {
 
 /// Parameters that speak to this server and go no further.
 pub fn is_for_us(name: &str, value: &str) -> bool {
-    name == "qr" && value == "1"
+    name == "qr" && value == "1" || name == "redir_url"
 }
 
 /// Appends `name=value` to `out`, form-encoded, with the separator that is due.
@@ -137,6 +137,7 @@ mod tests {
         for (destination, query, extra, expected) in [
             (plain, "", &[][..], plain),
             (plain, "qr=1", &[], plain),
+            (plain, "redir_url=https%3A%2F%2Fevil.example", &[], plain),
             (plain, "hop_id=forged", &[], plain),
             (plain, "c=3", &[], "https://shop.example/p?a=1&b=%C3%BC&c=3#top"),
             (plain, "a=2&a=3", &[], "https://shop.example/p?b=%C3%BC&a=2&a=3#top"),

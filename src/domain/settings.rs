@@ -8,4 +8,8 @@ pub struct Settings {
     /// ISO 4217 code of reports that name none, and of what creators cost; `None` = as the stores sell.
     pub currency: Option<String>,
     pub tiers: TierBounds,
+    /// Schemes of the brand's apps, as [`super::app_link::parse_scheme`] keeps them: where `ios` and `android` may lead.
+    pub app_schemes: Vec<String>,
+    /// Whether a `+` behind a link shows nothing of it.
+    pub hides_cards: bool,
 }

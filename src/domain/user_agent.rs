@@ -30,6 +30,16 @@ macro_rules! named {
                 }
             }
 
+            /// What is called `name` in reports, in any letter case.
+            pub fn of_name(name: &str) -> Option<Self> {
+                [$(Self::$variant),+].into_iter().find(|known| known.name().eq_ignore_ascii_case(name))
+            }
+
+            /// Every name but `Unknown`, as a sentence lists them.
+            pub fn names() -> String {
+                [$($text),+].join(", ")
+            }
+
             /// The name that reports show.
             pub fn name(self) -> &'static str {
                 match self {
@@ -231,6 +241,16 @@ pub fn parse(user_agent: &str) -> UserAgent {
         browser: browser(&has, os, app),
         app,
     }
+}
+
+/// The system alone: what a follow's choice between apps needs.
+pub fn os_of(user_agent: &str) -> Os {
+    os(&|word: &str| user_agent.contains(word))
+}
+
+/// The app whose built-in browser it is, alone.
+pub fn app_of(user_agent: &str) -> App {
+    app(&|word: &str| user_agent.contains(word))
 }
 
 fn os(has: &impl Fn(&str) -> bool) -> Os {

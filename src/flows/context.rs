@@ -9,6 +9,7 @@ use url::Url;
 use super::error::Error;
 use super::hand_out_codes;
 use super::join_waitlist::{Lists, Tally};
+use super::lock_link;
 use super::locks::Locks;
 use super::record_clicks::RecorderStats;
 use super::refresh_profiles::LOOKS_AT_ONCE_MAX;
@@ -41,6 +42,8 @@ pub(super) struct Inner {
     pub is_stopping: AtomicBool,
     /// Told when a store's profile is to be looked at before its time.
     pub profile_due: Notify,
+    /// One permit a hash of a password.
+    pub hashes: Arc<Semaphore>,
     /// One permit a look at a profile.
     pub looks: Semaphore,
     pub lists: Lists,
@@ -115,6 +118,7 @@ impl Context {
             locks,
             is_stopping: AtomicBool::new(false),
             profile_due: Notify::new(),
+            hashes: lock_link::room(),
             looks: Semaphore::new(LOOKS_AT_ONCE_MAX),
             lists,
             conversions: Arc::default(),

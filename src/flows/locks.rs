@@ -29,4 +29,14 @@ impl Locks {
         let shard = self.hasher.hash_one(name) as usize % SHARDS;
         self.shards[shard].lock().await
     }
+
+    /// Every lock, for work on many things at once. Taken in one order, so that two such workers never wait for each
+    /// other; whoever holds a lock of [`Self::of`] must not ask.
+    pub async fn all(&self) -> Vec<MutexGuard<'_, ()>> {
+        let mut guards = Vec::with_capacity(SHARDS);
+        for shard in &self.shards {
+            guards.push(shard.lock().await);
+        }
+        guards
+    }
 }

@@ -6,7 +6,7 @@ use crate::books::{self, Tx, View};
 use crate::domain::consent::ConsentMode;
 use crate::domain::host::{self, HostError};
 use crate::domain::id::{DomainNo, WorkspaceNo};
-use crate::domain::link_domain::LinkDomain;
+use crate::domain::link_domain::{LinkDomain, REDIR_HOSTS_MAX};
 
 /// What a caller says of a domain. `None` = not said.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,9 @@ pub struct DomainChange {
     pub cookie_domain: Option<Option<String>>,
     /// Public id of the store whose carts the domain takes; `Some(None)` = none any more.
     pub store: Option<Option<String>>,
+    pub not_found_url: Option<Option<String>>,
+    pub expired_url: Option<Option<String>>,
+    pub redir_hosts: Option<Vec<String>>,
 }
 
 /// Adds a domain to a workspace. The workspace's first one becomes its primary.
@@ -47,11 +50,14 @@ pub async fn create(
         has_legal_basis: false,
         cookie_domain: None,
         store: None,
+        not_found_url: None,
+        expired_url: None,
+        redir_hosts: Vec::new(),
         created_at: now,
         updated_at: now,
     };
     let store = change.store.clone();
-    apply(change, &mut domain)?;
+    apply(context, change, &mut domain)?;
     let _order = context.inner.locks.of("domains").await;
     let made = context.inner.books.commit(move |tx| {
         bind(tx, workspace, store, &mut domain)?;
@@ -78,11 +84,12 @@ pub async fn update(
         .transpose()?;
     let _order = context.inner.locks.of("domains").await;
     let (now, slug) = (context.inner.clock.now(), slug.to_ascii_lowercase());
+    let inner = context.clone();
     let changed = context.inner.books.commit(move |tx| {
         let mut domain = find(tx, workspace, &slug)?;
         domain.slug = new_slug.unwrap_or(domain.slug);
         bind(tx, workspace, change.store.clone(), &mut domain)?;
-        apply(change, &mut domain)?;
+        apply(&inner, change, &mut domain)?;
         domain.updated_at = now;
         books::link_domain::update(tx, &domain)?;
         Ok::<_, Error>((domain, books::link_domain::all(tx)?))
@@ -121,6 +128,26 @@ fn parse_slug(context: &Context, slug: &str) -> Result<String, Error> {
     })
 }
 
+/// The hosts of `redir_url` in the form in which they are compared.
+fn redir_hosts(context: &Context, said: Vec<String>) -> Result<Vec<String>, Error> {
+    if said.len() > REDIR_HOSTS_MAX {
+        return Err(Error::invalid(
+            "redirHosts",
+            format!("must have at most {REDIR_HOSTS_MAX} hosts"),
+        ));
+    }
+    let checked = said.iter().enumerate().map(|(place, host)| {
+        let message = "must be a public host name such as shop.brand.com, without scheme, port or path";
+        let bad = || Error::invalid(format!("redirHosts[{place}]"), message);
+        let host = host::parse_domain(host, false).map_err(|_| bad())?;
+        context
+            .allow_destination(&format!("https://{host}/"))
+            .map_err(|_| bad())?;
+        Ok(host)
+    });
+    checked.collect()
+}
+
 fn bind(
     tx: &Tx<'_>,
     workspace: WorkspaceNo,
@@ -147,7 +174,19 @@ fn bind(
     Ok(())
 }
 
-fn apply(change: DomainChange, domain: &mut LinkDomain) -> Result<(), Error> {
+fn apply(context: &Context, change: DomainChange, domain: &mut LinkDomain) -> Result<(), Error> {
+    for (field, said, place) in [
+        ("notFoundUrl", change.not_found_url, &mut domain.not_found_url),
+        ("expiredUrl", change.expired_url, &mut domain.expired_url),
+    ] {
+        if let Some(said) = said {
+            let checked = said.map(|url| context.check_destination(field, &url));
+            *place = checked.transpose()?.map(String::from);
+        }
+    }
+    if let Some(hosts) = change.redir_hosts {
+        domain.redir_hosts = redir_hosts(context, hosts)?;
+    }
     domain.is_primary = change.is_primary.unwrap_or(domain.is_primary);
     domain.is_archived = change.is_archived.unwrap_or(domain.is_archived);
     domain.is_case_sensitive = change.is_case_sensitive.unwrap_or(domain.is_case_sensitive);

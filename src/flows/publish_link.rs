@@ -5,6 +5,9 @@ use super::context::Context;
 use super::error::Error;
 use super::experiment_draft::ExperimentChange;
 use super::hand_out_codes;
+use super::link_filing::FilingChange;
+use super::lock_link;
+use super::reception_draft::ReceptionChange;
 use crate::books::link::NewLink;
 use crate::books::{self, Tx, View};
 use crate::domain::campaign::CONTENT_ID_MAX;
@@ -15,8 +18,8 @@ use crate::domain::link_domain::LinkDomain;
 use crate::domain::slug::{self, GENERATED_LENGTH, SLUG_MAX, SlugError};
 use crate::domain::time::Timestamp;
 
-/// Links in one call.
-pub const BULK_MAX: usize = 100;
+/// What stands before an external id where an id is meant.
+const EXTERNAL: &str = "ext_";
 
 /// Draws before a generated slug is given up; with 62^7 slugs one draw is almost always enough.
 const DRAWS_MAX: usize = 20;
@@ -44,62 +47,49 @@ pub struct LinkChange {
     pub comments: Option<Option<String>>,
     /// In the order of [`UTM_NAMES`].
     pub utm: [Option<Option<String>>; 5],
+    /// The parameter `ref` of the destination.
+    pub reference: Option<Option<String>>,
     pub cart: Option<Option<CartDraft>>,
     pub stock_policy: Option<Option<StockPolicyDraft>>,
     pub experiment: ExperimentChange,
+    pub reception: ReceptionChange,
     /// Public id of the campaign.
     pub campaign_id: Option<Option<String>>,
     pub content_id: Option<Option<String>>,
     pub content_url: Option<Option<String>>,
+    pub filing: FilingChange,
 }
 
 /// Makes a link; it can be followed when this returns.
-pub async fn create(context: &Context, workspace: WorkspaceNo, change: LinkChange) -> Result<Link, Error> {
-    let mut made = create_all(context, workspace, vec![change]).await?;
-    made.pop()
-        .unwrap_or_else(|| Err(Error::Internal("one link asked for, none made".to_owned())))
-}
-
-/// Makes up to [`BULK_MAX`] links in one commit; each succeeds or fails by itself.
-pub async fn create_all(
-    context: &Context,
-    workspace: WorkspaceNo,
-    changes: Vec<LinkChange>,
-) -> Result<Vec<Result<Link, Error>>, Error> {
-    if changes.len() > BULK_MAX {
-        return Err(Error::invalid("links", "must have at most 100 entries"));
-    }
+pub async fn create(context: &Context, workspace: WorkspaceNo, mut change: LinkChange) -> Result<Link, Error> {
+    lock_link::seal(context, std::slice::from_mut(&mut change)).await?;
     let inner = context.clone();
-    let made = context.inner.books.commit(move |tx| {
-        Ok::<_, Error>(
-            changes
-                .into_iter()
-                .map(|change| insert(&inner, tx, workspace, change))
-                .collect::<Vec<_>>(),
-        )
-    });
-    let made = made.await?;
-    for link in made.iter().flatten() {
-        context.inner.table.put(link, None);
-    }
+    let made = context
+        .inner
+        .books
+        .commit(move |tx| insert(&inner, tx, workspace, change));
+    let link = made.await?;
+    context.inner.table.put(&link, None);
     hand_out_codes::prepare(context, None).await;
-    Ok(made)
+    Ok(link)
 }
 
 /// Changes a link; followers see the change when this returns.
-pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change: LinkChange) -> Result<Link, Error> {
-    let _order = context.inner.locks.of(id).await;
-    let (inner, id) = (context.clone(), id.to_owned());
-    let changed = context.inner.books.commit(move |tx| {
-        let before = find(tx, workspace, &id)?;
-        let mut after = before.clone();
-        place(&inner, tx, workspace, &change, &mut after)?;
-        apply(&inner, tx, workspace, change, &mut after.terms)?;
-        after.updated_at = inner.inner.clock.now();
-        books::link::update(tx, &after)?;
-        Ok::<_, Error>((before, after))
-    });
-    let (before, after) = changed.await?;
+pub async fn update(
+    context: &Context,
+    workspace: WorkspaceNo,
+    id: &str,
+    mut change: LinkChange,
+) -> Result<Link, Error> {
+    lock_link::seal(context, std::slice::from_mut(&mut change)).await?;
+    let id = own_id(context, workspace, id).await?;
+    let _order = context.inner.locks.of(&id).await;
+    let inner = context.clone();
+    let changed = context
+        .inner
+        .books
+        .commit(move |tx| change_in(&inner, tx, workspace, &id, change));
+    let Changed { before, after } = changed.await?;
     context.inner.table.put(&after, Some(&before));
     hand_out_codes::prepare(context, None).await;
     Ok(after)
@@ -107,21 +97,59 @@ pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change:
 
 /// Deletes a link; its slug is free and its clicks stay in the log.
 pub async fn delete(context: &Context, workspace: WorkspaceNo, id: &str) -> Result<Link, Error> {
-    let _order = context.inner.locks.of(id).await;
-    let id = id.to_owned();
-    let gone = context.inner.books.commit(move |tx| {
-        let link = find(tx, workspace, &id)?;
-        books::link::delete(tx, link.no)?;
-        Ok::<_, Error>(link)
-    });
+    let id = own_id(context, workspace, id).await?;
+    let _order = context.inner.locks.of(&id).await;
+    let gone = context.inner.books.commit(move |tx| delete_in(tx, workspace, &id));
     let link = gone.await?;
     context.inner.table.remove(&link);
     Ok(link)
 }
 
+/// The id under which changes of the link called `id` wait for each other: however it is called, it is one link.
+async fn own_id(context: &Context, workspace: WorkspaceNo, id: &str) -> Result<String, Error> {
+    let id = id.to_owned();
+    if !id.starts_with(EXTERNAL) {
+        return Ok(id);
+    }
+    let found = context.inner.books.read(move |view| find(view, workspace, &id));
+    Ok(found.await?.id)
+}
+
+/// A link before and after a change.
+pub(super) struct Changed {
+    pub before: Link,
+    pub after: Link,
+}
+
+/// Changes the link called `id` in a transaction of the caller's, who publishes it afterwards.
+pub(super) fn change_in(
+    context: &Context,
+    tx: &Tx<'_>,
+    workspace: WorkspaceNo,
+    id: &str,
+    change: LinkChange,
+) -> Result<Changed, Error> {
+    let before = find(tx, workspace, id)?;
+    let mut after = before.clone();
+    place(context, tx, workspace, &change, &mut after)?;
+    let filing = change.filing.resolve(tx, workspace)?;
+    apply(context, tx, workspace, change, &mut after.terms)?;
+    after.updated_at = context.inner.clock.now();
+    books::link::update(tx, &after)?;
+    filing.store(tx, after.no)?;
+    Ok(Changed { before, after })
+}
+
+/// Deletes the link called `id` in a transaction of the caller's, who unpublishes it afterwards.
+pub(super) fn delete_in(tx: &Tx<'_>, workspace: WorkspaceNo, id: &str) -> Result<Link, Error> {
+    let link = find(tx, workspace, id)?;
+    books::link::delete(tx, link.no)?;
+    Ok(link)
+}
+
 /// The link that a caller names by its id or as `ext_` and its external id.
 pub fn find(view: &View<'_>, workspace: WorkspaceNo, id: &str) -> Result<Link, Error> {
-    let found = match id.strip_prefix("ext_") {
+    let found = match id.strip_prefix(EXTERNAL) {
         Some(external_id) => books::link::by_external_id(view, workspace, external_id)?,
         None => books::link::by_id(view, workspace, id)?,
     };
@@ -177,6 +205,7 @@ pub(super) fn insert(
     } else {
         link.slug = generated_slug(context, tx, &domain, change.slug_length, change.slug_prefix.as_deref())?;
     }
+    let filing = change.filing.resolve(tx, workspace)?;
     apply(context, tx, workspace, change, &mut link.terms)?;
     let new = NewLink {
         id: link.id,
@@ -187,7 +216,9 @@ pub(super) fn insert(
         terms: link.terms,
         created_at: link.created_at,
     };
-    Ok(books::link::insert(tx, &new)?)
+    let link = books::link::insert(tx, &new)?;
+    filing.store(tx, link.no)?;
+    Ok(link)
 }
 
 /// Moves a link to another domain or slug.
@@ -275,7 +306,7 @@ fn generated_slug(
 }
 
 /// Writes what the caller said into `terms`.
-fn apply(
+pub(super) fn apply(
     context: &Context,
     view: &View<'_>,
     workspace: WorkspaceNo,
@@ -358,7 +389,11 @@ fn apply(
         change.utm,
         terms,
     )?;
+    if let Some(said) = text("ref", change.reference, UTM_MAX)? {
+        refer(context, said, terms)?;
+    }
     change.experiment.apply(context, view, workspace, terms)?;
+    change.reception.apply(context, view, workspace, terms)?;
     check_code_pools(view, terms)
 }
 
@@ -367,14 +402,16 @@ fn check_code_pools(view: &View<'_>, terms: &LinkTerms) -> Result<(), Error> {
     let variants = terms.experiment.iter().flat_map(|experiment| &experiment.variants);
     let variants = variants
         .enumerate()
-        .map(|(place, variant)| (Some(place), variant.cart.as_ref()));
-    for (place, cart) in std::iter::once((None, terms.cart.as_ref())).chain(variants) {
+        .map(|(place, variant)| (format!("testVariants[{place}]."), variant.cart.as_ref()));
+    let rules = terms.reception.rules.iter().enumerate();
+    let rules = rules.map(|(place, rule)| (format!("rules[{place}]."), rule.target.cart.as_ref()));
+    let own = std::iter::once((String::new(), terms.cart.as_ref()));
+    for (within, cart) in own.chain(variants).chain(rules) {
         let Some(no) = cart.and_then(|cart| cart.code_pool) else {
             continue;
         };
         let owner = books::code_pool::by_no(view, no)?.and_then(|pool| pool.creator);
         if owner.is_some() && owner != terms.creator {
-            let within = place.map_or(String::new(), |place| format!("testVariants[{place}]."));
             let message = "is a pool of another partner than the link's partnerId";
             return Err(Error::invalid(format!("{within}cart.codePoolId"), message));
         }
@@ -471,8 +508,31 @@ pub(super) fn redraft(view: &View<'_>, terms: &LinkTerms) -> Result<CartDraft, E
     })
 }
 
-fn with_utm(mut url: url::Url, named: [Option<Option<String>>; 5]) -> url::Url {
-    for (name, value) in UTM_NAMES.iter().zip(named) {
+/// Writes the parameter `ref` into the destination; `None` takes it out. Carts carry none: their shop reads who is
+/// credited from the click id.
+fn refer(context: &Context, said: Option<String>, terms: &mut LinkTerms) -> Result<(), Error> {
+    if terms.cart.is_some() {
+        return match said {
+            Some(_) => Err(Error::invalid("ref", "goes with a url, not with a cart")),
+            None => Ok(()),
+        };
+    }
+    let url = context.check_destination("url", &terms.destination)?;
+    let url = with_parameters(url, [("ref", Some(said))]);
+    terms.destination = context.check_destination("url", url.as_str())?.into();
+    Ok(())
+}
+
+fn with_utm(url: url::Url, named: [Option<Option<String>>; 5]) -> url::Url {
+    with_parameters(url, UTM_NAMES.into_iter().zip(named))
+}
+
+/// Sets each parameter that is said, or takes it out.
+fn with_parameters<'a>(
+    mut url: url::Url,
+    named: impl IntoIterator<Item = (&'a str, Option<Option<String>>)>,
+) -> url::Url {
+    for (name, value) in named {
         let Some(value) = value else { continue };
         let others: Vec<(String, String)> = url
             .query_pairs()

@@ -5,18 +5,22 @@ use std::sync::Arc;
 
 use super::codes::Claim;
 use super::counters::bump;
+use super::interstitial::{Interstitial, InterstitialKind};
 use super::land::{Landed, Page, Shown, page_for};
 use super::lane::{Full, NewClick, Ticket};
 use super::locate::locate;
 use super::person::{Person, bare_referrer, first_language, utm_of};
+use super::reception::{can_tap, way_out};
 use super::record::{DomainRecord, LinkRecord};
 use super::request::Request;
 use super::worker::{Keys, Redirect, Refusal, Reply, Worker};
 use crate::domain::click::{ClickFlags, Outcome, Tapped, UTM_MAX, cut};
 use crate::domain::click_id::ClickId;
+use crate::domain::id::{DomainNo, LinkNo};
+use crate::domain::password::{self, PasswordHash};
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::USER_AGENT_MAX;
-use crate::domain::visitor::{Touch, Visitor, cookie_name};
+use crate::domain::visitor::{self, Touch, Visitor, cookie_name};
 use crate::domain::{host, slug};
 
 /// Room for a usual location without growing.
@@ -29,15 +33,31 @@ impl Worker {
         let domain = self.shared.table.domain(&host::of_authority(request.host));
         let slug = slug::of_path(request.path);
         let Some(link) = slug.as_ref().and_then(|slug| self.shared.table.link(domain.no, slug)) else {
-            return self.miss(request, now);
+            return self.nowhere(&domain, request, now);
         };
         let keys = self.shared.keys.load();
         let mut person = Person::read(request, &domain, link.workspace, &self.shared, &keys, now);
-        if let Some(reply) = self.gate(&link, &mut person, now) {
+        let is_locked = link.password().is_some_and(|hash| {
+            let word = visitor::cookie_value(request.cookie, &password::cookie_name(link.no));
+            !word.is_some_and(|word| password::verify(word, link.no, hash, now, &keys.cookie))
+        });
+        if let Some(reply) = self.gate(&domain, &link, &mut person, !is_locked, now) {
             return reply;
         }
-        person.take_part(&link, now);
-        let offer = link.offer(person.offered);
+        if is_locked {
+            return self.between(InterstitialKind::Locked, None, None);
+        }
+        if link.card().is_some() && person.flags.has(ClickFlags::PREVIEW) {
+            return self.preview(request, &domain, link, &person, now);
+        }
+        let app = self.receive(request, &link, &mut person, now);
+        let own = link.offer(person.offered);
+        // A cart is not left for an address: its items and its stock were promised.
+        let redir = domain.redir(request.query).filter(|_| own.cart.is_none());
+        let (app, offer) = match &redir {
+            Some(redir) => (None, redir),
+            None => (app, own),
+        };
         let sequence = self.next_sequence();
         let id = ClickId {
             at: now,
@@ -47,7 +67,7 @@ impl Worker {
         };
         let store = offer.store().and_then(|store| self.shared.table.store(store));
         let may_send_id = !person.flags.has(ClickFlags::OPTED_OUT) || domain.has_legal_basis;
-        if let Some(landed) = page_for(offer, store.as_ref()) {
+        if let (None, Some(landed)) = (app, page_for(offer, store.as_ref())) {
             let shown = Shown {
                 click: id,
                 variant: person.offered,
@@ -74,6 +94,17 @@ impl Worker {
             Claim::of(self.shared.table.codes(), &link, &person, new_visitor, id, now).as_ref(),
         );
         let ticket = self.enqueue(request, &domain, &link, &person, outcome, new_visitor, &id, None);
+        if let Some(app) = app {
+            let app = app.to_owned();
+            return self.between(InterstitialKind::OpenApp { app, web: location }, cookie, ticket);
+        }
+        if link.reception.as_ref().is_some_and(|it| it.leaves_apps)
+            && can_tap(person.flags)
+            && let Some(outside) = way_out(request, &location)
+        {
+            let kind = InterstitialKind::OpenBrowser { outside, web: location };
+            return self.between(kind, cookie, ticket);
+        }
         let (counter, status) = match offer.cart {
             Some(_) => (&self.counters.carts, 303),
             None => (&self.counters.redirected, 302),
@@ -86,6 +117,76 @@ impl Worker {
             ticket,
             hides_referrer: false,
         })
+    }
+
+    /// Settles what the follower is offered: a target of the link's, else a variant, else its own. The answer is the app
+    /// that it opens: then what is offered is for those who have it not.
+    fn receive<'a>(
+        &self,
+        request: &Request<'_>,
+        link: &'a LinkRecord,
+        person: &mut Person<'_>,
+        now: Timestamp,
+    ) -> Option<&'a str> {
+        let reception = link.reception.as_deref();
+        let target = reception.and_then(|it| it.target(request, &person.place, now));
+        let app = match target.map(|number| (number, link.offer(number))) {
+            Some((_, offer)) if offer.is_app() => Some(&*offer.destination),
+            Some((number, _)) => {
+                person.offered = number;
+                return None;
+            }
+            None => None,
+        };
+        person.take_part(link, now);
+        app.filter(|_| can_tap(person.flags))
+    }
+
+    /// The link's card, for a program that fetches a preview; logged as any click.
+    fn preview(
+        &self,
+        request: &Request<'_>,
+        domain: &DomainRecord,
+        link: Arc<LinkRecord>,
+        person: &Person<'_>,
+        now: Timestamp,
+    ) -> Reply {
+        let id = ClickId {
+            at: now,
+            node: self.shared.options.node,
+            sequence: self.next_sequence(),
+            link: link.no,
+        };
+        let ticket = self.enqueue(request, domain, &link, person, Outcome::Destination, 0, &id, None);
+        self.between(InterstitialKind::Card(link), None, ticket)
+    }
+
+    /// The link whose card is asked for by a `+` behind its address; `None` when the `+` is part of a link's own slug, or
+    /// there is no link.
+    pub fn plus(&self, host: &str, path: &str) -> Option<(DomainNo, String)> {
+        let domain = self.shared.table.domain(&host::of_authority(host));
+        let slug = slug::of_path(path)?;
+        let bare = slug.strip_suffix('+').filter(|bare| !bare.is_empty())?;
+        let table = &self.shared.table;
+        if table.link(domain.no, &slug).is_some() {
+            return None;
+        }
+        table.link(domain.no, bare)?;
+        Some((domain.no, bare.to_owned()))
+    }
+
+    /// The lock of the link that a path names; `None` when nobody need say a password there.
+    pub fn locked(&self, host: &str, path: &str) -> Option<(LinkNo, PasswordHash)> {
+        let domain = self.shared.table.domain(&host::of_authority(host));
+        let link = self.shared.table.link(domain.no, &slug::of_path(path)?)?;
+        let hash = link.password().filter(|_| !link.is_disabled)?;
+        Some((link.no, hash.clone()))
+    }
+
+    /// A page between the link and where it leads.
+    fn between(&self, kind: InterstitialKind, cookie: Option<String>, ticket: Option<Ticket>) -> Reply {
+        bump(&self.counters.pages, 1);
+        Reply::Interstitial(Box::new(Interstitial { kind, cookie, ticket }))
     }
 
     /// The page of a cart link, logged as any click.
@@ -109,6 +210,14 @@ impl Worker {
         Reply::Page(Box::new(Page { cookie, ticket, ..page }))
     }
 
+    /// As [`Self::miss`], or where the domain sends those who meet no link.
+    fn nowhere(&self, domain: &DomainRecord, request: &Request<'_>, now: Timestamp) -> Reply {
+        match (self.miss(request, now), &domain.not_found_url) {
+            (Reply::Refused(Refusal::NotFound), Some(url)) => send_to(url),
+            (reply, _) => reply,
+        }
+    }
+
     /// Nothing is there. Too many of these from one address are told so.
     pub(super) fn miss(&self, request: &Request<'_>, now: Timestamp) -> Reply {
         if !self.shared.table.is_loaded() {
@@ -123,8 +232,15 @@ impl Worker {
         Reply::Refused(Refusal::NotFound)
     }
 
-    /// Disabled, expired, used up: in this order. A follow that passes has taken its use.
-    fn gate(&self, link: &LinkRecord, person: &mut Person<'_>, now: Timestamp) -> Option<Reply> {
+    /// Disabled, expired, used up: in this order. A follow that passes has taken its use if `takes` says so.
+    fn gate(
+        &self,
+        domain: &DomainRecord,
+        link: &LinkRecord,
+        person: &mut Person<'_>,
+        takes: bool,
+        now: Timestamp,
+    ) -> Option<Reply> {
         let is_over = link.expires_at.is_some_and(|end| end <= now);
         let is_counted = link.limit.is_some() && !link.is_disabled && !is_over;
         if is_counted && !self.shared.table.are_uses_known() {
@@ -134,32 +250,24 @@ impl Worker {
         let is_used_up = !is_over
             && !link.is_disabled
             && link.limit.as_ref().is_some_and(|limit| {
-                if person.is_use() {
+                if takes && person.is_use() {
                     !limit.take()
                 } else {
                     !limit.has_left()
                 }
             });
         if !link.is_disabled && !is_over && !is_used_up {
-            if link.limit.is_some() && person.is_use() {
+            if takes && link.limit.is_some() && person.is_use() {
                 person.flags = person.flags.with(ClickFlags::USE);
             }
             return None;
         }
         bump(&self.counters.gone, 1);
-        match &link.expired_url {
-            Some(url) if !link.is_disabled => {
-                let location = url.to_string();
-                Some(Reply::Redirect(Redirect {
-                    status: 302,
-                    location,
-                    cookie: None,
-                    ticket: None,
-                    hides_referrer: false,
-                }))
-            }
-            _ => Some(Reply::Refused(Refusal::Gone)),
-        }
+        let elsewhere = link.expired_url.as_ref().or(domain.expired_url.as_ref());
+        Some(match elsewhere.filter(|_| !link.is_disabled) {
+            Some(url) => send_to(url),
+            None => Reply::Refused(Refusal::Gone),
+        })
     }
 
     /// The `Set-Cookie` value, and the visitor's number when the cookie is new.
@@ -258,4 +366,15 @@ impl Worker {
             None
         })
     }
+}
+
+/// A redirect that counts as no click.
+fn send_to(url: &str) -> Reply {
+    Reply::Redirect(Redirect {
+        status: 302,
+        location: url.to_owned(),
+        cookie: None,
+        ticket: None,
+        hides_referrer: false,
+    })
 }

@@ -27,7 +27,7 @@ pub(super) struct Person<'a> {
     pub identity: u64,
     /// The A/B variant that this person belongs to, from 1; 0 = none: what is logged.
     pub variant: u8,
-    /// The A/B variant whose offer is the answer; not 0 for those who belong to none and see the first.
+    /// The A/B variant whose offer is the answer, or the target; not 0 for those who belong to no variant and see the first.
     pub offered: u8,
     /// The request showed a cookie of ours, valid or not.
     pub has_cookie: bool,

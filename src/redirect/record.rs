@@ -5,13 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
+use super::reception::{FIRST_TARGET, ReceptionRecord};
+use crate::domain::app_link;
 use crate::domain::cart::{self, Cart, CartBase, Landing, OnOut, StockPolicy};
 use crate::domain::consent::ConsentMode;
 use crate::domain::creator::Creator;
+use crate::domain::destination::Policy;
 use crate::domain::experiment::{Experiment, Phase, Split, Variant};
 use crate::domain::id::{CodePoolNo, CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::link::{Link, LinkTerms};
 use crate::domain::link_domain::LinkDomain;
+use crate::domain::query;
+use crate::domain::reception::Target;
 use crate::domain::slug;
 use crate::domain::store::{Provider, Shelf, Store, StoreLook};
 use crate::domain::time::Timestamp;
@@ -24,6 +29,8 @@ pub struct LinkRecord {
     /// Where it leads but for experiments.
     pub own: Offer,
     pub experiment: Option<Box<ExperimentRecord>>,
+    /// What is done before followers are led on; most links ask for nothing.
+    pub reception: Option<Box<ReceptionRecord>>,
     pub sends_click_id: bool,
     pub creator: Option<CreatorNo>,
     pub is_disabled: bool,
@@ -41,6 +48,26 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// One without a cart.
+    #[cfg(test)]
+    pub(super) fn plain(destination: &str) -> Self {
+        Self {
+            destination: destination.into(),
+            cart: None,
+        }
+    }
+
+    /// Whether it opens an app and not a page of the web.
+    pub fn is_app(&self) -> bool {
+        app_link::is_app_link(&self.destination)
+    }
+
+    /// What `target` of a link with `terms` leads to.
+    fn of_target(target: &Target, terms: &LinkTerms) -> Self {
+        let utm = filled(&target.utm, &terms.utm);
+        Self::new(&target.destination, target.cart.as_ref(), &terms.stock_policy, &utm)
+    }
+
     /// Number of the cart's store.
     pub fn store(&self) -> Option<StoreNo> {
         self.cart.as_ref().map(|record| record.cart.store)
@@ -79,12 +106,7 @@ pub struct ExperimentRecord {
 impl ExperimentRecord {
     fn new(link: LinkNo, experiment: &Experiment, terms: &LinkTerms) -> Self {
         let offer = |variant: &Variant| {
-            let mut utm = variant.utm.clone();
-            for (own, links) in utm.iter_mut().zip(&terms.utm) {
-                if own.is_none() {
-                    own.clone_from(links);
-                }
-            }
+            let utm = filled(&variant.utm, &terms.utm);
             Offer::new(&variant.destination, variant.cart.as_ref(), &terms.stock_policy, &utm)
         };
         Self {
@@ -94,6 +116,11 @@ impl ExperimentRecord {
             variants: experiment.variants.iter().map(offer).collect(),
         }
     }
+}
+
+/// UTM parameters `own`, with the link's where there are none.
+fn filled(own: &[Option<String>; 5], links: &[Option<String>; 5]) -> [Option<String>; 5] {
+    std::array::from_fn(|place| own[place].clone().or_else(|| links[place].clone()))
 }
 
 /// A click limit with the uses so far; the count is shared by all versions of the link.
@@ -150,6 +177,14 @@ impl LinkRecord {
             workspace: link.workspace,
             own: Offer::new(&terms.destination, terms.cart.as_ref(), &terms.stock_policy, &terms.utm),
             experiment: experiment.map(|it| Box::new(ExperimentRecord::new(link.no, it, terms))),
+            reception: ReceptionRecord::new(
+                terms,
+                terms
+                    .reception
+                    .targets()
+                    .map(|target| Offer::of_target(target, terms))
+                    .collect(),
+            ),
             sends_click_id: terms.sends_click_id(),
             creator: terms.creator,
             is_disabled: terms.disabled_at.is_some(),
@@ -162,7 +197,8 @@ impl LinkRecord {
     /// Pools of the link's carts.
     pub fn code_pools(&self) -> impl Iterator<Item = CodePoolNo> + '_ {
         let variants = self.experiment.iter().flat_map(|it| it.variants.iter());
-        let carts = std::iter::once(&self.own).chain(variants);
+        let targets = self.reception.iter().flat_map(|it| it.offers());
+        let carts = std::iter::once(&self.own).chain(variants).chain(targets);
         carts.filter_map(|offer| offer.cart.as_ref()?.cart.code_pool)
     }
 
@@ -172,8 +208,13 @@ impl LinkRecord {
         self.experiment.as_deref().filter(running)
     }
 
-    /// What those are offered who got variant number `variant`: the link's own for 0, and for one that there is no more.
+    /// What those are offered who got variant or target number `variant`: the link's own for 0, and for one that there
+    /// is no more.
     pub fn offer(&self, variant: u8) -> &Offer {
+        if variant >= FIRST_TARGET {
+            let target = self.reception.as_ref().and_then(|it| it.offer(variant));
+            return target.unwrap_or(&self.own);
+        }
         let variants = self.experiment.as_deref().map_or(&[][..], |it| &it.variants);
         let place = usize::from(variant).checked_sub(1);
         place.and_then(|place| variants.get(place)).unwrap_or(&self.own)
@@ -191,6 +232,10 @@ pub struct DomainRecord {
     pub cookie_domain: Box<str>,
     /// The store whose carts this host takes.
     pub store: Option<StoreNo>,
+    pub not_found_url: Option<Box<str>>,
+    pub expired_url: Option<Box<str>>,
+    /// What a follower's `redir_url` must pass; `None` = it leads nowhere.
+    pub(super) redir: Option<Box<Policy>>,
 }
 
 impl From<&LinkDomain> for DomainRecord {
@@ -207,7 +252,28 @@ impl From<&LinkDomain> for DomainRecord {
             has_legal_basis: domain.has_legal_basis,
             cookie_domain: cookie_domain.into(),
             store: domain.store,
+            not_found_url: domain.not_found_url.as_deref().map(Box::from),
+            expired_url: domain.expired_url.as_deref().map(Box::from),
+            redir: (!domain.redir_hosts.is_empty()).then(|| {
+                Box::new(Policy {
+                    private_allowed: false,
+                    allowed_hosts: domain.redir_hosts.clone(),
+                })
+            }),
         }
+    }
+}
+
+impl DomainRecord {
+    /// Where the follower's own `redir_url` leads, if this domain allows that host.
+    pub(super) fn redir(&self, query: &str) -> Option<Offer> {
+        let policy = self.redir.as_deref().filter(|_| query.contains("redir_url"))?;
+        let wanted = query::value_of(query, "redir_url")?;
+        let url = policy.check(&wanted, |_, _| false).ok()?;
+        Some(Offer {
+            destination: String::from(url).into(),
+            cart: None,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use super::follow::LOCATION_CAPACITY;
 use super::land::{Page, PageNotice, Shown, page_for};
 use super::locate::{locate, own_code};
 use super::person::Person;
+use super::reception::FIRST_TARGET;
 use super::record::{LinkRecord, StoreRecord};
 use super::request::Request;
 use super::worker::{Keys, Redirect, Refusal, Reply, Worker};
@@ -82,7 +83,7 @@ impl Worker {
         person.flags = person.flags.with(ClickFlags::TAP);
         person.offered = token.variant;
         if person.may_be_recognised() {
-            person.variant = token.variant;
+            person.variant = if token.variant < FIRST_TARGET { token.variant } else { 0 };
         }
         if token.may_send_id {
             person.flags = person.flags.with(ClickFlags::ID_SENT);

@@ -1,4 +1,4 @@
-//! Throttling of misses (and of forms) per address: bounded memory, no lock, no clean-up.
+//! Throttling of misses (and of forms) per address, and of wrong passwords per link: bounded memory, no lock, no clean-up.
 //!
 //! Addresses share 65,536 slots by a keyed hash; a slot counts misses within one window. Two addresses may share a
 //! slot, which is harmless: a 429 only ever replaces a 404 or puts a form off for a minute, never a valid slug.
@@ -34,9 +34,19 @@ impl Throttle {
 
     /// Counts a miss of `address` at `now`; `true` when there were too many.
     pub fn miss(&self, address: IpAddr, now: Timestamp) -> bool {
-        let window = (now.seconds().max(0) as u64 / WINDOW_SECONDS) & 0xffff_ffff;
-        let hash = blake3::keyed_hash(&self.key, &network(address));
-        let slot = &self.slots[usize::from(u16::from_le_bytes([hash.as_bytes()[0], hash.as_bytes()[1]]))];
+        self.count(&network(address), now)
+    }
+
+    /// Whether `who` has no try left at `now`; counts nothing.
+    pub fn is_over(&self, who: &[u8], now: Timestamp) -> bool {
+        let seen = self.slot(who).load(Ordering::Relaxed);
+        seen >> 32 == window_of(now) && seen & 0xffff_ffff >= self.misses_max
+    }
+
+    /// Counts a miss of `who` at `now`; `true` when there were too many.
+    pub fn count(&self, who: &[u8], now: Timestamp) -> bool {
+        let window = window_of(now);
+        let slot = self.slot(who);
         let count = slot
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| {
                 let count = if seen >> 32 == window { seen & 0xffff_ffff } else { 0 };
@@ -45,6 +55,15 @@ impl Throttle {
             .map_or(0, |seen| if seen >> 32 == window { seen & 0xffff_ffff } else { 0 });
         count >= self.misses_max
     }
+
+    fn slot(&self, who: &[u8]) -> &AtomicU64 {
+        let hash = blake3::keyed_hash(&self.key, who);
+        &self.slots[usize::from(u16::from_le_bytes([hash.as_bytes()[0], hash.as_bytes()[1]]))]
+    }
+}
+
+fn window_of(now: Timestamp) -> u64 {
+    (now.seconds().max(0) as u64 / WINDOW_SECONDS) & 0xffff_ffff
 }
 
 /// The part of an address that one subscriber holds.

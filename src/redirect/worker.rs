@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 
 use super::counters::Counters;
+use super::interstitial::Interstitial;
 use super::land::Page;
 use super::lane::{Lane, Ticket};
 use super::person::Person;
@@ -150,6 +151,7 @@ impl Drop for Worker {
 pub enum Reply {
     Redirect(Redirect),
     Page(Box<Page>),
+    Interstitial(Box<Interstitial>),
     Refused(Refusal),
 }
 

@@ -2,6 +2,7 @@
 //!
 //! [`server`] starts and stops servers, [`http`] talks to them; every other file is one journey.
 
+mod hostile;
 mod http;
 mod server;
 
@@ -21,14 +22,17 @@ mod creator_page;
 mod experiment;
 mod inbound;
 mod landing;
+mod links;
 mod operation;
 mod orders;
 mod privacy;
 mod rates;
+mod reception;
 mod recovery;
 mod redirect;
 mod report;
 mod rough;
 mod stock;
 mod stores;
+mod tags;
 mod waitlist;

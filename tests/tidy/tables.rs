@@ -132,6 +132,8 @@ pub const PACKAGES: &[Package] = &[
     only("csv", &["integrations"]),
     // Signatures of shops: checked by integrations, made by the demo's shop; net chooses rustls's provider.
     only("aws_lc_rs", &["integrations", "net", "cli", "web"]),
+    // Passwords of links.
+    only("argon2", &["flows"]),
     // Randomness comes through domain's Entropy; app implements it, the demo makes its own.
     only("getrandom", &["app", "cli"]),
     // Words and numbers.

@@ -1,5 +1,51 @@
 -- Format 5: the dialect in full. Each block below belongs to one part of it.
 
+-- Links in the dialect in full: upsert finds by destination; tags and folders keep order among them.
+CREATE INDEX links_by_destination ON links (workspace, destination);
+
+CREATE TABLE tags (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    name TEXT NOT NULL COLLATE NOCASE,
+    color TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX tags_by_name ON tags (workspace, name);
+
+CREATE TABLE link_tags (
+    link INTEGER NOT NULL REFERENCES links (no) ON DELETE CASCADE,
+    tag INTEGER NOT NULL REFERENCES tags (no) ON DELETE CASCADE,
+    PRIMARY KEY (link, tag)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX links_of_tag ON link_tags (tag, link);
+
+CREATE TABLE folders (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    name TEXT NOT NULL COLLATE NOCASE,
+    description TEXT,
+    access TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX folders_by_name ON folders (workspace, name);
+
+ALTER TABLE links ADD COLUMN folder INTEGER REFERENCES folders (no) ON DELETE SET NULL;
+CREATE INDEX links_by_folder ON links (folder, created_at, no) WHERE folder IS NOT NULL;
+
+-- How links receive their followers (rules, targets by device and country, pages on the way): JSON. Schemes of the brand's
+-- apps: a JSON list.
+ALTER TABLE links ADD COLUMN reception TEXT;
+ALTER TABLE settings ADD COLUMN app_schemes TEXT;
+ALTER TABLE settings ADD COLUMN hides_cards INTEGER NOT NULL DEFAULT 0;
+-- Where a domain sends followers who meet no link, and those of links that have ended; hosts that redir_url may lead to: a
+-- JSON list.
+ALTER TABLE link_domains ADD COLUMN not_found_url TEXT;
+ALTER TABLE link_domains ADD COLUMN expired_url TEXT;
+ALTER TABLE link_domains ADD COLUMN redir_hosts TEXT;
+
 -- Webhooks out: who is told of what, what waits to be told, and what became of it.
 CREATE TABLE webhooks (
     no INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -19,7 +19,7 @@ use super::{Api, Caller, Period};
 use crate::books::{self, View};
 use crate::clicklog::{Dimension, Lacks, Query, QueryError};
 use crate::domain::click::{ClassSet, ClickClass};
-use crate::domain::id::{CreatorNo, LinkNo};
+use crate::domain::id::{CreatorNo, FolderNo, LinkNo, TagNo};
 use crate::domain::locality;
 use crate::flows::Error;
 
@@ -57,7 +57,7 @@ const BREAKDOWNS: [(&str, &str, Dimension); 16] = [
     ("utm_contents", "utm_content", Dimension::UtmContent),
 ];
 /// The dialect's groupings by what links do not have here: no click belongs to any.
-const OF_NOTHING: [&str; 4] = ["top_folders", "top_link_tags", "top_groups", "top_partner_tags"];
+const OF_NOTHING: [&str; 2] = ["top_groups", "top_partner_tags"];
 
 /// The fields of a row beside its figures.
 type Fields = Vec<(&'static str, Value)>;
@@ -67,6 +67,9 @@ type Fields = Vec<(&'static str, Value)>;
 enum ByLink {
     Domain,
     Partner,
+    Folder,
+    /// A link counts for each of its tags.
+    Tag,
     Url,
     /// Without query and fragment.
     BaseUrl,
@@ -97,6 +100,8 @@ pub(super) async fn read(
         ("top_links", _) => counted.top_links(&api, &caller).await?,
         ("top_domains", _) => counted.by_link(&api, ByLink::Domain).await?,
         ("top_partners", _) => counted.by_link(&api, ByLink::Partner).await?,
+        ("top_folders", _) => counted.by_link(&api, ByLink::Folder).await?,
+        ("top_link_tags", _) => counted.by_link(&api, ByLink::Tag).await?,
         ("top_urls", _) => counted.by_link(&api, ByLink::Url).await?,
         ("top_base_urls", _) => counted.by_link(&api, ByLink::BaseUrl).await?,
         (nothing, _) if OF_NOTHING.contains(&nothing) => json!([]),
@@ -368,6 +373,18 @@ impl Counted {
                 }
             };
             for (link, figures) in &counts {
+                if let ByLink::Tag = by {
+                    for tag in books::tag::of_link(view, *link)? {
+                        add(tag_fields(view, tag)?, figures);
+                    }
+                    continue;
+                }
+                if let ByLink::Folder = by {
+                    if let Some(folder) = books::folder::of_link(view, *link)? {
+                        add(folder_fields(view, folder)?, figures);
+                    }
+                    continue;
+                }
                 if let Some(place) = books::link::place_of(view, *link)? {
                     add(fields_of(&inner, view, &place, by)?, figures);
                 }
@@ -412,8 +429,29 @@ fn fields_of(
                 None => Ok(None),
             };
         }
+        // Filed elsewhere than where the link leads.
+        ByLink::Folder | ByLink::Tag => return Ok(None),
     };
     Ok(Some((text.clone(), vec![("url", json!(text))])))
+}
+
+fn tag_fields(view: &View<'_>, no: TagNo) -> Result<Option<(String, Fields)>, Error> {
+    let Some(tag) = books::tag::by_no(view, no)? else {
+        return Ok(None);
+    };
+    let shown = json!({ "id": tag.id, "name": tag.name, "color": tag.color });
+    Ok(Some((tag.id.clone(), vec![("tagId", json!(tag.id)), ("tag", shown)])))
+}
+
+fn folder_fields(view: &View<'_>, no: FolderNo) -> Result<Option<(String, Fields)>, Error> {
+    let Some(folder) = books::folder::by_no(view, no)? else {
+        return Ok(None);
+    };
+    let shown = json!({ "id": folder.id, "name": folder.name, "accessLevel": folder.access });
+    Ok(Some((
+        folder.id.clone(),
+        vec![("folderId", json!(folder.id)), ("folder", shown)],
+    )))
 }
 
 fn partner_fields(view: &View<'_>, no: CreatorNo) -> Result<Option<(String, Fields)>, Error> {

@@ -10,14 +10,14 @@ use super::error::ApiError;
 use super::link_query::Named;
 use super::params::Params;
 use super::{Api, Caller, Period};
-use crate::books::link::LinkFilter;
+use crate::books::link::{LinkFilter, TagsWanted};
 use crate::books::{self, View};
 use crate::clicklog::{Condition, Dimension, Filter, Query};
 use crate::domain::click::ClassSet;
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::locality;
-use crate::flows::Error;
 use crate::flows::publish_link::{self, domain_for};
+use crate::flows::{Error, keep_folders, keep_tags};
 
 /// Most values of one filter.
 const VALUES_MAX: usize = 100;
@@ -42,11 +42,21 @@ const BY_CLICK: [(&str, Dimension); 16] = [
     ("language", Dimension::Language),
 ];
 /// Filters by link that take several values.
-const BY_LINK: [&str; 6] = ["linkId", "externalId", "domain", PARTNER, "tenantId", "url"];
+const BY_LINK: [&str; 9] = [
+    "linkId",
+    "externalId",
+    "domain",
+    PARTNER,
+    "tenantId",
+    "url",
+    "tagId",
+    "tagIds",
+    "folderId",
+];
 /// The one of them that leads and sales are asked about by themselves: a code credits without a link.
 const PARTNER: &str = "partnerId";
 /// Filters by what links do not have here: refused when set.
-const NOT_YET: [&str; 6] = ["tagId", "tagIds", "folderId", "partnerTagId", "groupId", "programId"];
+const NOT_YET: [&str; 3] = ["partnerTagId", "groupId", "programId"];
 
 /// The values of one filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,6 +233,10 @@ fn of_value(api: &Api, view: &View<'_>, workspace: WorkspaceNo, name: &str, text
         "url" => return Ok(books::link::leading_to(view, workspace, text)?),
         "domain" => filter.domain = Some(domain_for(&api.context, view, workspace, Some(text))?.no),
         "tenantId" => filter.tenant_id = Some(text.to_owned()),
+        "tagId" | "tagIds" => {
+            filter.tags = Some(TagsWanted::OneOf(vec![keep_tags::find(view, workspace, text)?.no]));
+        }
+        "folderId" => filter.folder = Some(keep_folders::find(view, workspace, text)?.no),
         _ => {
             let creator = books::creator::by_id(view, workspace, text)?;
             let creator = creator.ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?;

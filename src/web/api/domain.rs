@@ -35,9 +35,13 @@ pub(super) struct DomainBody {
     cookie_domain: Option<Option<String>>,
     #[serde(default, deserialize_with = "said")]
     store_id: Option<Option<String>>,
-    // Of the dialect, not built yet.
-    expired_url: Option<Value>,
-    not_found_url: Option<Value>,
+    redir_hosts: Option<Vec<String>>,
+    // Of the dialect.
+    #[serde(default, deserialize_with = "said")]
+    expired_url: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    not_found_url: Option<Option<String>>,
+    // Not built yet.
     placeholder: Option<Value>,
     logo: Option<Value>,
     asset_links: Option<Value>,
@@ -47,8 +51,6 @@ pub(super) struct DomainBody {
 impl DomainBody {
     fn change(self) -> Result<DomainChange, ApiError> {
         let not_yet = [
-            ("expiredUrl", &self.expired_url),
-            ("notFoundUrl", &self.not_found_url),
             ("placeholder", &self.placeholder),
             ("logo", &self.logo),
             ("assetLinks", &self.asset_links),
@@ -69,8 +71,16 @@ impl DomainBody {
             has_legal_basis: self.legal_basis,
             cookie_domain: self.cookie_domain,
             store: self.store_id,
+            not_found_url: self.not_found_url.map(filled),
+            expired_url: self.expired_url.map(filled),
+            redir_hosts: self.redir_hosts,
         })
     }
+}
+
+/// An empty text means "none", as in the dialect.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
 pub(super) async fn create(
@@ -130,8 +140,8 @@ fn answer(domain: &LinkDomain, stores: &[Store]) -> Value {
         "primary": domain.is_primary,
         "archived": domain.is_archived,
         "placeholder": null,
-        "expiredUrl": null,
-        "notFoundUrl": null,
+        "expiredUrl": domain.expired_url,
+        "notFoundUrl": domain.not_found_url,
         "logo": null,
         "assetLinks": null,
         "appleAppSiteAssociation": null,
@@ -142,6 +152,7 @@ fn answer(domain: &LinkDomain, stores: &[Store]) -> Value {
         "consent": domain.consent,
         "legalBasis": domain.has_legal_basis,
         "cookieDomain": domain.cookie_domain,
+        "redirHosts": domain.redir_hosts,
         "storeId": store.map(|store| &store.id),
     })
 }

@@ -69,6 +69,12 @@ impl ApiError {
         )
     }
 
+    /// The same refusal of a field that stands within the field `whole`.
+    pub fn within(mut self, whole: &str) -> Self {
+        self.message = format!("{whole}.{}", self.message);
+        self
+    }
+
     /// 429: try again in a minute.
     pub fn too_many(message: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message)
@@ -96,6 +102,14 @@ impl ApiError {
     /// The word of the dialect, such as `not_found`.
     pub fn code(&self) -> &'static str {
         self.code
+    }
+
+    /// The code where the dialect's list of codes is closed: it has no word for a store that cannot be reached.
+    pub fn closed_code(&self) -> &'static str {
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => "internal_server_error",
+            _ => self.code,
+        }
     }
 
     /// What is wrong, for people.

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use serde_json::{Value, json};
 
-use super::body::{Body, parse};
+use super::body::Body;
 use super::error::ApiError;
 use super::link_answer::{LinkView, answer, answer_one};
 use super::link_body::LinkBody;
@@ -13,8 +13,8 @@ use super::params::Params;
 use super::{Api, Caller};
 use crate::books;
 use crate::books::link::LinkSort;
-use crate::flows::Error;
-use crate::flows::publish_link::{self, LinkChange, domain_for};
+use crate::flows::publish_link::{self, domain_for};
+use crate::flows::{Error, upsert_link};
 
 /// Default page size of link lists, as in the dialect.
 const PAGE_SIZE: u32 = 100;
@@ -28,35 +28,14 @@ pub(super) async fn create(
     answer_one(&api, &caller, link).await
 }
 
-/// Up to 100 links at once; each entry of the answer is a link or `{link, error, code}`.
-pub(super) async fn create_bulk(
+/// The link that leads to `url`, changed, else a new one.
+pub(super) async fn upsert(
     State(api): State<Api>,
     caller: Caller,
-    Body(bodies): Body<Vec<Value>>,
-) -> Result<Json<Vec<Value>>, ApiError> {
-    if bodies.len() > publish_link::BULK_MAX {
-        return Err(ApiError::invalid("body", "must have at most 100 links"));
-    }
-    let read: Vec<Result<LinkChange, ApiError>> = bodies
-        .iter()
-        .map(|body| parse::<LinkBody>(body.to_string().as_bytes()).and_then(LinkBody::change))
-        .collect();
-    let good = read.iter().filter_map(|change| change.as_ref().ok()).cloned().collect();
-    let mut made = publish_link::create_all(&api.context, caller.workspace, good)
-        .await?
-        .into_iter();
-    let mut results = Vec::with_capacity(bodies.len());
-    for (change, body) in read.into_iter().zip(bodies) {
-        let result = match change {
-            Ok(_) => made.next().unwrap_or(Err(Error::Unavailable)).map_err(ApiError::from),
-            Err(error) => Err(error),
-        };
-        results.push(match result {
-            Ok(link) => serde_json::to_value(&answer_one(&api, &caller, link).await?.0).unwrap_or_default(),
-            Err(error) => json!({ "link": body, "error": error.message(), "code": error.code() }),
-        });
-    }
-    Ok(Json(results))
+    Body(body): Body<LinkBody>,
+) -> Result<Json<LinkView>, ApiError> {
+    let link = upsert_link::upsert(&api.context, caller.workspace, body.change()?).await?;
+    answer_one(&api, &caller, link).await
 }
 
 pub(super) async fn update(
@@ -157,25 +136,45 @@ pub(super) async fn list(
     Ok(Json(answer(&api, &caller, links).await?))
 }
 
-/// The number of links, or groups `[{domain, _count}]` with `groupBy=domain`.
+/// The number of links, or with `groupBy` groups such as `[{domain, _count}]`.
 pub(super) async fn count(
     State(api): State<Api>,
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, ApiError> {
     let mut params = Params::of(query.as_deref())?;
-    let group_by = params.word("groupBy", &["domain"])?;
+    let group_by = params.word("groupBy", &["domain", "tagId", "userId", "folderId"])?;
     let wanted = Wanted::take(&mut params)?;
     params.end()?;
     let inner = api.clone();
     let counted = api.context.books().read(move |view| {
         let filter = wanted.filter(&inner, view, &caller)?;
-        if group_by.is_none() {
-            return Ok::<_, Error>(json!(books::link::count(view, caller.workspace, &filter)?));
-        }
+        let of = caller.workspace;
         let mut groups = Vec::new();
-        for (domain, count) in books::link::count_by_domain(view, caller.workspace, &filter)? {
-            groups.push(json!({ "domain": domain_name(&inner, view, domain)?, "_count": count }));
+        match group_by {
+            Some("domain") => {
+                for (domain, count) in books::link::count_by_domain(view, of, &filter)? {
+                    groups.push(json!({ "domain": domain_name(&inner, view, domain)?, "_count": count }));
+                }
+            }
+            Some("tagId") => {
+                for (tag, count) in books::link::count_by_tag(view, of, &filter)? {
+                    let id = books::tag::by_no(view, tag)?.map(|tag| tag.id);
+                    groups.push(json!({ "tagId": id, "_count": count }));
+                }
+            }
+            Some("folderId") => {
+                for (folder, count) in books::link::count_by_folder(view, of, &filter)? {
+                    let id = match folder {
+                        Some(no) => books::folder::by_no(view, no)?.map(|folder| folder.id),
+                        None => None,
+                    };
+                    groups.push(json!({ "folderId": id, "_count": count }));
+                }
+            }
+            // Links here are their workspace's, not a person's.
+            Some(_) => groups.push(json!({ "userId": null, "_count": books::link::count(view, of, &filter)? })),
+            None => return Ok::<_, Error>(json!(books::link::count(view, of, &filter)?)),
         }
         Ok(Value::Array(groups))
     });

@@ -11,6 +11,7 @@ use super::conversion::home_currency;
 use super::error::ApiError;
 use super::link_query::domain_name;
 use super::qr::QR_TEXT_GOOD;
+use super::reception_body::{geo_view, rule_view};
 use super::{Api, Caller};
 use crate::books::conversion::Brought;
 use crate::books::{self, View};
@@ -18,9 +19,12 @@ use crate::clicklog::Totals;
 use crate::domain::cart::{Cart, ItemName};
 use crate::domain::click::ClassSet;
 use crate::domain::experiment::Variant;
-use crate::domain::id::{CampaignNo, CodePoolNo, CreatorNo, DomainNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CampaignNo, CodePoolNo, CreatorNo, DomainNo, FolderNo, StoreNo, TagNo, WorkspaceNo};
 use crate::domain::link::Link;
+use crate::domain::reception::{Rule, Target};
+use crate::domain::tag::Tag;
 use crate::flows::Error;
+use crate::flows::lock_link::PASSWORD_SHOWN;
 
 /// The answer; null where the dialect says so.
 #[derive(Debug, Serialize)]
@@ -85,6 +89,8 @@ pub(super) struct LinkView {
     webhook_ids: Vec<String>,
     // Ours.
     max_clicks: Option<u64>,
+    rules: Vec<Value>,
+    open_in_browser: bool,
     cart: Option<Value>,
     stock_policy: Option<Value>,
     campaign_id: Option<String>,
@@ -105,6 +111,8 @@ struct Names {
     campaigns: HashMap<CampaignNo, String>,
     /// Deleted ones have none.
     pools: HashMap<CodePoolNo, Option<String>>,
+    tags: HashMap<TagNo, Tag>,
+    folders: HashMap<FolderNo, String>,
     /// The workspace's own.
     currency: Option<String>,
 }
@@ -134,6 +142,7 @@ pub(super) async fn answer(api: &Api, caller: &Caller, links: Vec<Link>) -> Resu
                     Totals::default()
                 });
                 let mut link_view = view_of(&inner, link, &names, &totals, &workspace_id);
+                link_view.file(view, link, &mut names)?;
                 link_view.add(
                     books::conversion::of_link(view, link.no)?,
                     &mut names,
@@ -147,7 +156,47 @@ pub(super) async fn answer(api: &Api, caller: &Caller, links: Vec<Link>) -> Resu
     Ok(answers.await?)
 }
 
+/// Links and refusals as the answer of a bulk call: a refusal stands with what was refused.
+pub(super) async fn answer_by(
+    api: &Api,
+    caller: &Caller,
+    results: Vec<(Value, Result<Link, ApiError>)>,
+) -> Result<Vec<Value>, ApiError> {
+    let links = results.iter().filter_map(|(_, result)| result.as_ref().ok()).cloned();
+    let mut links = answer(api, caller, links.collect()).await?.into_iter();
+    let told = results.into_iter().map(|(said, result)| match result {
+        Ok(_) => serde_json::to_value(links.next()).unwrap_or_default(),
+        Err(error) => json!({ "link": said, "error": error.message(), "code": error.closed_code() }),
+    });
+    Ok(told.collect())
+}
+
 impl LinkView {
+    /// Says where the link is filed.
+    fn file(&mut self, view: &View<'_>, link: &Link, names: &mut Names) -> Result<(), Error> {
+        for no in books::tag::of_link(view, link.no)? {
+            if let Entry::Vacant(unknown) = names.tags.entry(no)
+                && let Some(tag) = books::tag::by_no(view, no)?
+            {
+                unknown.insert(tag);
+            }
+            if let Some(tag) = names.tags.get(&no) {
+                self.tag_id.get_or_insert_with(|| tag.id.clone());
+                self.tags
+                    .push(json!({ "id": tag.id, "name": tag.name, "color": tag.color }));
+            }
+        }
+        if let Some(no) = books::folder::of_link(view, link.no)? {
+            if let Entry::Vacant(unknown) = names.folders.entry(no)
+                && let Some(folder) = books::folder::by_no(view, no)?
+            {
+                unknown.insert(folder.id);
+            }
+            self.folder_id = names.folders.get(&no).cloned();
+        }
+        Ok(())
+    }
+
     fn add(
         &mut self,
         brought: Brought,
@@ -218,7 +267,8 @@ impl Names {
             self.campaigns.insert(no, id.unwrap_or_default());
         }
         let variants = link.terms.experiment.iter().flat_map(|experiment| &experiment.variants);
-        let carts = variants.filter_map(|variant| variant.cart.as_ref());
+        let targets = link.terms.reception.targets().filter_map(|target| target.cart.as_ref());
+        let carts = variants.filter_map(|variant| variant.cart.as_ref()).chain(targets);
         for cart in link.terms.cart.iter().chain(carts) {
             self.learn_store(view, cart.store)?;
             if let Some(no) = cart.code_pool.filter(|no| !self.pools.contains_key(no)) {
@@ -256,6 +306,10 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
     let qr_text = format!("{short_link}?qr=1");
     let warnings = qr_warning(&qr_text).into_iter().collect();
     let qr_target: String = url::form_urlencoded::byte_serialize(qr_text.as_bytes()).collect();
+    let reception = &terms.reception;
+    let target = |target: &Option<Target>| target.as_ref().map(|target| target.destination.clone());
+    let rule = |rule: &Rule| rule_view(rule, rule.target.cart.as_ref().map(|cart| cart_view(cart, names)));
+    let rules = reception.rules.iter().map(rule);
     let [utm_source, utm_medium, utm_campaign, utm_term, utm_content] = terms.utm;
     LinkView {
         id: link.id.clone(),
@@ -270,17 +324,17 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
         expires_at: terms.expires_at.map(|at| at.to_string()),
         expired_url: terms.expired_url,
         disabled_at: terms.disabled_at.map(|at| at.to_string()),
-        password: None,
-        proxy: false,
+        password: reception.password.as_ref().map(|_| PASSWORD_SHOWN.to_owned()),
+        proxy: reception.is_card,
         title: terms.title,
         description: terms.description,
-        image: None,
-        video: None,
+        image: reception.image.clone(),
+        video: reception.video.clone(),
         rewrite: false,
         do_index: false,
-        ios: None,
-        android: None,
-        geo: None,
+        ios: target(&reception.ios),
+        android: target(&reception.android),
+        geo: geo_view(reception),
         public_stats: false,
         tags: Vec::new(),
         folder_id: None,
@@ -309,6 +363,8 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
         project_id: workspace_id.to_owned(),
         webhook_ids: Vec::new(),
         max_clicks: terms.clicks_max,
+        rules: rules.collect(),
+        open_in_browser: reception.leaves_apps,
         campaign_id: terms.campaign.and_then(|no| names.campaigns.get(&no).cloned()),
         content_id: terms.content_id,
         content_url: terms.content_url,

@@ -1,13 +1,17 @@
 //! A link as the dialect sends it, read into our words. Every field of the dialect is known here: what is not built yet
 //! is refused when it is set, never ignored.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::body::said;
 use super::error::ApiError;
+use super::reception_body::{self, ReceptionBody, RuleBody};
 use crate::domain::cart::{CartItem, ItemName, Landing, OnOut};
 use crate::domain::time::Timestamp;
+use crate::flows::link_filing::FilingChange;
 use crate::flows::publish_link::LinkChange;
 use crate::flows::{CartDraft, ExperimentChange, StockPolicyDraft, VariantDraft};
 
@@ -51,7 +55,25 @@ pub(super) struct LinkBody {
     utm_term: Option<Option<String>>,
     #[serde(default, rename = "utm_content", alias = "utmContent", deserialize_with = "said")]
     utm_content: Option<Option<String>>,
+    #[serde(default, rename = "ref", deserialize_with = "said")]
+    reference: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    ios: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    android: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    geo: Option<Option<BTreeMap<String, Option<String>>>>,
+    #[serde(default, deserialize_with = "said")]
+    password: Option<Option<String>>,
+    proxy: Option<bool>,
+    #[serde(default, deserialize_with = "said")]
+    image: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    video: Option<Option<String>>,
     // Ours.
+    #[serde(default, deserialize_with = "said")]
+    rules: Option<Option<Vec<RuleBody>>>,
+    open_in_browser: Option<bool>,
     disabled: Option<bool>,
     #[serde(default, deserialize_with = "said")]
     max_clicks: Option<Option<u64>>,
@@ -71,8 +93,34 @@ pub(super) struct LinkBody {
     content_id: Option<Option<String>>,
     #[serde(default, deserialize_with = "said")]
     content_url: Option<Option<String>>,
+    tag_id: Option<String>,
+    tag_ids: Option<Texts>,
+    tag_names: Option<Texts>,
+    #[serde(default, deserialize_with = "said")]
+    folder_id: Option<Option<String>>,
     #[serde(flatten)]
     not_yet: NotYetFields,
+}
+
+/// One text, in which commas part several, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Texts {
+    fn list(self) -> Vec<String> {
+        match self {
+            Self::One(text) => text
+                .split(',')
+                .map(|text| text.trim().to_owned())
+                .filter(|text| !text.is_empty())
+                .collect(),
+            Self::Many(texts) => texts,
+        }
+    }
 }
 
 macro_rules! not_yet_fields {
@@ -95,9 +143,8 @@ macro_rules! not_yet_fields {
 }
 
 not_yet_fields! {
-    program_id "programId", tag_ids "tagIds", tag_names "tagNames", tag_id "tagId", folder_id "folderId",
-    password "password", proxy "proxy", image "image", video "video", rewrite "rewrite", ios "ios", android "android",
-    geo "geo", do_index "doIndex", reference "ref", public_stats "publicStats", webhook_ids "webhookIds", rules "rules",
+    program_id "programId", rewrite "rewrite",
+    do_index "doIndex", public_stats "publicStats", webhook_ids "webhookIds",
 }
 
 /// `null`, `false`, an empty text, list or object say "nothing", as clients send for what they do not use.
@@ -113,7 +160,7 @@ fn is_something(value: &Value) -> bool {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct CartBody {
+pub(super) struct CartBody {
     store_id: String,
     items: Vec<CartItemBody>,
     #[serde(default)]
@@ -175,7 +222,19 @@ impl LinkBody {
                 redirect_url: body.redirect_url,
             })
         });
+        let reception = reception_body::change(ReceptionBody {
+            ios: self.ios,
+            android: self.android,
+            geo: self.geo,
+            rules: self.rules,
+            password: self.password,
+            proxy: self.proxy,
+            image: self.image,
+            video: self.video,
+            open_in_browser: self.open_in_browser,
+        })?;
         Ok(LinkChange {
+            reception,
             destination: self.url,
             domain: self.domain,
             slug: self.key,
@@ -200,17 +259,24 @@ impl LinkBody {
                 self.utm_term,
                 self.utm_content,
             ],
+            reference: self.reference,
             cart,
             stock_policy,
             experiment,
             campaign_id: self.campaign_id.map(filled),
             content_id: self.content_id.map(filled),
             content_url: self.content_url.map(filled),
+            filing: FilingChange {
+                // The dialect's older name for one of them.
+                tag_ids: self.tag_ids.map(Texts::list).or(filled(self.tag_id).map(|id| vec![id])),
+                tag_names: self.tag_names.map(Texts::list),
+                folder_id: self.folder_id.map(filled),
+            },
         })
     }
 }
 
-fn instant(field: &str, said: Option<Option<String>>) -> Result<Option<Option<Timestamp>>, ApiError> {
+pub(super) fn instant(field: &str, said: Option<Option<String>>) -> Result<Option<Option<Timestamp>>, ApiError> {
     let read = |text: String| {
         let instant = Timestamp::parse(&text);
         instant.ok_or_else(|| ApiError::invalid(field, "must be an instant such as 2026-11-21T10:00:00Z"))
@@ -250,7 +316,7 @@ fn filled(text: Option<String>) -> Option<String> {
 
 impl CartBody {
     /// `whole` names the cart in errors.
-    fn draft(self, whole: &str) -> Result<CartDraft, ApiError> {
+    pub(super) fn draft(self, whole: &str) -> Result<CartDraft, ApiError> {
         let item = |(place, item): (usize, CartItemBody)| {
             let field = format!("{whole}.items[{place}]");
             let name = match (item.sku, item.variant_id) {

@@ -3,12 +3,12 @@
 use super::error::ApiError;
 use super::params::Params;
 use super::{Api, Caller};
-use crate::books::link::LinkFilter;
+use crate::books::link::{LinkFilter, TagsWanted};
 use crate::books::{self, View};
 use crate::domain::id::{DomainNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::flows::publish_link::{self, domain_for};
-use crate::flows::{Context, Error};
+use crate::flows::{Context, Error, link_filing};
 
 /// How a domain is called in answers.
 pub(super) fn domain_name(api: &Api, view: &View<'_>, domain: DomainNo) -> Result<String, Error> {
@@ -79,15 +79,23 @@ pub(super) struct Wanted {
     partner_id: Option<String>,
     campaign_id: Option<String>,
     content_id: Option<String>,
+    tag_ids: Option<Vec<String>>,
+    tag_names: Option<Vec<String>>,
+    with_tags: bool,
+    folder_id: Option<String>,
     shows_archived: bool,
 }
 
 impl Wanted {
     pub fn take(params: &mut Params) -> Result<Self, ApiError> {
-        params.not_yet(&["tagId", "tagIds", "tagNames", "folderId", "userId"])?;
-        // Tags do not exist yet: with or without them is the same.
-        params.flag("withTags")?;
+        params.not_yet(&["userId"])?;
+        // The dialect's older name for one of them.
+        let tag_id = params.text("tagId").map(|id| vec![id]);
         Ok(Self {
+            tag_ids: params.texts("tagIds").or(tag_id),
+            tag_names: params.texts("tagNames"),
+            with_tags: params.flag("withTags")?.unwrap_or(false),
+            folder_id: params.text("folderId"),
             domain: params.text("domain"),
             search: params.text("search"),
             tenant_id: params.text("tenantId"),
@@ -122,7 +130,22 @@ impl Wanted {
             }
             None => None,
         };
+        let (ids, names) = (self.tag_ids.as_deref(), self.tag_names.as_deref());
+        let tags = link_filing::tags_named(view, caller.workspace, ids, names)?;
+        let folder = match &self.folder_id {
+            Some(id) => {
+                let found = books::folder::by_id(view, caller.workspace, id)?;
+                let missing = || Error::invalid("folderId", "is not a folder of this workspace");
+                Some(found.ok_or_else(missing)?.no)
+            }
+            None => None,
+        };
         Ok(LinkFilter {
+            tags: match tags {
+                Some(tags) => Some(TagsWanted::OneOf(tags)),
+                None => self.with_tags.then_some(TagsWanted::Any),
+            },
+            folder,
             campaign,
             content_id: self.content_id,
             domain,

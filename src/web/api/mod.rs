@@ -19,10 +19,12 @@ mod erasure;
 mod error;
 mod event;
 mod experiment;
+mod folder;
 mod key;
 mod link;
 mod link_answer;
 mod link_body;
+mod link_bulk;
 mod link_query;
 mod mint;
 mod mint_zip;
@@ -37,6 +39,7 @@ mod product_upsert;
 mod program;
 mod qr;
 mod rate;
+mod reception_body;
 mod report;
 mod report_link;
 mod report_query;
@@ -44,6 +47,7 @@ mod row_error;
 mod settings;
 mod spend;
 mod store;
+mod tag;
 mod track;
 mod waitlist;
 
@@ -112,9 +116,22 @@ pub fn router(api: Api) -> Router {
         .route("/links/info", get(link::info))
         .route("/links/count", get(link::count))
         .route("/links/exists", get(link::exists))
-        .route("/links/bulk", post(link::create_bulk))
+        .route("/links/upsert", put(link::upsert))
+        .route(
+            "/links/bulk",
+            post(link_bulk::create)
+                .patch(link_bulk::update)
+                .delete(link_bulk::delete)
+                .layer(DefaultBodyLimit::max(api.catalog_max)),
+        )
         .route("/links/{id}", get(link::show).patch(link::update).delete(link::delete))
         .route("/links/{id}/experiment", get(experiment::show))
+        .route("/tags", get(tag::list).post(tag::create))
+        .route("/tags/count", get(tag::count))
+        .route("/tags/{id}", patch(tag::update).delete(tag::delete))
+        .route("/folders", get(folder::list).post(folder::create))
+        .route("/folders/count", get(folder::count))
+        .route("/folders/{id}", patch(folder::update).delete(folder::delete))
         .route("/domains", get(domain::list).post(domain::create))
         .route("/domains/{slug}", patch(domain::update))
         .route("/stores", get(store::list).post(store::create))

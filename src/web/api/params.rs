@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::ApiError;
-use crate::books::Page;
+use crate::books::{NumberedPage, Page};
 
 /// Most rows of a page, as in the dialect.
 const PAGE_SIZE_MAX: u32 = 100;
@@ -11,7 +11,7 @@ const PAGE_SIZE_MAX: u32 = 100;
 const PARAMS_MAX: usize = 64;
 
 /// The parameters of one call.
-pub(super) struct Params(BTreeMap<String, String>);
+pub(super) struct Params(BTreeMap<String, Vec<String>>);
 
 impl Params {
     /// Reads a raw query. Of a name that comes twice the last value counts; empty values count as left out.
@@ -23,17 +23,33 @@ impl Params {
         if pairs.len() > PARAMS_MAX {
             return Err(ApiError::bad_request("Too many query parameters."));
         }
-        Ok(Self(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect()))
+        let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+            values.entry(name).or_default().push(value);
+        }
+        Ok(Self(values))
     }
 
     /// Takes the text `name`.
     pub fn text(&mut self, name: &str) -> Option<String> {
-        self.0.remove(name)
+        self.0.remove(name)?.pop()
+    }
+
+    /// Takes the texts of `name`, which may come several times (also as `name[]`) and hold several between commas.
+    pub fn texts(&mut self, name: &str) -> Option<Vec<String>> {
+        let plain = self.0.remove(name);
+        let bracketed = self.0.remove(&format!("{name}[]"));
+        if plain.is_none() && bracketed.is_none() {
+            return None;
+        }
+        let values = plain.into_iter().chain(bracketed).flatten();
+        let texts = values.flat_map(|value| value.split(',').map(|text| text.trim().to_owned()).collect::<Vec<_>>());
+        Some(texts.filter(|text| !text.is_empty()).collect())
     }
 
     /// The text `name`, which stays to be taken.
     pub fn peek(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.0.get(name)?.last().map(String::as_str)
     }
 
     /// Whether `name` was given and not taken yet.
@@ -87,6 +103,14 @@ impl Params {
         }
     }
 
+    /// Takes the page of a list that is paged by number alone.
+    pub fn numbered_page(&mut self, default_size: u32) -> Result<NumberedPage, ApiError> {
+        Ok(NumberedPage {
+            size: self.number("pageSize", 1, PAGE_SIZE_MAX)?.unwrap_or(default_size),
+            number: self.number("page", 1, u32::MAX)?.unwrap_or(1),
+        })
+    }
+
     /// 422 when one of `names`, known to the dialect but not built yet, is set: never ignored.
     pub fn not_yet(&mut self, names: &[&str]) -> Result<(), ApiError> {
         match names.iter().find(|name| self.0.contains_key(**name)) {
@@ -116,6 +140,24 @@ mod tests {
             params.end().expect_err("colour").message(),
             "colour: is not a known query parameter"
         );
+    }
+
+    #[test]
+    fn lists_come_in_every_form_that_clients_write() {
+        for (query, texts) in [
+            ("ids=a,b", Some(vec!["a", "b"])),
+            ("ids=a&ids=b", Some(vec!["a", "b"])),
+            ("ids[]=a&ids[]=b,c", Some(vec!["a", "b", "c"])),
+            ("ids=a,,%20b", Some(vec!["a", "b"])),
+            ("ids=", None),
+            ("other=a", None),
+        ] {
+            let found = Params::of(Some(query)).expect("a query").texts("ids");
+            let texts = texts.map(|texts| texts.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(found, texts, "{query}");
+        }
+        let mut last = Params::of(Some("page=1&page=2")).expect("a query");
+        assert_eq!(last.text("page").as_deref(), Some("2"));
     }
 
     #[test]

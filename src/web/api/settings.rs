@@ -1,4 +1,4 @@
-//! `/settings`: what a workspace's reports are in, and where tiers of creators begin. Ours, not the dialect's.
+//! `/settings`: what a workspace's reports are in, and where tiers of creators begin, which apps links may open. Ours, not the dialect's.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,6 +20,8 @@ pub(super) struct SettingsBody {
     currency: Option<Option<String>>,
     #[serde(default)]
     tiers: TiersBody,
+    app_schemes: Option<Vec<String>>,
+    public_cards: Option<bool>,
 }
 
 /// Followers from which each tier begins.
@@ -50,6 +52,8 @@ pub(super) async fn update(
     let change = SettingsChange {
         currency: body.currency,
         tiers: [tiers.micro, tiers.mid, tiers.large, tiers.celebrity],
+        app_schemes: body.app_schemes,
+        hides_cards: body.public_cards.map(|shown| !shown),
     };
     let settings = set_settings::set(&api.context, caller.workspace, change).await?;
     Ok(Json(answer(&settings)))
@@ -59,6 +63,8 @@ fn answer(settings: &Settings) -> Value {
     let [micro, mid, large, celebrity] = settings.tiers.get();
     json!({
         "currency": settings.currency,
+        "appSchemes": settings.app_schemes,
+        "publicCards": !settings.hides_cards,
         "tiers": { "micro": micro, "mid": mid, "macro": large, "celebrity": celebrity },
     })
 }

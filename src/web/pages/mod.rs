@@ -18,6 +18,7 @@ pub mod experiments;
 pub mod filters;
 pub mod follower;
 mod format;
+pub mod interstitial;
 pub mod landing;
 pub mod language;
 mod layout;

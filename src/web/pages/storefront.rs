@@ -45,7 +45,7 @@ static SHEET: LazyLock<Sheet> = LazyLock::new(|| {
 });
 
 /// A `style-src` entry that allows exactly `text` (CSP Level 3, 2.3.1).
-fn style_source(text: &str) -> String {
+pub(super) fn style_source(text: &str) -> String {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
     format!("'sha256-{}'", STANDARD.encode(hash))
 }

@@ -45,6 +45,7 @@ const ATTRIBUTES: &[&str] = &[
     "open",
     "placeholder",
     "preserveAspectRatio",
+    "property",
     "readonly",
     "rel",
     "required",

@@ -4,11 +4,14 @@
 
 mod creator;
 mod inbound;
+mod interstitial;
 mod landing;
 mod packed;
+mod public_card;
 mod reply;
 mod shopfront;
 mod track;
+mod unlock;
 mod waitlist;
 mod webhook;
 
@@ -25,16 +28,21 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 pub use creator::{CREATOR_PAGE, CreatorPages};
 pub use inbound::InboundCarts;
 pub use landing::respond as draw_page;
+pub use public_card::PublicCards;
 pub use track::Tracking;
+pub use unlock::Unlocking;
 pub use waitlist::Waitlist;
 pub use webhook::Webhooks;
 
 use crate::net::{Handler, Peer};
 use crate::redirect::{self, Reply, Ticket, Worker};
-use crate::web::pages::{FollowerPage, assets};
+use crate::web::pages::{FollowerPage, Language, assets};
 
 /// Longest wait of a reply for its click to be on disk; then it goes out marked `late`.
 pub const DURABLE_WAIT: Duration = Duration::from_millis(25);
+
+/// Behind a link's address it asks for the link's card.
+const PLUS: char = '+';
 
 /// How often counts without detail are passed on when no click does it.
 const FLUSH_EVERY: Duration = Duration::from_millis(250);
@@ -55,6 +63,8 @@ pub struct Services {
     pub waitlist: Waitlist,
     pub inbound: InboundCarts,
     pub tracking: Tracking,
+    pub unlocking: Unlocking,
+    pub cards: PublicCards,
     pub creators: CreatorPages,
 }
 
@@ -81,6 +91,17 @@ impl PublicHandler {
         let started = Instant::now();
         let cookies = joined_cookies(request.headers());
         let facts = facts(&peer, request.method(), request.uri(), request.headers(), &cookies);
+        if facts.path.ends_with(PLUS)
+            && let Some((domain, slug)) = self.worker.plus(facts.host, facts.path)
+        {
+            let language = Language::of_accept_language(facts.accept_language);
+            let path = &facts.path[..facts.path.len() - PLUS.len_utf8()];
+            let mut response = self.services.cards.show(domain, slug, path, language).await;
+            if facts.is_head {
+                *response.body_mut() = Full::default();
+            }
+            return response;
+        }
         let inbound = match inbound::may_be(facts.path) {
             true => self.services.inbound.read(&facts).await,
             false => None,
@@ -131,6 +152,12 @@ impl PublicHandler {
                 reply::mark(response.headers_mut(), page.cookie.take(), ack);
                 response
             }
+            Reply::Interstitial(page) => {
+                let ack = self.acknowledged(page.ticket.as_ref()).await;
+                let mut response = interstitial::respond(&page.kind, facts);
+                reply::mark(response.headers_mut(), page.cookie, ack);
+                response
+            }
             Reply::Refused(refusal) => reply::refused(refusal),
         }
     }
@@ -164,6 +191,17 @@ impl Handler for PublicHandler {
                 .tracking
                 .take(kind, canonical(peer.address), request)
                 .await;
+        }
+        if request.method() == Method::POST
+            && let Some((link, hash)) = self.worker.locked(host_of(request.uri(), request.headers()), path)
+        {
+            let tried = unlock::Try {
+                link,
+                hash,
+                address: canonical(peer.address),
+                is_secure: peer.is_secure,
+            };
+            return self.services.unlocking.take(tried, request).await;
         }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return reply::method_not_allowed();
