@@ -145,6 +145,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_rolled_back_is_not_told() {
+        let (_directory, books) = fixture::open();
+        let workspace = books.commit_blocking(|tx| {
+            let workspace = fixture::workspace(tx, "a")?;
+            webhook::insert(tx, fixture::webhook("1", workspace))?;
+            Ok::<_, Error>(workspace)
+        });
+        let workspace = workspace.expect("a workspace");
+        let failed = books.commit_blocking(move |tx| {
+            link::insert(tx, &fixture::link("a", workspace))?;
+            assert_eq!(count(tx)?, 1);
+            Err::<(), _>(Error::Conflict { what: "key" })
+        });
+        assert_eq!(failed, Err(Error::Conflict { what: "key" }));
+        assert_eq!(books.read_blocking(count), Ok(0));
+    }
+
+    #[test]
     fn an_order_is_told_once_when_it_first_counts_for_somebody() {
         fixture::in_tx(|tx| {
             let workspace = fixture::workspace(tx, "a")?;

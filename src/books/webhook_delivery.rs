@@ -332,75 +332,131 @@ pub struct Kept {
     pub failed: u32,
 }
 
-/// Takes away at most `count` rows of what must not stay; `true` = there may be more. Also gives up what has waited for
-/// three days at `now` with a webhook that is disabled.
+/// What must not stay as it is.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Surplus {
+    /// Deliveries that go.
+    gone: Vec<i64>,
+    /// Deliveries that have waited for three days for a webhook that is disabled: they have failed.
+    expired: Vec<i64>,
+    /// Deleted webhooks of which nothing is left.
+    webhooks: Vec<i64>,
+}
+
+impl Surplus {
+    /// Whether everything may stay.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What must not stay, at most about `count` rows of it; the oldest of each webhook first.
 ///
 /// # Errors
 /// [`Error::Failed`].
-pub fn trim(tx: &Tx<'_>, kept: Kept, now: Timestamp, count: u32) -> Result<bool, Error> {
-    let mut left = count;
-    tx.run(
-        "UPDATE webhook_deliveries SET state = 'failed', error = coalesce(error, 'the webhook was disabled')
-         WHERE no IN (SELECT d.no FROM webhooks w JOIN webhook_deliveries d ON d.webhook = w.no
-             WHERE w.disabled_at IS NOT NULL AND d.state = 'waiting' AND d.since <= ?1 LIMIT ?2)",
-        (now.plus_ms(-GIVE_UP_MS), count),
+pub fn surplus(view: &View<'_>, kept: Kept, now: Timestamp, count: u32) -> Result<Surplus, Error> {
+    let mut surplus = Surplus::default();
+    let webhooks = view.all(
+        "SELECT no, disabled_at IS NOT NULL, deleted_at IS NOT NULL FROM webhooks ORDER BY no",
+        [],
+        |row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.next::<i64>()?, columns.next::<bool>()?, columns.next::<bool>()?))
+        },
     )?;
-    let webhooks = tx.all("SELECT no, deleted_at IS NOT NULL FROM webhooks", [], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?))
-    })?;
-    for (webhook, is_deleted) in webhooks {
-        if is_deleted {
-            left -= remove(tx, "webhook = ?1", webhook, i64::MAX, left)?;
-            if left > 0 {
-                tx.run("DELETE FROM webhooks WHERE no = ?", [webhook])?;
-            }
-        } else {
-            for (state, most) in [("delivered", kept.delivered), ("failed", kept.failed)] {
-                let newest = format!(
-                    "SELECT no FROM webhook_deliveries WHERE webhook = ? AND state = '{state}' ORDER BY no DESC LIMIT 1 OFFSET ?"
-                );
-                let surplus: Option<i64> = tx.first(&newest, (webhook, most), |row| row.get(0))?;
-                if let Some(last) = surplus {
-                    let which = format!("webhook = ?1 AND state = '{state}' AND no <= ?2");
-                    left -= remove(tx, &which, webhook, last, left)?;
-                }
-                let which = format!("webhook = ?1 AND state = '{state}' AND coalesce(attempted_at, since) < ?2");
-                left -= remove(tx, &which, webhook, kept.oldest.0, left)?;
-            }
+    for (webhook, is_disabled, is_deleted) in webhooks {
+        if surplus.gone.len() + surplus.expired.len() >= count as usize {
+            break;
         }
-        if left == 0 {
-            return Ok(true);
+        if is_deleted {
+            let all = view.all(
+                "SELECT no FROM webhook_deliveries WHERE webhook = ? ORDER BY no LIMIT ?",
+                (webhook, count),
+                |row| row.get(0),
+            )?;
+            if all.is_empty() {
+                surplus.webhooks.push(webhook);
+            }
+            surplus.gone.extend::<Vec<i64>>(all);
+            continue;
+        }
+        if is_disabled {
+            surplus.expired.extend(view.all(
+                "SELECT no FROM webhook_deliveries WHERE webhook = ? AND state = 'waiting' AND since <= ? LIMIT ?",
+                (webhook, now.plus_ms(-GIVE_UP_MS), count),
+                |row| row.get::<_, i64>(0),
+            )?);
+        }
+        for (state, most) in [("delivered", kept.delivered), ("failed", kept.failed)] {
+            surplus
+                .gone
+                .extend(finished(view, webhook, state, most, kept.oldest, count)?);
         }
     }
-    Ok(false)
+    Ok(surplus)
 }
 
-/// Removes at most `count` of the deliveries that `which` means, the oldest first, and events that nobody is left for; how
-/// many deliveries.
-fn remove(tx: &Tx<'_>, which: &str, webhook: i64, value: i64, count: u32) -> Result<u32, Error> {
-    if count == 0 {
-        return Ok(0);
+/// The oldest deliveries of `webhook` in `state` that are too many or too old.
+fn finished(
+    view: &View<'_>,
+    webhook: i64,
+    state: &str,
+    most: u32,
+    oldest: Timestamp,
+    count: u32,
+) -> Result<Vec<i64>, Error> {
+    let newest = format!(
+        "SELECT no FROM webhook_deliveries WHERE webhook = ? AND state = '{state}' ORDER BY no DESC LIMIT 1 OFFSET ?"
+    );
+    let last: Option<i64> = view.first(&newest, (webhook, most), |row| row.get(0))?;
+    // State is a word of this file: the index is made for it.
+    let first = format!(
+        "SELECT no, coalesce(attempted_at, since) FROM webhook_deliveries WHERE webhook = ? AND state = '{state}'
+         ORDER BY no LIMIT ?"
+    );
+    let of_row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Timestamp>(1)?));
+    let must_go = |(no, at): &(i64, Timestamp)| last.is_some_and(|last| *no <= last) || *at < oldest;
+    if !view
+        .first(&first, (webhook, 1), of_row)?
+        .is_some_and(|row| must_go(&row))
+    {
+        return Ok(Vec::new());
     }
-    let sql =
-        format!("SELECT no, event FROM webhook_deliveries WHERE {which} AND ?2 IS NOT NULL ORDER BY no LIMIT {count}");
-    let found = tx.all(&sql, (webhook, value), |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-    })?;
-    for (no, event) in &found {
-        tx.run("DELETE FROM webhook_deliveries WHERE no = ?", [no])?;
+    let rows = view.all(&first, (webhook, count), of_row)?;
+    Ok(rows.iter().take_while(|row| must_go(row)).map(|(no, _)| *no).collect())
+}
+
+/// Takes `surplus` away, with the events that nobody is left for.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn trim(tx: &Tx<'_>, surplus: &Surplus) -> Result<(), Error> {
+    for no in &surplus.expired {
+        tx.run(
+            "UPDATE webhook_deliveries SET state = 'failed', error = coalesce(error, 'the webhook was disabled')
+             WHERE no = ? AND state = 'waiting'",
+            [no],
+        )?;
+    }
+    for no in &surplus.gone {
+        let sql = "DELETE FROM webhook_deliveries WHERE no = ? RETURNING event";
+        let event: Option<i64> = tx.first(sql, [no], |row| row.get(0))?;
         tx.run(
             "DELETE FROM webhook_events WHERE no = ?1 AND NOT EXISTS (
                  SELECT 1 FROM webhook_deliveries WHERE event = ?1)",
             [event],
         )?;
     }
-    Ok(u32::try_from(found.len()).unwrap_or(count))
+    for no in &surplus.webhooks {
+        tx.run("DELETE FROM webhooks WHERE no = ? AND deleted_at IS NOT NULL", [no])?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::books::{Tx, fixture, webhook};
+    use crate::books::{fixture, webhook};
     use crate::domain::webhook::{Because, Disabled};
 
     fn event(tx: &Tx<'_>, workspace: WorkspaceNo, id: &str) -> Result<i64, Error> {
@@ -567,8 +623,11 @@ mod tests {
                 delivered: 3,
                 failed: 9,
             };
-            assert!(trim(tx, kept, Timestamp(50), 1)?, "one row a turn");
-            assert!(!trim(tx, kept, Timestamp(50), 100)?);
+            let few = surplus(tx, kept, Timestamp(50), 1)?;
+            assert_eq!(few.gone.len(), 2, "one row a state");
+            trim(tx, &few)?;
+            trim(tx, &surplus(tx, kept, Timestamp(50), 100)?)?;
+            assert!(surplus(tx, kept, Timestamp(50), 100)?.is_empty());
             let page = Page::Number { number: 1, size: 99 };
             let left = list(tx, hook, None, None, &page)?;
             let left: Vec<_> = left.iter().map(|line| line.event_id.as_str()).collect();
@@ -577,7 +636,16 @@ mod tests {
             assert_eq!(events, 8, "the other webhook still has the first");
             webhook::delete(tx, hook, Timestamp(60))?;
             webhook::delete(tx, also, Timestamp(60))?;
-            while trim(tx, kept, Timestamp(60), 2)? {}
+            let mut turns = 0;
+            loop {
+                let more = surplus(tx, kept, Timestamp(60), 2)?;
+                if more.is_empty() {
+                    break;
+                }
+                trim(tx, &more)?;
+                turns += 1;
+            }
+            assert!(turns > 3, "a little at a time: {turns}");
             assert_eq!(tx.count("SELECT count(*) FROM webhook_events", [])?, 0);
             assert_eq!(tx.count("SELECT count(*) FROM webhooks", [])?, 0);
             Ok(())
@@ -597,16 +665,16 @@ mod tests {
                 failed: 9,
             };
             let end = Timestamp(100 + GIVE_UP_MS);
-            trim(tx, kept, end, 9)?;
+            assert!(surplus(tx, kept, end, 9)?.is_empty());
             hook.disabled = Some(Disabled {
                 at: Timestamp(1),
                 because: Because::Failing,
             });
             webhook::update(tx, &hook)?;
-            trim(tx, kept, end.plus_ms(-1), 9)?;
+            trim(tx, &surplus(tx, kept, end.plus_ms(-1), 9)?)?;
             let state = |tx: &Tx<'_>| Ok::<_, Error>(find(tx, hook.no, "1")?.map(|(line, _)| line.state));
             assert_eq!(state(tx)?, Some(State::Waiting));
-            trim(tx, kept, end, 9)?;
+            trim(tx, &surplus(tx, kept, end, 9)?)?;
             assert_eq!(state(tx)?, Some(State::Failed));
             Ok(())
         });

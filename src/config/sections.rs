@@ -44,6 +44,8 @@ pub struct Config {
     pub tls: TlsSection,
     /// `[destinations]`
     pub destinations: DestinationsSection,
+    /// `[webhooks]`
+    pub webhooks: WebhooksSection,
     /// `[clicks]`
     pub clicks: ClicksSection,
     /// `[cookie]`
@@ -74,6 +76,7 @@ impl Default for Config {
             country_file: None,
             tls: TlsSection::default(),
             destinations: DestinationsSection::default(),
+            webhooks: WebhooksSection::default(),
             clicks: ClicksSection::default(),
             cookie: CookieSection::default(),
             consent: ConsentSection::default(),
@@ -115,6 +118,14 @@ pub struct DestinationsSection {
     pub allow_private: bool,
     /// When not empty: only these hosts and what lies below them (empty).
     pub allowed_hosts: Vec<String>,
+}
+
+/// `[webhooks]`: whom the server tells what happened.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebhooksSection {
+    /// Tell receivers inside a network, and in clear: for development only (false).
+    pub allow_local: bool,
 }
 
 /// `[clicks]`: how clicks are counted and queued.

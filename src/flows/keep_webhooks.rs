@@ -8,6 +8,7 @@ use super::publish_link;
 use super::tell;
 use crate::books::webhook_delivery::NewEvent;
 use crate::books::{self, View};
+use crate::clicklog;
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::webhook::{
     Because, CLICKS_PER_EVENT, CLICKS_PER_EVENT_MAX, Disabled, Health, LINKS_MAX, NAME_MAX, OLD_SECRET_MS,
@@ -33,13 +34,14 @@ pub struct WebhookDraft {
     pub is_disabled: Option<bool>,
 }
 
-/// Makes a webhook. Its secret is told this once.
+/// Makes a webhook. Its secret is told this once. Of clicks it is told from now on.
 ///
 /// # Errors
 /// [`Error::Invalid`] on a field; [`Error::Conflict`] when the workspace has as many as it may have.
 pub async fn create(
     context: &Context,
     poster: &Poster,
+    clicks: &clicklog::Reader,
     workspace: WorkspaceNo,
     draft: WebhookDraft,
 ) -> Result<Webhook, Error> {
@@ -78,6 +80,7 @@ pub async fn create(
         disabled,
         health: Health::default(),
     };
+    let newest = clicks.newest_frame();
     let made = context.inner.books.commit(move |tx| {
         if books::webhook::count(tx, workspace)? >= PER_WORKSPACE_MAX {
             return Err(Error::Conflict {
@@ -89,6 +92,7 @@ pub async fn create(
         let webhook = books::webhook::insert(tx, webhook)?;
         books::webhook::update(tx, &webhook)?;
         books::webhook::set_links(tx, webhook.no, &links)?;
+        tell::begin_clicks(tx, &webhook, newest)?;
         Ok(webhook)
     });
     made.await
@@ -101,6 +105,7 @@ pub async fn create(
 pub async fn update(
     context: &Context,
     poster: &Poster,
+    clicks: &clicklog::Reader,
     workspace: WorkspaceNo,
     id: &str,
     draft: WebhookDraft,
@@ -116,7 +121,7 @@ pub async fn update(
     };
     let triggers = draft.triggers.as_deref().map(check_triggers).transpose()?;
     let clicks_per_event = check_clicks(draft.clicks_per_event)?;
-    let (id, now) = (id.to_owned(), context.inner.clock.now());
+    let (id, now, newest) = (id.to_owned(), context.inner.clock.now(), clicks.newest_frame());
     let changed = context.inner.books.commit(move |tx| {
         let mut webhook = find(tx, workspace, &id)?;
         let is_moved = url.as_ref().is_some_and(|url| *url != webhook.url);
@@ -155,6 +160,7 @@ pub async fn update(
             books::webhook::set_links(tx, webhook.no, &links)?;
         }
         books::webhook::update(tx, &webhook)?;
+        tell::begin_clicks(tx, &webhook, newest)?;
         Ok::<_, Error>(webhook)
     });
     let changed = changed.await?;

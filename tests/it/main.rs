@@ -1,9 +1,10 @@
 //! Journeys over real sockets: a whole server, a client that shares no code with it, and rules as tables.
 //!
-//! [`server`] starts and stops servers, [`http`] talks to them; every other file is one journey.
+//! [`server`] starts and stops servers, [`http`] talks to them, [`receiver`] is told by them; every other file is one journey.
 
 mod hostile;
 mod http;
+mod receiver;
 mod server;
 
 mod analytics;
@@ -36,3 +37,4 @@ mod stock;
 mod stores;
 mod tags;
 mod waitlist;
+mod webhooks;

@@ -10,7 +10,7 @@ use hopcart::app::{self, Running, World};
 use hopcart::config::{Config, Masked};
 use hopcart::domain::outside::{Clock, FixedClock};
 use hopcart::domain::time::Timestamp;
-use hopcart::net::CertificatePair;
+use hopcart::net::{CertificatePair, Names};
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -50,6 +50,7 @@ pub struct TestServer {
     config: Config,
     certificate: Option<CertificateDer<'static>>,
     pub clock: Arc<FixedClock>,
+    names: Option<Arc<dyn Names>>,
     running: Option<Running>,
 }
 
@@ -62,6 +63,15 @@ impl TestServer {
     /// As [`Self::start`], after `change`.
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::in_home(tempfile::tempdir().expect("a directory"), None, change)
+    }
+
+    /// As [`Self::with`], where receivers' addresses are found by `names`.
+    pub fn with_names(names: Arc<dyn Names>, change: impl FnOnce(&mut Config)) -> Self {
+        let mut server = Self::with(change);
+        server.stop();
+        server.names = Some(names);
+        server.run();
+        server
     }
 
     /// A server on `home/data`, which is there already; its clock shows `now`.
@@ -98,6 +108,7 @@ impl TestServer {
             ..Config::default()
         };
         config.destinations.allow_private = true;
+        config.webhooks.allow_local = true;
         config.clicks.ring_dir = Some(home.path().join("rings"));
         change(&mut config);
         let clock = Arc::new(FixedClock::at(Timestamp::parse(NOW).expect("an instant")));
@@ -106,6 +117,7 @@ impl TestServer {
             config,
             certificate,
             clock,
+            names: None,
             running: None,
         };
         server.run();
@@ -115,6 +127,7 @@ impl TestServer {
     fn run(&mut self) {
         let world = World {
             clock: self.clock.clone(),
+            names: self.names.clone(),
             ..World::default()
         };
         let started = app::start_in(self.config.clone(), world);

@@ -33,8 +33,8 @@ type Wanting = (Webhook, Option<HashSet<LinkNo>>);
 /// Where the telling has come to.
 #[derive(Default)]
 pub(super) struct Feed {
+    /// Ahead of the stored one where nobody wanted what lay between.
     place: Option<Place>,
-    stored: Option<Place>,
 }
 
 /// The clicks of one transaction.
@@ -62,15 +62,10 @@ impl Feed {
             Ok::<_, Error>((wanting, stored.as_deref().and_then(parse)))
         });
         let (wanting, stored) = read.await?;
-        self.stored = stored;
         if wanting.is_empty() {
             self.place = None;
             if stored.is_some() {
-                let removed = context
-                    .inner
-                    .books
-                    .commit(|tx| books::meta::remove(tx, PLACE).map_err(Error::from));
-                removed.await?;
+                context.inner.books.commit(end).await?;
             }
             return Ok(false);
         }
@@ -107,7 +102,7 @@ impl Feed {
     async fn store(&mut self, context: &Context, place: Place) -> Result<(), Error> {
         let stored = context.inner.books.commit(move |tx| put(tx, place));
         stored.await?;
-        (self.place, self.stored) = (Some(place), Some(place));
+        self.place = Some(place);
         Ok(())
     }
 
@@ -132,7 +127,7 @@ impl Feed {
             Ok::<_, Error>(queued)
         });
         let queued = queued.await?;
-        (self.place, self.stored) = (Some(place), Some(place));
+        self.place = Some(place);
         let desk = &context.inner.telling;
         count(&desk.tally.events, queued.events);
         count(&desk.tally.clicks, queued.clicks);
@@ -141,6 +136,29 @@ impl Feed {
         desk.wake();
         Ok(())
     }
+}
+
+/// Begins to follow the log behind frame `newest`, if `webhook` wants clicks and nobody did before.
+pub(in crate::flows) fn begin(tx: &Tx<'_>, webhook: &Webhook, newest: u64) -> Result<(), Error> {
+    let wants_clicks = webhook.triggers.has(Trigger::LinkClicked) && webhook.disabled.is_none();
+    if wants_clicks && books::meta::get(tx, PLACE)?.is_none() {
+        put(
+            tx,
+            Place {
+                frame: newest,
+                clicks: 0,
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// Follows the log no more, unless somebody has begun to want clicks meanwhile.
+fn end(tx: &Tx<'_>) -> Result<(), Error> {
+    if books::webhook::wanting_clicks(tx)?.is_empty() {
+        books::meta::remove(tx, PLACE)?;
+    }
+    Ok(())
 }
 
 fn parse(text: &str) -> Option<Place> {
@@ -292,4 +310,129 @@ fn queue(tx: &Tx<'_>, written: &[Written], now: Timestamp) -> Result<Queued, Err
         }
     }
     Ok(queued)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::click::ClickFlags;
+    use crate::domain::id::WorkspaceNo;
+    use crate::domain::webhook::{Health, TriggerSet};
+
+    const NOW: Timestamp = Timestamp(10 * HOUR_MS);
+
+    fn click(sequence: u64, link: u32) -> Click {
+        Click {
+            sequence,
+            at: NOW,
+            workspace: WorkspaceNo(1),
+            link: LinkNo(link),
+            ..Click::default()
+        }
+    }
+
+    fn webhook(workspace: u32, links: Option<&[u32]>) -> Wanting {
+        let webhook = Webhook {
+            no: 1,
+            id: String::new(),
+            workspace: WorkspaceNo(workspace),
+            name: String::new(),
+            url: String::new(),
+            triggers: TriggerSet::default(),
+            is_narrow: links.is_some(),
+            clicks_per_event: 100,
+            secret: String::new(),
+            old_secret: None,
+            created_at: NOW.plus_ms(-9 * HOUR_MS),
+            updated_at: NOW,
+            disabled: None,
+            health: Health::default(),
+        };
+        (
+            webhook,
+            links.map(|links| links.iter().map(|link| LinkNo(*link)).collect()),
+        )
+    }
+
+    fn followed(frames: Vec<(u64, Vec<Click>)>) -> Followed {
+        let through = frames.last().map_or(0, |(frame, _)| *frame);
+        Followed {
+            frames,
+            through,
+            newest: through,
+        }
+    }
+
+    fn sequences(slice: &Slice) -> Vec<(u32, Vec<u64>)> {
+        let of_link =
+            |(link, clicks): &(LinkNo, Vec<Click>)| (link.0, clicks.iter().map(|click| click.sequence).collect());
+        slice.links.iter().map(of_link).collect()
+    }
+
+    #[test]
+    fn peoples_fresh_clicks_are_told_by_link_to_whoever_wants_them() {
+        let odd = [
+            Click {
+                flags: ClickFlags::BOT,
+                ..click(3, 7)
+            },
+            Click {
+                flags: ClickFlags::REPEAT,
+                ..click(4, 7)
+            },
+            Click {
+                workspace: WorkspaceNo(2),
+                ..click(5, 9)
+            },
+            Click {
+                at: NOW.plus_ms(-AGE_MS_MAX - 1),
+                ..click(6, 7)
+            },
+            // Before the webhook was made.
+            Click {
+                at: NOW.plus_ms(-9 * HOUR_MS - 1),
+                ..click(7, 7)
+            },
+        ];
+        let frames = vec![
+            (5, [vec![click(1, 7), click(2, 8)], odd.to_vec()].concat()),
+            (6, vec![click(8, 7)]),
+        ];
+        let from = Place { frame: 4, clicks: 0 };
+        let all = cut(&followed(frames.clone()), from, &[webhook(1, None)], NOW);
+        assert_eq!(sequences(&all), [(7, vec![1, 8]), (8, vec![2])]);
+        assert_eq!((all.clicks, all.old, all.place), (3, 1, Place { frame: 6, clicks: 0 }));
+        let narrow = cut(&followed(frames.clone()), from, &[webhook(1, Some(&[8]))], NOW);
+        assert_eq!(sequences(&narrow), [(8, vec![2])]);
+        let strange = cut(&followed(frames), from, &[webhook(3, None)], NOW);
+        assert_eq!((strange.clicks, strange.place.frame), (0, 6));
+    }
+
+    #[test]
+    fn a_slice_ends_within_a_frame_and_the_next_goes_on_there() {
+        let all: Vec<Click> = (0..600).map(|sequence| click(sequence, 7)).collect();
+        let mut place = Place { frame: 4, clicks: 0 };
+        let mut told = Vec::new();
+        for (count, expected) in [
+            (250, Place { frame: 4, clicks: 250 }),
+            (250, Place { frame: 4, clicks: 500 }),
+            (100, Place { frame: 5, clicks: 0 }),
+        ] {
+            // As the log answers: without those before the place.
+            let frame = all[place.clicks as usize..].to_vec();
+            let slice = cut(&followed(vec![(5, frame)]), place, &[webhook(1, None)], NOW);
+            assert_eq!((slice.clicks, slice.place), (count, expected));
+            told.extend(slice.links.into_iter().flat_map(|(_, clicks)| clicks));
+            place = expected;
+        }
+        assert_eq!(told, all);
+    }
+
+    #[test]
+    fn places_are_read_as_they_are_written() {
+        assert_eq!(parse("12:7"), Some(Place { frame: 12, clicks: 7 }));
+        for text in ["", "12", "12:", ":7", "12:7:1", "-1:0"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
 }

@@ -31,6 +31,8 @@ struct Office {
     by_webhook: HashMap<i64, usize>,
     /// When the first of the others is due.
     next: Option<Timestamp>,
+    /// Which webhook is served first: another one each time, so that none waits for the others.
+    first: usize,
 }
 
 pub(super) async fn run(context: Context, poster: Poster) {
@@ -90,8 +92,11 @@ impl Office {
             }
             Ok::<_, Error>((found, next))
         });
-        let (found, next) = found.await?;
+        let (mut found, next) = found.await?;
         self.next = next;
+        self.first = self.first.wrapping_add(1);
+        let turns = self.first % found.len().max(1);
+        found.rotate_left(turns);
         for (webhook, due, places) in found {
             let free = due.into_iter().filter(|due| !self.deliveries.contains(&due.no));
             let room = AT_ONCE_MAX.saturating_sub(under_way.len());

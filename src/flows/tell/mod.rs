@@ -7,6 +7,8 @@ mod clicks;
 mod deliver;
 mod outbox;
 
+pub(super) use clicks::begin as begin_clicks;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -210,11 +212,19 @@ async fn trim(context: &Context) -> Result<bool, Error> {
         delivered: DELIVERED_KEPT,
         failed: FAILED_KEPT,
     };
+    let looked = context
+        .inner
+        .books
+        .read(move |view| webhook_delivery::surplus(view, kept, now, TRIMMED_AT_ONCE).map_err(Error::from));
+    let surplus = looked.await?;
+    if surplus.is_empty() {
+        return Ok(false);
+    }
     let trimmed = context
         .inner
         .books
-        .commit(move |tx| webhook_delivery::trim(tx, kept, now, TRIMMED_AT_ONCE).map_err(Error::from));
-    trimmed.await
+        .commit(move |tx| webhook_delivery::trim(tx, &surplus).map_err(Error::from));
+    trimmed.await.map(|()| true)
 }
 
 /// Room for deliveries of one webhook, as of one transaction.

@@ -66,6 +66,15 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// All of them, in their order.
+    pub const ALL: [Self; 5] = [
+        Self::Status,
+        Self::Gone,
+        Self::Timeout,
+        Self::NotPublic,
+        Self::Transport,
+    ];
+
     /// The word of the metrics.
     pub fn word(self) -> &'static str {
         match self {

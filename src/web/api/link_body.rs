@@ -98,6 +98,8 @@ pub(super) struct LinkBody {
     tag_names: Option<Texts>,
     #[serde(default, deserialize_with = "said")]
     folder_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    webhook_ids: Option<Option<Vec<String>>>,
     #[serde(flatten)]
     not_yet: NotYetFields,
 }
@@ -144,7 +146,7 @@ macro_rules! not_yet_fields {
 
 not_yet_fields! {
     program_id "programId", rewrite "rewrite",
-    do_index "doIndex", public_stats "publicStats", webhook_ids "webhookIds",
+    do_index "doIndex", public_stats "publicStats",
 }
 
 /// `null`, `false`, an empty text, list or object say "nothing", as clients send for what they do not use.
@@ -271,6 +273,7 @@ impl LinkBody {
                 tag_ids: self.tag_ids.map(Texts::list).or(filled(self.tag_id).map(|id| vec![id])),
                 tag_names: self.tag_names.map(Texts::list),
                 folder_id: self.folder_id.map(filled),
+                webhook_ids: self.webhook_ids.map(Option::unwrap_or_default),
             },
         })
     }

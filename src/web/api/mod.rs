@@ -50,6 +50,9 @@ mod store;
 mod tag;
 mod track;
 mod waitlist;
+mod webhook;
+mod webhook_log;
+mod webhook_teller;
 
 use std::sync::Arc;
 
@@ -64,6 +67,7 @@ use crate::domain::outside::Fetch;
 use crate::flows::Context;
 use crate::flows::backup::Backups;
 use crate::flows::track::Clicker;
+use crate::integrations::receiver::Poster;
 
 pub use auth::Caller;
 pub(super) use auth::{caller_of, caller_of_key};
@@ -79,6 +83,8 @@ pub(super) use report_link::of_partner as report_links;
 pub(super) use report_query::{Asked, FILTERS, GROUPS};
 pub(super) use spend::answer as spend_answer;
 pub(super) use track::{Desk as TrackingDesk, Kind as ConversionKind, Page as TellingPage};
+pub(super) use webhook::notice as webhook_notice;
+pub use webhook_teller::ApiTeller;
 
 /// What the API works with.
 #[derive(Clone)]
@@ -101,6 +107,8 @@ pub struct Api {
     pub clicker: Clicker,
     /// Reads shops' UCP profiles.
     pub profiles: Arc<dyn Fetch>,
+    /// Posts to webhooks' receivers.
+    pub poster: Poster,
     /// Makes backups of the server.
     pub backups: Backups,
     /// Largest body of a call, in bytes.
@@ -194,6 +202,16 @@ pub fn router(api: Api) -> Router {
         .route("/waitlist/count", get(waitlist::count))
         .route("/waitlist/export", get(waitlist::export))
         .route("/waitlist/{id}", delete(waitlist::erase_one))
+        .route("/webhooks", get(webhook::list).post(webhook::create))
+        .route(
+            "/webhooks/{id}",
+            get(webhook::show).patch(webhook::update).delete(webhook::delete),
+        )
+        .route("/webhooks/{id}/rotate-secret", post(webhook::rotate_secret))
+        .route("/webhooks/{id}/test", post(webhook::test))
+        .route("/webhooks/{id}/deliveries", get(webhook_log::list))
+        .route("/webhooks/{id}/deliveries/{event}", get(webhook_log::show))
+        .route("/webhooks/{id}/deliveries/{event}/replay", post(webhook_log::replay))
         .route("/qr", get(qr::draw))
         .route("/analytics", get(analytics::read))
         .route("/events", get(event::list))
