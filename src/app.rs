@@ -590,6 +590,7 @@ fn api_of(
         backups: Backups::new(&config.data, Arc::clone(&recorder.stats)),
         body_max: config.limits.api_bytes_max,
         catalog_max: config.limits.catalog_bytes_max,
+        gate: Arc::new(api::Gate::new(config.limits.api_calls_per_minute)),
     }
 }
 

@@ -22,11 +22,27 @@ pub struct ApiKey {
     /// The origins that a publishable key may be used from, as [`crate::domain::origin`] keeps them; `None` = a secret
     /// key.
     pub origins: Option<Vec<String>>,
+    /// What a secret key may do, in the words of [`crate::domain::scope`]; `None` = everything.
+    pub scopes: Option<Vec<String>>,
+    /// From then on it opens nothing.
+    pub expires_at: Option<Timestamp>,
+    /// `None` = as the server says; 0 = as many as it likes.
+    pub calls_per_minute: Option<u32>,
+    /// The last call, to the minute.
+    pub last_used_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
 }
 
-const SELECT: &str = "SELECT id, workspace, name, hash, hint, is_owner, origins, created_at, revoked_at FROM api_keys";
+impl ApiKey {
+    /// Whether it opens anything at `now`.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|at| now < at)
+    }
+}
+
+const SELECT: &str = "SELECT id, workspace, name, hash, hint, is_owner, origins, scopes, expires_at, calls_per_minute,
+    last_used_at, created_at, revoked_at FROM api_keys";
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApiKey> {
     let mut columns = Columns::of(row);
@@ -38,6 +54,10 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApiKey> {
         hint: columns.next()?,
         is_owner: columns.next()?,
         origins: columns.next::<Option<Json<_>>>()?.map(|origins| origins.0),
+        scopes: columns.next::<Option<Json<_>>>()?.map(|scopes| scopes.0),
+        expires_at: columns.next()?,
+        calls_per_minute: columns.next()?,
+        last_used_at: columns.next()?,
         created_at: columns.next()?,
         revoked_at: columns.next()?,
     })
@@ -49,8 +69,8 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApiKey> {
 /// [`Error::Conflict`] on `key` when the hash is known, also of a revoked key.
 pub fn insert(tx: &Tx<'_>, key: &ApiKey) -> Result<(), Error> {
     tx.run_unique(
-        "INSERT INTO api_keys (id, workspace, name, hash, hint, is_owner, origins, created_at, revoked_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO api_keys (id, workspace, name, hash, hint, is_owner, origins, scopes, expires_at,
+         calls_per_minute, last_used_at, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             &key.id,
             key.workspace,
@@ -59,12 +79,54 @@ pub fn insert(tx: &Tx<'_>, key: &ApiKey) -> Result<(), Error> {
             &key.hint,
             key.is_owner,
             key.origins.as_ref().map(Json),
+            key.scopes.as_ref().map(Json),
+            key.expires_at,
+            key.calls_per_minute,
+            key.last_used_at,
             key.created_at,
             key.revoked_at,
         ),
         &[("api_keys.hash", "key")],
     )?;
     Ok(())
+}
+
+/// Stores what may be changed of `key`: name, scopes, expiry, rate.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn update(tx: &Tx<'_>, key: &ApiKey) -> Result<(), Error> {
+    let changed = tx.run(
+        "UPDATE api_keys SET name = ?, scopes = ?, expires_at = ?, calls_per_minute = ? WHERE id = ?",
+        (
+            &key.name,
+            key.scopes.as_ref().map(Json),
+            key.expires_at,
+            key.calls_per_minute,
+            &key.id,
+        ),
+    )?;
+    match changed {
+        0 => Err(Error::NotFound { what: "key" }),
+        _ => Ok(()),
+    }
+}
+
+/// Notes a call at `now` with the key `id`.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn touch(tx: &Tx<'_>, id: &str, now: Timestamp) -> Result<(), Error> {
+    tx.run("UPDATE api_keys SET last_used_at = ? WHERE id = ?", (now, id))?;
+    Ok(())
+}
+
+/// The key with public id `id`, of any workspace, unless it is revoked.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn by_id(view: &View<'_>, id: &str) -> Result<Option<ApiKey>, Error> {
+    view.first(&format!("{SELECT} WHERE id = ? AND revoked_at IS NULL"), [id], read)
 }
 
 /// Every key of `workspace`, revoked ones too, oldest first.
@@ -146,6 +208,10 @@ mod tests {
                 hint: "hop_abcd".into(),
                 is_owner: byte == 1,
                 origins: None,
+                scopes: (byte == 2).then(|| vec!["links.read".to_owned()]),
+                expires_at: (byte == 2).then_some(Timestamp(100)),
+                calls_per_minute: None,
+                last_used_at: None,
                 created_at: Timestamp(1),
                 revoked_at: None,
             };
@@ -161,7 +227,15 @@ mod tests {
             assert!(revoke(tx, ours, "key_1", Timestamp(9))?);
             assert!(!revoke(tx, ours, "key_1", Timestamp(10))?);
             assert_eq!(by_hash(tx, &[1; 32])?, None);
-            assert_eq!(all_live(tx)?, [second]);
+            assert_eq!(all_live(tx)?, std::slice::from_ref(&second));
+            assert!(second.is_live(Timestamp(99)) && !second.is_live(Timestamp(100)));
+            let mut changed = second;
+            (changed.name, changed.scopes, changed.calls_per_minute) = ("desk".into(), None, Some(60));
+            update(tx, &changed)?;
+            touch(tx, &changed.id, Timestamp(9))?;
+            changed.last_used_at = Some(Timestamp(9));
+            assert_eq!(by_id(tx, "key_2")?, Some(changed));
+            assert_eq!(by_id(tx, "key_1")?, None, "revoked");
             assert_eq!(list(tx, ours)?[0].revoked_at, Some(Timestamp(9)));
             assert!(any_exists(tx)?);
             Ok(())

@@ -60,6 +60,34 @@ pub fn of_creator(view: &View<'_>, creator: CreatorNo) -> Result<Brought, Error>
     )
 }
 
+/// What each creator of `workspace` brought; who brought nothing is left out.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn of_creators(view: &View<'_>, workspace: WorkspaceNo) -> Result<BTreeMap<CreatorNo, Brought>, Error> {
+    let mut all: BTreeMap<CreatorNo, Brought> = BTreeMap::new();
+    let leads = "SELECT creator, sum(quantity) FROM leads WHERE workspace = ? AND creator IS NOT NULL GROUP BY creator";
+    view.each(leads, [workspace], |row| {
+        let mut columns = Columns::of(row);
+        let brought = all.entry(columns.next()?).or_default();
+        brought.leads = columns.next_count()?.unwrap_or_default();
+        Ok(())
+    })?;
+    let sales = "SELECT creator, currency, count(*), count(DISTINCT store || ':' || customer) + sum(customer IS NULL),
+                     sum(revenue) - sum(refunded)
+                 FROM orders WHERE workspace = ? AND creator IS NOT NULL AND counts = 1 GROUP BY creator, currency";
+    view.each(sales, [workspace], |row| {
+        let mut columns = Columns::of(row);
+        let brought = all.entry(columns.next()?).or_default();
+        let currency: String = columns.next()?;
+        brought.sales += columns.next_count()?.unwrap_or_default();
+        brought.conversions += columns.next_count()?.unwrap_or_default();
+        *brought.amounts.entry(currency).or_default() += columns.next::<i64>()?;
+        Ok(())
+    })?;
+    Ok(all)
+}
+
 fn brought(view: &View<'_>, leads: &str, sales: &str, whose: i64) -> Result<Brought, Error> {
     let mut brought = Brought {
         leads: view.count(leads, [whose])?,

@@ -1,5 +1,7 @@
 //! Creators. In a workspace no two share an email address or a tenant id.
 
+use rusqlite::params_from_iter;
+
 use super::columns::{self, Columns};
 use super::error::Error;
 use super::filter::Filter;
@@ -162,6 +164,20 @@ pub fn by_tenant_id(view: &View<'_>, workspace: WorkspaceNo, tenant_id: &str) ->
     )
 }
 
+impl CreatorFilter {
+    fn conditions(&self, workspace: WorkspaceNo) -> Filter {
+        let mut conditions = Filter::of("workspace = ?", workspace.0);
+        conditions.and_some("email = ?", self.email.clone());
+        conditions.and_some("tenant_id = ?", self.tenant_id.clone());
+        conditions.and_some("niche = ?", self.niche.clone());
+        conditions.and_some("country = ?", self.country.clone());
+        if let Some(search) = &self.search {
+            conditions.and_any_contains(&[("name", search), ("username", search), ("email", search)]);
+        }
+        conditions
+    }
+}
+
 /// One page of the workspace's creators, newest first.
 ///
 /// # Errors
@@ -172,14 +188,6 @@ pub fn list(
     filter: &CreatorFilter,
     page: &Page,
 ) -> Result<Vec<Creator>, Error> {
-    let mut conditions = Filter::of("workspace = ?", workspace.0);
-    conditions.and_some("email = ?", filter.email.clone());
-    conditions.and_some("tenant_id = ?", filter.tenant_id.clone());
-    conditions.and_some("niche = ?", filter.niche.clone());
-    conditions.and_some("country = ?", filter.country.clone());
-    if let Some(search) = &filter.search {
-        conditions.and_any_contains(&[("name", search), ("username", search), ("email", search)]);
-    }
     let listing = Listing {
         table: "creators",
         columns: COLUMNS,
@@ -187,7 +195,20 @@ pub fn list(
         sort: "created_at",
         is_ascending: false,
     };
-    listing.page(view, conditions, page, read)
+    listing.page(view, filter.conditions(workspace), page, read)
+}
+
+/// The workspace's creators that `filter` lets through, newest first: all of them, to be compared.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn newest(view: &View<'_>, workspace: WorkspaceNo, filter: &CreatorFilter) -> Result<Vec<Creator>, Error> {
+    let conditions = filter.conditions(workspace);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM creators WHERE {} ORDER BY created_at DESC, no DESC",
+        conditions.sql()
+    );
+    view.all(&sql, params_from_iter(conditions.values()), read)
 }
 
 /// Every creator of the workspace, oldest first: a report has a row for each.

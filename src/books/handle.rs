@@ -11,6 +11,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::author;
 use super::error::{Error, OpenError};
 use super::readers::Readers;
 use super::schema;
@@ -111,8 +112,20 @@ impl Books {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let answer = self.0.writer.enqueue(work)?;
-        answer.await.unwrap_or_else(|_| Err(writer_stopped().into()))
+        let Some(author) = author::current() else {
+            let answer = self.0.writer.enqueue(work)?;
+            return answer.await.unwrap_or_else(|_| Err(writer_stopped().into()));
+        };
+        let signing = Arc::clone(&author);
+        let answer = self.0.writer.enqueue(move |tx| {
+            let tx = tx.by(Arc::clone(&signing));
+            let done = work(&tx)?;
+            signing.sign(&tx)?;
+            Ok::<_, E>(done)
+        })?;
+        let done = answer.await.unwrap_or_else(|_| Err(writer_stopped().into()))?;
+        author.is_noted.store(true, Ordering::Relaxed);
+        Ok(done)
     }
 
     /// As [`Books::commit`], waiting on this thread: for threads of the caller's own, never inside async code (it

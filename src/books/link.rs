@@ -11,6 +11,7 @@ pub use super::link_list::{
 
 use super::columns::{self, Columns, Json};
 use super::error::Error;
+use super::link_search;
 use super::outbox;
 use super::view::{Tx, View};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
@@ -134,6 +135,7 @@ pub fn insert(tx: &Tx<'_>, new: &NewLink) -> Result<Link, Error> {
         no: LinkNo(tx.last_no()?),
         ..link
     };
+    link_search::add(tx, &link)?;
     outbox::put_link(tx, Trigger::LinkCreated, &link)?;
     Ok(link)
 }
@@ -144,7 +146,8 @@ pub fn insert(tx: &Tx<'_>, new: &NewLink) -> Result<Link, Error> {
 /// As [`insert`]; [`Error::NotFound`] when no link has the number.
 pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
     refuse_conflict(tx, link)?;
-    let changed = write(
+    let before = by_no(tx, link.no)?.ok_or(Error::NotFound { what: "link" })?;
+    write(
         tx,
         "UPDATE links SET id = ?2, workspace = ?3, domain = ?4, slug = ?5, slug_fold = ?6, is_exact = ?7,
          destination = ?8, external_id = ?9, tenant_id = ?10, creator = ?11, tracks_conversions = ?12,
@@ -155,10 +158,8 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
         Some(link.no),
         link,
     )?;
-    match changed {
-        0 => Err(Error::NotFound { what: "link" }),
-        _ => outbox::put_link(tx, Trigger::LinkUpdated, link),
-    }
+    link_search::change(tx, &before, link)?;
+    outbox::put_link(tx, Trigger::LinkUpdated, link)
 }
 
 /// Runs `sql` with the columns of `link` as ?2 to ?30, in the order of the schema.
@@ -223,6 +224,7 @@ fn refuse_conflict(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
 /// [`Error::Failed`].
 pub fn delete(tx: &Tx<'_>, no: LinkNo) -> Result<bool, Error> {
     let Some(link) = by_no(tx, no)? else { return Ok(false) };
+    link_search::remove(tx, &link)?;
     outbox::put_link(tx, Trigger::LinkDeleted, &link)?;
     Ok(tx.run("DELETE FROM links WHERE no = ?", [no])? > 0)
 }

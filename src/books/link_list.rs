@@ -6,6 +6,7 @@ use rusqlite::types::Value;
 use super::error::Error;
 use super::filter::Filter;
 use super::link::{COLUMNS, read};
+use super::link_search;
 use super::page::{Listing, Page};
 use super::view::View;
 use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, FolderNo, LinkNo, StoreNo, TagNo, WorkspaceNo};
@@ -44,9 +45,9 @@ pub enum TagsWanted {
     OneOf(Vec<TagNo>),
 }
 
-/// Up to this many links, those of a tag are looked up and sorted; of more, the list is gone through in its order, and
-/// enough of its links have the tag for a page to fill soon.
-const TAGGED_SORTED_MAX: u64 = 5_000;
+/// Up to this many links, those of a tag or with a text are looked up and sorted; of more, the list is gone through in its
+/// order, and enough of its links have the tag or the text for a page to fill soon.
+const SORTED_MAX: u64 = 5_000;
 
 /// What orders a list of links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,42 +71,71 @@ impl LinkFilter {
         }
     }
 
-    /// The condition; `view` tells which way to the links of a tag is the shorter.
+    /// The condition; `view` tells which way to the links of a tag or with a text is the shorter.
     fn conditions(&self, view: &View<'_>, workspace: WorkspaceNo) -> Result<Filter, Error> {
-        let mut filter = self.untagged("workspace = ?", workspace);
-        match &self.tags {
-            None => {}
-            Some(TagsWanted::Any) => {
-                filter.and("EXISTS (SELECT 1 FROM link_tags WHERE link = links.no)", []);
-            }
-            Some(TagsWanted::OneOf(tags)) => {
-                let mut tagged = Filter::of("1 = ?", 1);
-                tagged.and_one_of("tag", tags.iter().map(|tag| Value::Integer(i64::from(tag.0))));
-                let sql = format!(
-                    "SELECT count(*) FROM (SELECT 1 FROM link_tags WHERE {} LIMIT {})",
-                    tagged.sql(),
-                    TAGGED_SORTED_MAX + 1
-                );
-                let few = view.count(&sql, params_from_iter(tagged.values()))? <= TAGGED_SORTED_MAX;
-                if few {
-                    // The plus keeps the workspace's own indexes out: in their order, nearly all links lack the tag.
-                    filter = self.untagged("+workspace = ?", workspace);
-                }
-                let clause = match few {
-                    true => format!("no IN (SELECT link FROM link_tags WHERE {})", tagged.sql()),
-                    false => format!(
-                        "EXISTS (SELECT 1 FROM link_tags WHERE link = links.no AND {})",
-                        tagged.sql()
-                    ),
-                };
-                filter.and(&clause, tagged.values().to_vec());
-            }
+        let tagged = self.tagged(view)?;
+        let found = self.found(view)?;
+        let are_few = [&tagged, &found].into_iter().flatten().any(|narrowed| narrowed.are_few);
+        let mut filter = self.plain(are_few, workspace);
+        for narrowed in [tagged, found].into_iter().flatten() {
+            filter.and(&narrowed.clause, narrowed.values);
         }
         Ok(filter)
     }
 
-    /// All but the tags; `owner` is the clause that says whose links they are.
-    fn untagged(&self, owner: &'static str, workspace: WorkspaceNo) -> Filter {
+    /// Those that have the tags.
+    fn tagged(&self, view: &View<'_>) -> Result<Option<Narrowed>, Error> {
+        let tags = match &self.tags {
+            None => return Ok(None),
+            Some(TagsWanted::Any) => {
+                return Ok(Some(Narrowed {
+                    clause: "EXISTS (SELECT 1 FROM link_tags WHERE link = links.no)".to_owned(),
+                    values: Vec::new(),
+                    are_few: false,
+                }));
+            }
+            Some(TagsWanted::OneOf(tags)) => tags,
+        };
+        let mut tagged = Filter::of("1 = ?", 1);
+        tagged.and_one_of("tag", tags.iter().map(|tag| Value::Integer(i64::from(tag.0))));
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM link_tags WHERE {} LIMIT {})",
+            tagged.sql(),
+            SORTED_MAX + 1
+        );
+        let are_few = view.count(&sql, params_from_iter(tagged.values()))? <= SORTED_MAX;
+        let clause = match are_few {
+            true => format!("no IN (SELECT link FROM link_tags WHERE {})", tagged.sql()),
+            false => format!(
+                "EXISTS (SELECT 1 FROM link_tags WHERE link = links.no AND {})",
+                tagged.sql()
+            ),
+        };
+        Ok(Some(Narrowed {
+            clause,
+            values: tagged.values().to_vec(),
+            are_few,
+        }))
+    }
+
+    /// Those in which the text may stand, where these are few.
+    fn found(&self, view: &View<'_>) -> Result<Option<Narrowed>, Error> {
+        let Some(question) = self.search.as_deref().and_then(link_search::question) else {
+            return Ok(None);
+        };
+        let are_few = link_search::finds_few(view, &question, SORTED_MAX)?;
+        Ok(are_few.then(|| Narrowed {
+            clause: format!("no IN ({})", link_search::FOUND),
+            values: vec![Value::Text(question)],
+            are_few,
+        }))
+    }
+
+    /// All the rest. Where few links are named elsewhere, a plus keeps the indexes of these columns out: in their order,
+    /// nearly all links would be passed over.
+    fn plain(&self, are_few: bool, workspace: WorkspaceNo) -> Filter {
+        let owner = if are_few { "+workspace = ?" } else { "workspace = ?" };
+        let column = |name: &str| format!("{}{name} = ?", if are_few { "+" } else { "" });
         let mut filter = Filter::of(owner, workspace.0);
         if !self.shows_archived {
             filter.and("is_archived = 0", []);
@@ -113,13 +143,14 @@ impl LinkFilter {
         if self.has_experiment {
             filter.and("experiment IS NOT NULL", []);
         }
-        filter.and_some("domain = ?", self.domain.map(|domain| i64::from(domain.0)));
-        filter.and_some("creator = ?", self.creator.map(|creator| i64::from(creator.0)));
-        filter.and_some("tenant_id = ?", self.tenant_id.clone());
+        filter.and_some(&column("domain"), self.domain.map(|domain| i64::from(domain.0)));
+        filter.and_some(&column("creator"), self.creator.map(|creator| i64::from(creator.0)));
+        filter.and_some(&column("tenant_id"), self.tenant_id.clone());
+        // One link has it, so that its index is never the longer way.
         filter.and_some("external_id = ?", self.external_id.clone());
-        filter.and_some("campaign = ?", self.campaign.map(|campaign| i64::from(campaign.0)));
-        filter.and_some("content_id = ?", self.content_id.clone());
-        filter.and_some("folder = ?", self.folder.map(|folder| i64::from(folder.0)));
+        filter.and_some(&column("campaign"), self.campaign.map(|campaign| i64::from(campaign.0)));
+        filter.and_some(&column("content_id"), self.content_id.clone());
+        filter.and_some(&column("folder"), self.folder.map(|folder| i64::from(folder.0)));
         if let Some(search) = &self.search {
             filter.and_any_contains(&[
                 ("slug_fold", &slug::fold(search)),
@@ -129,6 +160,14 @@ impl LinkFilter {
         }
         filter
     }
+}
+
+/// A clause that names links by what stands elsewhere.
+struct Narrowed {
+    clause: String,
+    values: Vec<Value>,
+    /// At most [`SORTED_MAX`].
+    are_few: bool,
 }
 
 /// One page of the workspace's links.
@@ -461,7 +500,7 @@ mod tests {
             let by_tag = count_by_tag(tx, workspace, &LinkFilter::default())?;
             assert_eq!(by_tag, [(TagNo(2), 2), (TagNo(1), 1)]);
             // Now each tag has more links than are sorted.
-            let many = TAGGED_SORTED_MAX + 1;
+            let many = SORTED_MAX + 1;
             tx.run("PRAGMA defer_foreign_keys = 1", [])?;
             tx.run(
                 "WITH RECURSIVE n (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM n WHERE n < 1000 + ?)
@@ -470,6 +509,55 @@ mod tests {
             )?;
             check(tx)?;
             tx.run("DELETE FROM link_tags WHERE link >= 1000", [])?;
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn texts_narrow_the_same_both_ways() {
+        fixture::in_tx(|tx| {
+            let workspace = fixture::workspace(tx, "a")?;
+            five_links(tx, workspace)?;
+            let search = |text: &str| LinkFilter {
+                search: Some(text.to_owned()),
+                ..LinkFilter::default()
+            };
+            let plan = |tx: &Tx<'_>, text: &str| {
+                let mut conditions = search(text).conditions(tx, workspace)?;
+                let sql = search(text).listing().sql(&conditions, false);
+                conditions.bind_after(10);
+                conditions.bind_after(0);
+                let sql = format!("EXPLAIN QUERY PLAN {sql}");
+                let plan: Vec<String> = tx.all(&sql, params_from_iter(conditions.values()), |row| row.get("detail"))?;
+                Ok::<_, Error>(plan.join("; "))
+            };
+            let check = |tx: &Tx<'_>| {
+                for (text, expected) in [
+                    ("_sale", "four three two one"),
+                    ("o_S", "two"),
+                    ("wo", "two"),
+                    ("shop.test/x", ""),
+                    ("100%", "four three two one"),
+                ] {
+                    let found = list(tx, workspace, &search(text), &Page::Number { number: 1, size: 9 })?;
+                    assert_eq!(slugs(found).join(" "), expected, "{text}");
+                }
+                Ok::<_, Error>(())
+            };
+            check(tx)?;
+            assert!(plan(tx, "_sale")?.contains("INTEGER PRIMARY KEY"));
+            assert!(
+                plan(tx, "wo")?.contains("links_by_creation"),
+                "too short to be asked for"
+            );
+            // Now more links than are sorted have these texts.
+            tx.run(
+                "WITH RECURSIVE n (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM n WHERE n < 1000 + ?)
+                 INSERT INTO link_texts (rowid, text) SELECT n, 'two_sale 100% https://shop.test/x' FROM n",
+                [i64::try_from(SORTED_MAX).expect("small")],
+            )?;
+            check(tx)?;
+            assert!(plan(tx, "_sale")?.contains("links_by_creation"));
             Ok(())
         });
     }

@@ -3,10 +3,13 @@
 //! A `Tx` is a `View` too, so every reading function works inside a transaction and sees what it wrote. Neither can
 //! begin, commit or roll back: that is the writer's.
 
+use std::cell::Cell;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use rusqlite::{Connection, Params, Row};
 
+use super::author::Author;
 use super::error::Error;
 
 /// One consistent state of the books.
@@ -74,6 +77,8 @@ impl<'c> View<'c> {
 /// A transaction: reads, and changes that are kept when the work returns `Ok` and its group is committed.
 pub struct Tx<'c> {
     view: View<'c>,
+    author: Option<Arc<Author>>,
+    notes: Cell<u32>,
 }
 
 impl<'c> Deref for Tx<'c> {
@@ -88,7 +93,32 @@ impl<'c> Tx<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
         Self {
             view: View::new(connection),
+            author: None,
+            notes: Cell::new(0),
         }
+    }
+
+    /// The same transaction, on behalf of `author`.
+    pub(super) fn by(&self, author: Arc<Author>) -> Self {
+        Self {
+            author: Some(author),
+            ..Self::new(self.view.connection)
+        }
+    }
+
+    /// On whose behalf it is.
+    pub(super) fn author(&self) -> Option<&Author> {
+        self.author.as_deref()
+    }
+
+    /// Number of its entries in the audit log.
+    pub(super) fn notes(&self) -> u32 {
+        self.notes.get()
+    }
+
+    /// Counts one more.
+    pub(super) fn count_note(&self) {
+        self.notes.set(self.notes.get().saturating_add(1));
     }
 
     /// Runs `sql`; the number of rows that it changed.

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
-use crate::domain::click::Click;
 use crate::domain::id::LinkNo;
 
 use super::backlog::Backlog;
@@ -19,9 +18,9 @@ use super::encoder::Encoder;
 use super::error::StoreError;
 use super::gap::{Cause, Gap};
 use super::key;
+use super::merge::Merged;
 use super::pending::{Delta, Frame};
 use super::store::Store;
-use super::tabulate::Table;
 use super::value::{Counts, Meta, Rollup, Totals, add, seal};
 
 /// Writes `frames` and `gaps`, all of them after the watermark of `meta`, which is moved to the last of them; and what
@@ -81,15 +80,11 @@ fn apply_part(
         return Ok(());
     }
     let mut batch = sled::Batch::default();
-    let mut clicks: Vec<&Click> = frames.iter().flat_map(|frame| &frame.clicks).collect();
-    let mut table = Table::default();
-    block::cut(&mut clicks, through, encoder, |key, value, cut| {
-        batch.insert(&key, value);
-        table.add(cut);
-    });
+    let merged = Merged::of(frames.iter().map(|frame| &frame.columns).collect());
+    block::cut(&merged, through, encoder, |key, value| batch.insert(&key, value));
     put_rollups(store, part, through, &mut batch)?;
     put_totals(store, frames, through, &mut batch)?;
-    let oldest = clicks.first().map(|click| click.at);
+    let oldest = merged.spots.first().map(|first| first.at);
     let history = store.history()?.with_blocks(through, oldest);
     batch.insert(&key::HISTORY, seal(&key::HISTORY, &history.body()));
     for gap in gaps {
@@ -105,7 +100,7 @@ fn apply_part(
     store.commit(batch, &next)?;
     *meta = next;
     let days = if part.is_by_day { frames } else { &[] };
-    backlog.add(&clicks, &table, days, through);
+    backlog.add(&merged, days, through);
     if backlog.is_due() {
         backlog.write(store)?;
     }

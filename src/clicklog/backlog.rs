@@ -11,17 +11,18 @@ use std::time::{Duration, Instant};
 
 use foldhash::{HashMap, HashMapExt};
 
-use crate::domain::click::{CLASSES, Click};
+use crate::domain::click::CLASSES;
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::{HOUR_MS, Timestamp};
 
-use super::columns::Columns;
+use super::columns::{Columns, Place};
 use super::day::Day;
 use super::dimension::FACETS;
 use super::error::StoreError;
 use super::facets::Facets;
 use super::history::History;
 use super::key::{self, BlockKey};
+use super::merge::Merged;
 use super::pending::Frame;
 use super::sketch::{self, Sketch};
 use super::store::Store;
@@ -88,6 +89,14 @@ impl Sums {
         }
     }
 
+    /// Moves `visitors` to those of the place's link on `day`.
+    fn add_visitors(&mut self, place: &Place, day: u32, visitors: &mut Vec<u64>) {
+        if !visitors.is_empty() {
+            let known = self.visitors.entry((place.workspace, place.link, day)).or_default();
+            known.append(visitors);
+        }
+    }
+
     fn add_visitor(&mut self, place: (WorkspaceNo, LinkNo), at: Timestamp, visitor: u64) {
         let day = (place.0, place.1, at.day());
         self.visitors.entry(day).or_default().push(visitor);
@@ -100,13 +109,26 @@ impl Sums {
         sums.for_each(|(sum, more)| *sum = sum.saturating_add(u32::try_from(*more).unwrap_or(u32::MAX)));
     }
 
-    /// Adds the clicks of frames up to `through`, of which `table` tells the facets; those of `frames` to days.
-    fn add(&mut self, clicks: &[&Click], table: &Table<'_>, frames: &[Arc<Frame>], through: u64) {
+    /// Adds the clicks of frames up to `through`; those of `frames` to days.
+    fn add(&mut self, merged: &Merged<'_>, table: &Table<'_>, frames: &[Arc<Frame>], through: u64) {
         self.through = through;
-        self.clicks += clicks.len();
+        self.clicks += merged.spots.len();
         self.add_facets(table);
-        for click in clicks.iter().filter(|click| sketch::counts(click)) {
-            self.add_visitor((click.workspace, click.link), click.at, click.visitor);
+        let mut of_places: Vec<Vec<u64>> = vec![Vec::new(); merged.place.values.len()];
+        let mut days = vec![0; of_places.len()];
+        for spot in &merged.spots {
+            let visitor = merged.visitor(spot);
+            if sketch::counts(merged.flags(spot), visitor) {
+                let (place, day) = (merged.place(spot), spot.at.day());
+                if days[place] != day {
+                    self.add_visitors(merged.place.values[place], days[place], &mut of_places[place]);
+                    days[place] = day;
+                }
+                of_places[place].push(visitor);
+            }
+        }
+        for (place, visitors) in of_places.iter_mut().enumerate() {
+            self.add_visitors(merged.place.values[place], days[place], visitors);
         }
         for delta in frames.iter().flat_map(|frame| &frame.deltas) {
             let counts = delta.detailed();
@@ -122,7 +144,7 @@ impl Sums {
         for row in 0..columns.header.count {
             let (place, mark, at) = (columns.place.get(row), columns.mark.get(row), columns.at[row]);
             let link = (place.workspace, place.link);
-            if sketch::counts_as(mark.flags, columns.visitor[row]) {
+            if sketch::counts(mark.flags, columns.visitor[row]) {
                 self.add_visitor(link, at, columns.visitor[row]);
             }
             if is_by_day {
@@ -350,10 +372,11 @@ impl Backlog {
         Ok(())
     }
 
-    /// Adds the clicks of frames up to `through`, which sled has just taken; `table` tells their facets. Those of
-    /// `frames` are counted in days.
-    pub(super) fn add(&self, clicks: &[&Click], table: &Table<'_>, frames: &[Arc<Frame>], through: u64) {
-        self.change().add(clicks, table, frames, through);
+    /// Adds the clicks of frames up to `through`, which sled has just taken. Those of `frames` are counted in days.
+    pub(super) fn add(&self, merged: &Merged<'_>, frames: &[Arc<Frame>], through: u64) {
+        // Counted before anybody has to wait.
+        let table = Table::of(merged);
+        self.change().add(merged, &table, frames, through);
     }
 
     /// Whether it is time to write.

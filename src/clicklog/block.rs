@@ -3,12 +3,12 @@
 //! A block's body is clicks as in `columns`, sorted by instant, then sequence. Its value stays within
 //! [`VALUE_MAX`], for sled writes large values to files that it never syncs.
 
-use crate::domain::click::Click;
 use crate::domain::time::Timestamp;
 
 use super::columns::CLICKS_MAX;
-use super::encoder::{Encoder, Picks};
+use super::encoder::Encoder;
 use super::key::BlockKey;
+use super::merge::{Block, Merged, Renumber, Spot};
 use super::value::seal;
 
 /// Longest value of a block, in bytes.
@@ -20,31 +20,28 @@ const SEAL: usize = 5;
 /// Clicks that the first block of a checkpoint is tried with; the next ones are tried with what fitted.
 const FIRST_TRY: usize = 256;
 
-/// A block as it was encoded: its clicks, all in one quarter hour, and their picks.
-pub(super) type Cut<'a, 'c> = (&'a [&'c Click], &'a Picks);
-
-/// Cuts `clicks` into blocks and hands each to `put` as key and value. `through` is the index of the last journal
-/// frame in this checkpoint.
-pub(super) fn cut<'c>(
-    clicks: &mut [&'c Click],
-    through: u64,
-    encoder: &mut Encoder,
-    mut put: impl FnMut([u8; 21], Vec<u8>, Cut<'_, 'c>),
-) {
-    clicks.sort_unstable_by_key(|click| (click.at, click.sequence));
+/// Cuts the clicks of `merged` into blocks and hands each to `put` as key and value. `through` is the index of the last
+/// journal frame in this checkpoint.
+pub(super) fn cut(merged: &Merged<'_>, through: u64, encoder: &mut Encoder, mut put: impl FnMut([u8; 21], Vec<u8>)) {
     let mut ordinal = 0;
     let mut fits = FIRST_TRY;
-    let mut rest = &clicks[..];
+    let mut cutting = Cutting {
+        merged,
+        encoder,
+        renumbers: Default::default(),
+        tries: 0,
+    };
+    let mut rest = &merged.spots[..];
     while let Some(first) = rest.first() {
-        let together = rest.partition_point(|click| belongs(click.at, first.at));
-        let (length, body) = encode_fitting(&rest[..together], &mut fits, encoder);
+        let together = rest.partition_point(|spot| belongs(spot.at, first.at));
+        let (length, body) = cutting.encode_fitting(&rest[..together], &mut fits);
         let key = BlockKey {
             last_at: rest[length - 1].at,
             through,
             ordinal,
         };
         let key = key.bytes();
-        put(key, seal(&key, &body), (&rest[..length], encoder.picks()));
+        put(key, seal(&key, &body));
         ordinal += 1;
         rest = &rest[length..];
     }
@@ -54,21 +51,37 @@ fn belongs(at: Timestamp, first: Timestamp) -> bool {
     at.bucket() == first.bucket() && at.since(first) <= SPAN_MS
 }
 
-/// Encodes as many of `clicks` from the front as fit a block, starting with `fits` and correcting that.
-fn encode_fitting(clicks: &[&Click], fits: &mut usize, encoder: &mut Encoder) -> (usize, Vec<u8>) {
-    loop {
-        let length = clicks.len().min(*fits).min(CLICKS_MAX);
-        let body = encoder.encode(&clicks[..length]);
-        // One click always fits: the log cuts its texts when it is appended.
-        if body.len() + SEAL > VALUE_MAX && length > 1 {
-            *fits = (length * VALUE_MAX * 7 / 8 / body.len()).clamp(1, length - 1);
-            continue;
+struct Cutting<'m, 'f> {
+    merged: &'m Merged<'f>,
+    encoder: &'m mut Encoder,
+    renumbers: [Renumber; 8],
+    /// Blocks that were tried.
+    tries: u32,
+}
+
+impl Cutting<'_, '_> {
+    /// Encodes as many of `spots` from the front as fit a block, starting with `fits` and correcting that.
+    fn encode_fitting(&mut self, spots: &[Spot], fits: &mut usize) -> (usize, Vec<u8>) {
+        loop {
+            let length = spots.len().min(*fits).min(CLICKS_MAX);
+            self.tries += 1;
+            let body = self.encoder.encode_rows(&mut Block {
+                merged: self.merged,
+                spots: &spots[..length],
+                number: self.tries,
+                renumbers: &mut self.renumbers,
+            });
+            // One click always fits: the log cuts its texts when it is appended.
+            if body.len() + SEAL > VALUE_MAX && length > 1 {
+                *fits = (length * VALUE_MAX * 7 / 8 / body.len()).clamp(1, length - 1);
+                continue;
+            }
+            if length == *fits {
+                // Aim at 15/16 of a block: a second try costs more than a little room.
+                *fits = (length * VALUE_MAX * 15 / 16 / body.len()).clamp(length / 2 + 1, length * 4);
+            }
+            return (length, body);
         }
-        if length == *fits {
-            // Aim at 15/16 of a block: a second try costs more than a little room.
-            *fits = (length * VALUE_MAX * 15 / 16 / body.len()).clamp(length / 2 + 1, length * 4);
-        }
-        return (length, body);
     }
 }
 
@@ -78,12 +91,15 @@ mod tests {
     use crate::clicklog::columns::Columns;
     use crate::clicklog::samples::{NOON, any_click, click};
     use crate::clicklog::value::unseal;
+    use crate::domain::click::Click;
     use proptest::prelude::*;
 
     fn cut_all(clicks: &[Click]) -> Vec<(BlockKey, usize, Vec<Click>)> {
         let mut blocks = Vec::new();
-        let mut borrowed: Vec<&Click> = clicks.iter().collect();
-        cut(&mut borrowed, 7, &mut Encoder::new(), |key, value, _| {
+        // As several frames, each with numbers of its own.
+        let frames: Vec<Columns> = clicks.chunks(clicks.len() / 3 + 1).map(Columns::of).collect();
+        let merged = Merged::of(frames.iter().collect());
+        cut(&merged, 7, &mut Encoder::new(), |key, value| {
             let body = unseal(&key, &value).expect("sealed");
             let clicks = Columns::decode(body).expect("own bytes").clicks();
             blocks.push((BlockKey::read(&key).expect("own key"), value.len(), clicks));

@@ -434,7 +434,7 @@ pub(super) fn catch_up(
         // With the watermark that passes it by: nobody reads the frame again that says so.
         meta.reserved = reserved;
         apply(store, frames, gaps, meta, encoder, backlog)?;
-        let clicks = frames.drain(..).map(|frame| frame.clicks.len() as u64).sum();
+        let clicks = frames.drain(..).map(|frame| frame.count() as u64).sum();
         progress(Progress {
             watermark: meta.watermark,
             clicks,
@@ -448,7 +448,7 @@ pub(super) fn catch_up(
             Met::Frame(index, content) => {
                 reserved = reserved.max(used(&content));
                 let frame = Frame::of(index, content);
-                let clicks = frame.clicks.len().max(1);
+                let clicks = frame.count().max(1);
                 frames.push(Arc::new(frame));
                 clicks
             }

@@ -1,4 +1,5 @@
-//! Clicks as columns: what a journal frame and a click block hold. `encoder` writes them, this file reads them.
+//! Clicks as columns: what a journal frame and a click block hold, on disk and in memory. `gather` makes them of clicks
+//! as they come, `encoder` writes them, this file reads them.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -61,7 +62,7 @@ thread_local! {
 }
 
 /// What stands before the columns, readable without unpacking them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Header {
     pub(super) count: usize,
     pub(super) first_at: Timestamp,
@@ -74,6 +75,18 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// Of clicks at these instants with these sequences.
+    pub(super) fn of(at: &[Timestamp], sequence: &[u64]) -> Self {
+        Self {
+            count: at.len(),
+            first_at: at.iter().copied().min().unwrap_or_default(),
+            last_at: at.iter().copied().max().unwrap_or_default(),
+            first_sequence: sequence.iter().copied().min().unwrap_or_default(),
+            last_sequence: sequence.iter().copied().max().unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
     /// Reads the header of encoded clicks.
     pub(super) fn read(source: &mut Source<'_>) -> Result<Self, Damaged> {
         let is_placed = match source.byte()? {
@@ -106,7 +119,7 @@ impl Header {
 }
 
 /// Where a click happened.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     pub(super) workspace: WorkspaceNo,
     pub(super) domain: DomainNo,
@@ -114,7 +127,7 @@ pub(super) struct Place {
 }
 
 /// What kind of click it was.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Mark {
     pub(super) flags: ClickFlags,
     pub(super) outcome: Outcome,
@@ -130,7 +143,8 @@ pub(super) enum Depth {
     Whole,
 }
 
-/// Clicks as read: columns side by side, so that a query touches only those it asks about.
+/// Clicks in memory: columns side by side, so that who reads them touches only those that matter.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Columns {
     pub(super) header: Header,
     pub(super) at: Vec<Timestamp>,
@@ -144,11 +158,20 @@ pub(super) struct Columns {
     pub(super) utm: Column<Arc<[Box<str>; 5]>>,
     pub(super) locality: Column<Arc<str>>,
     pub(super) visitor: Vec<u64>,
-    touches: Vec<Touch>,
-    touches_end: Vec<usize>,
+    pub(super) touches: Vec<Touch>,
+    pub(super) touches_end: Vec<usize>,
     /// As long as the last tap's row, or empty.
-    tapped: Vec<Option<Tapped>>,
+    pub(super) tapped: Vec<Option<Tapped>>,
 }
+
+impl PartialEq for Columns {
+    /// Whether the same clicks follow one another, however they are numbered.
+    fn eq(&self, other: &Self) -> bool {
+        self.clicks() == other.clicks()
+    }
+}
+
+impl Eq for Columns {}
 
 impl Columns {
     /// Reads encoded clicks; `bytes` holds nothing else.
@@ -242,10 +265,20 @@ impl Columns {
         visitors.end()
     }
 
+    /// The touches of click number `row`.
+    pub(super) fn journey(&self, row: usize) -> &[Touch] {
+        let start = row.checked_sub(1).map_or(0, |before| self.touches_end[before]);
+        &self.touches[start..self.touches_end[row]]
+    }
+
+    /// What click number `row` tapped.
+    pub(super) fn tapped(&self, row: usize) -> Option<Tapped> {
+        self.tapped.get(row).copied().flatten()
+    }
+
     /// Click number `row` with everything that was stored of it.
     pub(super) fn click(&self, row: usize) -> Click {
         let (place, mark) = (self.place.get(row), self.mark.get(row));
-        let touches_start = row.checked_sub(1).map_or(0, |before| self.touches_end[before]);
         Click {
             sequence: self.sequence[row],
             at: self.at[row],
@@ -262,8 +295,8 @@ impl Columns {
             language: self.language.get(row).clone(),
             referrer: self.referrer.get(row).clone(),
             utm: self.utm.get(row).clone(),
-            journey: self.touches[touches_start..self.touches_end[row]].to_vec(),
-            tapped: self.tapped.get(row).copied().flatten(),
+            journey: self.journey(row).to_vec(),
+            tapped: self.tapped(row),
         }
     }
 
@@ -358,7 +391,7 @@ mod tests {
     proptest! {
         #[test]
         fn clicks_round_trip(clicks in proptest::collection::vec(any_click(), 1..60)) {
-            let bytes = Encoder::new().encode(&clicks);
+            let bytes = Encoder::new().encode(&Columns::of(&clicks));
             let columns = Columns::decode(&bytes).expect("own bytes");
             prop_assert_eq!(columns.clicks(), clicks);
         }
@@ -368,7 +401,7 @@ mod tests {
             let bare: Vec<Click> = clicks.into_iter().map(|click| Click { locality: "".into(), ..click }).collect();
             let mut placed = bare.clone();
             placed[0].locality = "DE-BE/Berlin".into();
-            let (bare, placed) = (Encoder::new().encode(&bare), Encoder::new().encode(&placed));
+            let (bare, placed) = (Encoder::new().encode(&Columns::of(&bare)), Encoder::new().encode(&Columns::of(&placed)));
             prop_assert_eq!((bare[0], placed[0]), (VERSION_BARE, VERSION_PLACED));
         }
 
@@ -381,7 +414,7 @@ mod tests {
 
         #[test]
         fn changed_bytes_never_panic(clicks in proptest::collection::vec(any_click(), 1..20), place: prop::sample::Index, bit in 0u8..8) {
-            let mut bytes = Encoder::new().encode(&clicks);
+            let mut bytes = Encoder::new().encode(&Columns::of(&clicks));
             let place = place.index(bytes.len());
             bytes[place] ^= 1 << bit;
             if let Ok(columns) = Columns::decode(&bytes) {

@@ -6,60 +6,18 @@
 //! | values | each as its column writes it |
 //! | indexes | one number a click; left out when there is one value |
 
-use std::hash::Hash;
 use std::sync::Arc;
-
-use foldhash::{HashMap, HashMapExt};
 
 use super::bytes::{Damaged, Source, put_number};
 
-/// Appends the column of `values`; answers which of the distinct values, numbered in order of first use, each has.
-pub(super) fn put_column<K: Copy + Eq + Hash>(
-    out: &mut Vec<u8>,
-    values: impl Iterator<Item = K>,
-    put_value: impl Fn(&mut Vec<u8>, &K),
-) -> Vec<u64> {
-    let mut numbers: HashMap<K, u64> = HashMap::new();
-    let mut order = Vec::new();
-    let mut picks = Vec::new();
-    let mut last: Option<(K, u64)> = None;
-    for value in values {
-        // Neighbours are often alike: comparing is cheaper than hashing.
-        let number = match last {
-            Some((same, number)) if same == value => number,
-            _ => *numbers.entry(value).or_insert_with(|| {
-                order.push(value);
-                order.len() as u64 - 1
-            }),
-        };
-        last = Some((value, number));
-        picks.push(number);
+/// Appends the column of the clicks that have the values numbered `picks`, of which there are `distinct`, numbered in
+/// order of first use; `put_value` writes the one with a number.
+pub(super) fn put(out: &mut Vec<u8>, distinct: usize, mut put_value: impl FnMut(&mut Vec<u8>, usize), picks: &[u32]) {
+    put_number(out, distinct as u64);
+    (0..distinct).for_each(|number| put_value(out, number));
+    if distinct > 1 {
+        picks.iter().for_each(|pick| put_number(out, u64::from(*pick)));
     }
-    put(out, &order, put_value, &picks);
-    picks
-}
-
-/// As [`put_column`], for values that clicks share: who has the same one was looked at already.
-pub(super) fn put_shared<'a, T: ?Sized + Eq + Hash + 'a>(
-    out: &mut Vec<u8>,
-    values: impl Iterator<Item = &'a Arc<T>>,
-    put_value: impl Fn(&mut Vec<u8>, &T),
-) -> Vec<u64> {
-    let mut numbers: HashMap<&T, u64> = HashMap::new();
-    let mut of_address: HashMap<usize, u64> = HashMap::new();
-    let mut picks = Vec::new();
-    let mut order: Vec<&T> = Vec::new();
-    for value in values {
-        let number = of_address.entry(address(value)).or_insert_with(|| {
-            *numbers.entry(value).or_insert_with(|| {
-                order.push(value);
-                order.len() as u64 - 1
-            })
-        });
-        picks.push(*number);
-    }
-    put(out, &order, |out, value| put_value(out, value), &picks);
-    picks
 }
 
 /// Where a shared value lies: as long as both live, two at one address are the same.
@@ -67,21 +25,45 @@ pub(super) fn address<T: ?Sized>(value: &Arc<T>) -> usize {
     Arc::as_ptr(value).cast::<()>().addr()
 }
 
-fn put<K>(out: &mut Vec<u8>, order: &[K], put_value: impl Fn(&mut Vec<u8>, &K), picks: &[u64]) {
-    put_number(out, order.len() as u64);
-    order.iter().for_each(|value| put_value(out, value));
-    if order.len() > 1 {
-        picks.iter().for_each(|pick| put_number(out, *pick));
-    }
-}
-
-/// A column as read: the distinct values and which of them each click has.
+/// A column in memory: the distinct values and which of them each click has.
+#[derive(Debug, Clone)]
 pub(super) struct Column<T> {
     pub(super) values: Vec<T>,
+    /// May be empty where there is one value.
     picks: Vec<u32>,
 }
 
+impl<T> Default for Column<T> {
+    fn default() -> Self {
+        Self {
+            values: Vec::new(),
+            picks: Vec::new(),
+        }
+    }
+}
+
 impl<T> Column<T> {
+    /// Adds a value that no click has yet; its number.
+    pub(super) fn add(&mut self, value: T) -> u32 {
+        self.values.push(value);
+        self.values.len() as u32 - 1
+    }
+
+    /// The next click has the value with number `pick`.
+    pub(super) fn push(&mut self, pick: u32) {
+        self.picks.push(pick);
+    }
+
+    /// Appends the column's bytes.
+    pub(super) fn put(&self, out: &mut Vec<u8>, put_value: impl Fn(&mut Vec<u8>, &T)) {
+        put(
+            out,
+            self.values.len(),
+            |out, number| put_value(out, &self.values[number]),
+            &self.picks,
+        );
+    }
+
     /// A column in which every click has `value`.
     pub(super) fn of_one(value: T) -> Self {
         Self {
@@ -128,27 +110,17 @@ fn pick(source: &mut Source<'_>, distinct: usize) -> Result<u32, Damaged> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clicklog::bytes::put_text;
 
     #[test]
     fn one_value_takes_no_indexes() {
+        let mut written = Column::default();
+        let seven = written.add(7u8);
+        (0..100).for_each(|_| written.push(seven));
         let mut out = Vec::new();
-        put_column(&mut out, [7u8; 100].into_iter(), |out, value| out.push(*value));
+        written.put(&mut out, |out, value| out.push(*value));
         assert_eq!(out, [1, 7]);
         let column = Column::read(&mut Source(&out), 100, |source| source.byte()).expect("own bytes");
         assert_eq!(*column.get(99), 7);
-    }
-
-    #[test]
-    fn what_is_shared_is_written_as_what_is_not() {
-        let texts = ["a", "b", "a", "c", "b", "a"];
-        let (mut plain, mut shared) = (Vec::new(), Vec::new());
-        let picks = put_column(&mut plain, texts.into_iter(), |out, text| put_text(out, text));
-        // The last is the first one's, the third only says the same.
-        let mut arcs: Vec<Arc<str>> = texts.map(Arc::from).to_vec();
-        arcs[5] = Arc::clone(&arcs[0]);
-        let picks_shared = put_shared(&mut shared, arcs.iter(), put_text);
-        assert_eq!((plain, picks), (shared, picks_shared));
     }
 
     #[test]

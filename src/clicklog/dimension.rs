@@ -76,7 +76,7 @@ pub(super) const BY_AREA: usize = 11;
 impl Dimension {
     /// The name under which `click` counts. A value that is not known is `Unknown`, no referrer `(direct)`.
     pub fn of(self, click: &Click) -> &str {
-        self.name(&Row::Pending(click))
+        self.name(&Row::Lone(click))
     }
 
     /// The name under which `row` counts. A value that is not known is `Unknown`, no referrer `(direct)`.
@@ -268,7 +268,7 @@ mod tests {
                 locality: text.into(),
                 ..Click::default()
             };
-            let row = Row::Pending(&click);
+            let row = Row::Lone(&click);
             let told = [D::Country, D::Region, D::Area, D::City, D::Locality].map(|by| by.name(&row));
             assert_eq!(told, names, "{text}");
             // The facet of areas says the same.
@@ -296,7 +296,7 @@ mod tests {
             (Dimension::UtmTerm, UNKNOWN),
             (Dimension::Trigger, "link"),
         ] {
-            assert_eq!(by.name(&Row::Pending(&click)), name, "{by:?}");
+            assert_eq!(by.name(&Row::Lone(&click)), name, "{by:?}");
         }
     }
 }

@@ -1,24 +1,102 @@
 //! Writes clicks as columns; the layout stands at the head of `columns`. Never fails: without zstd columns stay plain.
 
-use std::borrow::Borrow;
+use std::sync::Arc;
 
-use crate::domain::click::{Click, ClickFlags, Tapped};
+use crate::domain::click::{ClickFlags, Tapped};
+use crate::domain::time::Timestamp;
 use crate::domain::user_agent::UserAgent;
+use crate::domain::visitor::Touch;
 
 use super::bytes::{put_number, put_signed, put_text};
-use super::columns::{CLICKS_MAX, PLAIN, VERSION_BARE, VERSION_PLACED, ZSTD};
-use super::dictionary::{put_column, put_shared};
+use super::columns::{CLICKS_MAX, Columns, Mark, PLAIN, Place, VERSION_BARE, VERSION_PLACED, ZSTD};
 
-/// Which of the distinct values of a column, in order of first use, each of the clicks has that were encoded last.
-#[derive(Default)]
-pub(super) struct Picks {
-    pub(super) place: Vec<u64>,
-    pub(super) country: Vec<u64>,
-    pub(super) user_agent: Vec<u64>,
-    pub(super) referrer: Vec<u64>,
-    pub(super) utm: Vec<u64>,
-    /// Empty when no locality is known.
-    pub(super) locality: Vec<u64>,
+/// Clicks in the order in which they are written.
+pub(super) trait Rows {
+    fn count(&self) -> usize;
+    fn at(&self, row: usize) -> Timestamp;
+    fn sequence(&self, row: usize) -> u64;
+    fn visitor(&self, row: usize) -> u64;
+    fn flags(&self, row: usize) -> ClickFlags;
+    fn journey(&self, row: usize) -> &[Touch];
+    fn tapped(&self, row: usize) -> Option<Tapped>;
+    /// Appends the dictionary columns; whether localities are among them.
+    fn put_dictionaries(&mut self, out: &mut Vec<u8>) -> bool;
+}
+
+/// All clicks of some columns.
+struct Whole<'a>(&'a Columns);
+
+impl Rows for Whole<'_> {
+    fn count(&self) -> usize {
+        self.0.at.len()
+    }
+
+    fn at(&self, row: usize) -> Timestamp {
+        self.0.at[row]
+    }
+
+    fn sequence(&self, row: usize) -> u64 {
+        self.0.sequence[row]
+    }
+
+    fn visitor(&self, row: usize) -> u64 {
+        self.0.visitor[row]
+    }
+
+    fn flags(&self, row: usize) -> ClickFlags {
+        self.0.mark.get(row).flags
+    }
+
+    fn journey(&self, row: usize) -> &[Touch] {
+        self.0.journey(row)
+    }
+
+    fn tapped(&self, row: usize) -> Option<Tapped> {
+        self.0.tapped(row)
+    }
+
+    fn put_dictionaries(&mut self, out: &mut Vec<u8>) -> bool {
+        let columns = self.0;
+        columns.place.put(out, put_place);
+        columns.mark.put(out, put_mark);
+        columns.country.put(out, put_country);
+        columns.user_agent.put(out, put_agent);
+        columns.language.put(out, put_shared);
+        columns.referrer.put(out, put_shared);
+        columns.utm.put(out, put_utm);
+        let is_placed = columns.locality.values.iter().any(|text| !text.is_empty());
+        if is_placed {
+            columns.locality.put(out, put_shared);
+        }
+        is_placed
+    }
+}
+
+pub(super) fn put_place(out: &mut Vec<u8>, place: &Place) {
+    for number in [place.workspace.0, place.domain.0, place.link.0] {
+        put_number(out, u64::from(number));
+    }
+}
+
+pub(super) fn put_mark(out: &mut Vec<u8>, mark: &Mark) {
+    put_number(out, u64::from(mark.flags.0));
+    out.extend([mark.outcome as u8, mark.variant]);
+}
+
+pub(super) fn put_country(out: &mut Vec<u8>, country: &[u8; 2]) {
+    out.extend(country);
+}
+
+pub(super) fn put_agent(out: &mut Vec<u8>, agent: &UserAgent) {
+    out.extend([agent.device as u8, agent.os as u8, agent.browser as u8, agent.app as u8]);
+}
+
+pub(super) fn put_shared(out: &mut Vec<u8>, text: &Arc<str>) {
+    put_text(out, text);
+}
+
+pub(super) fn put_utm(out: &mut Vec<u8>, texts: &Arc<[Box<str>; 5]>) {
+    texts.iter().for_each(|text| put_text(out, text));
 }
 
 /// Encodes clicks; keeps its buffers from one call to the next.
@@ -26,7 +104,7 @@ pub(super) struct Encoder {
     /// `None` when zstd has no memory for its context: columns stay plain then.
     packer: Option<zstd::bulk::Compressor<'static>>,
     columns: Vec<u8>,
-    picks: Picks,
+    packed: Vec<u8>,
 }
 
 impl Encoder {
@@ -34,38 +112,30 @@ impl Encoder {
         Self {
             packer: zstd::bulk::Compressor::new(1).ok(),
             columns: Vec::new(),
-            picks: Picks::default(),
+            packed: Vec::new(),
         }
     }
 
-    /// Of the last call.
-    pub(super) fn picks(&self) -> &Picks {
-        &self.picks
+    /// The bytes of all of `columns`, which hold 1 to [`CLICKS_MAX`] clicks.
+    pub(super) fn encode(&mut self, columns: &Columns) -> Vec<u8> {
+        self.encode_rows(&mut Whole(columns))
     }
 
-    /// The bytes of `clicks`, of which there are 1 to [`CLICKS_MAX`].
-    pub(super) fn encode<C: Borrow<Click>>(&mut self, clicks: &[C]) -> Vec<u8> {
-        debug_assert!((1..=CLICKS_MAX).contains(&clicks.len()));
-        let each = || clicks.iter().map(|click| click.borrow());
-        let (first_at, last_at) = ends(each().map(|click| click.at.0));
-        let (first_sequence, last_sequence) = ends(each().map(|click| click.sequence));
+    /// The bytes of `rows`, of which there are 1 to [`CLICKS_MAX`].
+    pub(super) fn encode_rows(&mut self, rows: &mut impl Rows) -> Vec<u8> {
+        let count = rows.count();
+        debug_assert!((1..=CLICKS_MAX).contains(&count));
+        let (first_at, last_at) = ends((0..count).map(|row| rows.at(row).0));
+        let (first_sequence, last_sequence) = ends((0..count).map(|row| rows.sequence(row)));
         self.columns.clear();
-        self.picks = put_columns(&mut self.columns, clicks, first_at, first_sequence);
-        let packed = self
-            .packer
-            .as_mut()
-            .and_then(|packer| packer.compress(&self.columns).ok());
-        let (packing, columns) = match &packed {
-            Some(packed) if packed.len() < self.columns.len() => (ZSTD, packed),
-            _ => (PLAIN, &self.columns),
+        let is_placed = put_columns(&mut self.columns, rows, first_at, first_sequence);
+        let (packing, columns) = match self.pack() {
+            true => (ZSTD, &self.packed),
+            false => (PLAIN, &self.columns),
         };
-        let mut out = Vec::with_capacity(columns.len() + clicks.len() * 8 + 64);
-        let version = match self.picks.locality.is_empty() {
-            true => VERSION_BARE,
-            false => VERSION_PLACED,
-        };
-        out.extend([version, packing]);
-        put_number(&mut out, clicks.len() as u64);
+        let mut out = Vec::with_capacity(columns.len() + count * 8 + 64);
+        out.extend([if is_placed { VERSION_PLACED } else { VERSION_BARE }, packing]);
+        put_number(&mut out, count as u64);
         put_signed(&mut out, first_at);
         put_number(&mut out, last_at.wrapping_sub(first_at) as u64);
         put_number(&mut out, first_sequence);
@@ -73,10 +143,19 @@ impl Encoder {
         put_number(&mut out, self.columns.len() as u64);
         put_number(&mut out, columns.len() as u64);
         out.extend_from_slice(columns);
-        for click in each().filter(|click| click.visitor != 0) {
-            out.extend_from_slice(&click.visitor.to_le_bytes());
+        for visitor in (0..count).map(|row| rows.visitor(row)).filter(|visitor| *visitor != 0) {
+            out.extend_from_slice(&visitor.to_le_bytes());
         }
         out
+    }
+
+    /// Packs the columns; whether that made them shorter.
+    fn pack(&mut self) -> bool {
+        let Some(packer) = &mut self.packer else { return false };
+        self.packed.clear();
+        self.packed.reserve(zstd::zstd_safe::compress_bound(self.columns.len()));
+        let packed = packer.compress_to_buffer(&self.columns, &mut self.packed);
+        packed.is_ok() && self.packed.len() < self.columns.len()
     }
 }
 
@@ -87,72 +166,39 @@ fn ends<T: Ord + Copy + Default>(values: impl Iterator<Item = T> + Clone) -> (T,
     )
 }
 
-fn put_columns<C: Borrow<Click>>(out: &mut Vec<u8>, clicks: &[C], first_at: i64, first_sequence: u64) -> Picks {
-    let each = || clicks.iter().map(|click| click.borrow());
+/// Appends the columns of `rows`; whether localities are among them.
+fn put_columns(out: &mut Vec<u8>, rows: &mut impl Rows, first_at: i64, first_sequence: u64) -> bool {
+    let count = rows.count();
     let mut before = first_at;
-    for click in each() {
-        put_signed(out, click.at.0.wrapping_sub(before));
-        before = click.at.0;
+    for row in 0..count {
+        let at = rows.at(row).0;
+        put_signed(out, at.wrapping_sub(before));
+        before = at;
     }
     let mut before = first_sequence;
-    for click in each() {
-        put_signed(out, click.sequence.wrapping_sub(before) as i64);
-        before = click.sequence;
+    for row in 0..count {
+        let sequence = rows.sequence(row);
+        put_signed(out, sequence.wrapping_sub(before) as i64);
+        before = sequence;
     }
-    let place = put_column(
-        out,
-        each().map(|c| [c.workspace.0, c.domain.0, c.link.0]),
-        |out, place| {
-            place.iter().for_each(|number| put_number(out, u64::from(*number)));
-        },
-    );
-    put_column(
-        out,
-        each().map(|c| (c.flags.0, c.outcome as u8, c.variant)),
-        |out, mark| {
-            put_number(out, u64::from(mark.0));
-            out.extend([mark.1, mark.2]);
-        },
-    );
-    let country = put_column(out, each().map(|c| c.country), |out, country| out.extend(country));
-    let agent = |agent: UserAgent| [agent.device as u8, agent.os as u8, agent.browser as u8, agent.app as u8];
-    let user_agent = put_column(out, each().map(|c| agent(c.user_agent)), |out, agent| out.extend(agent));
-    put_shared(out, each().map(|c| &c.language), put_text);
-    let referrer = put_shared(out, each().map(|c| &c.referrer), put_text);
-    let utm = put_shared(out, each().map(|c| &c.utm), |out, texts| {
-        texts.iter().for_each(|text| put_text(out, text));
-    });
-    let locality = match each().all(|click| click.locality.is_empty()) {
-        true => Vec::new(),
-        false => put_shared(out, each().map(|c| &c.locality), put_text),
-    };
-    for group in clicks.chunks(8) {
-        let bits = group.iter().enumerate();
-        out.push(bits.fold(0, |byte, (bit, click)| {
-            byte | u8::from(click.borrow().visitor != 0) << bit
-        }));
+    let is_placed = rows.put_dictionaries(out);
+    for first in (0..count).step_by(8) {
+        let group = first..count.min(first + 8);
+        out.push(group.fold(0, |byte, row| byte | u8::from(rows.visitor(row) != 0) << (row - first)));
     }
-    for click in each() {
-        put_number(out, click.journey.len() as u64);
-        for touch in &click.journey {
+    for row in 0..count {
+        let journey = rows.journey(row);
+        put_number(out, journey.len() as u64);
+        for touch in journey {
             put_number(out, u64::from(touch.link.0));
-            put_signed(out, click.at.seconds() - i64::from(touch.seconds));
+            put_signed(out, rows.at(row).seconds() - i64::from(touch.seconds));
         }
     }
-    for click in each().filter(|click| click.flags.has(ClickFlags::TAP)) {
-        let tapped = click.tapped.unwrap_or(Tapped {
-            sequence: click.sequence,
-            at: click.at,
-        });
-        put_signed(out, click.sequence.wrapping_sub(tapped.sequence) as i64);
-        put_signed(out, click.at.0.wrapping_sub(tapped.at.0));
+    for row in (0..count).filter(|row| rows.flags(*row).has(ClickFlags::TAP)) {
+        let (sequence, at) = (rows.sequence(row), rows.at(row));
+        let tapped = rows.tapped(row).unwrap_or(Tapped { sequence, at });
+        put_signed(out, sequence.wrapping_sub(tapped.sequence) as i64);
+        put_signed(out, at.0.wrapping_sub(tapped.at.0));
     }
-    Picks {
-        place,
-        country,
-        user_agent,
-        referrer,
-        utm,
-        locality,
-    }
+    is_placed
 }

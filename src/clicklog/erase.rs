@@ -261,7 +261,7 @@ fn bare_segment(bytes: &[u8], request: &Request, encoder: &mut Encoder) -> Resul
         let frame = &bytes[offset..offset + length];
         offset += length;
         let mut clicks = match raw.content() {
-            Ok(Content::Clicks(clicks) | Content::Drained { clicks, .. }) => clicks,
+            Ok(Content::Clicks(columns) | Content::Drained { columns, .. }) => columns.clicks(),
             _ => Vec::new(),
         };
         if bare_all(&mut clicks, request).is_empty() {
@@ -325,7 +325,7 @@ fn erase_in_blocks(
             continue;
         }
         // Shorter by every visitor and longer by a few entries of dictionaries: far below what sled writes to files.
-        let value = seal(&key, &encoder.encode(&clicks));
+        let value = seal(&key, &encoder.encode(&Columns::of(&clicks)));
         batch.insert(key, value);
         erased.record.blocks += 1;
         bare.extend(before);

@@ -1,6 +1,5 @@
 //! Single clicks: in order of time, a page at a time, and by the name that a click id gives them.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::domain::click::Click;
@@ -14,17 +13,23 @@ use super::error::QueryError;
 use super::key::BlockKey;
 use super::pending::Snapshot;
 use super::query::{Budget, Query};
-use super::scan;
+use super::scan::{self, Row};
 use super::store::Store;
 
 /// Clicks that were read but may still be overtaken by an unread one, by instant, sequence and order of reading.
 /// Holds what lies within a block's span, not the whole answer.
 #[derive(Default)]
-struct Window<'a>(BTreeMap<(Timestamp, u64, usize), Cow<'a, Click>>);
+struct Window<'a>(BTreeMap<(Timestamp, u64, usize), Held<'a>>);
+
+/// A click in the window: one in memory is not copied before it is in the answer.
+enum Held<'a> {
+    Pending(Row<'a>),
+    Read(Click),
+}
 
 impl<'a> Window<'a> {
-    fn add(&mut self, click: Cow<'a, Click>) {
-        self.0.insert((click.at, click.sequence, self.0.len()), click);
+    fn add(&mut self, row: Row<'_>, held: Held<'a>) {
+        self.0.insert((row.at(), row.sequence(), self.0.len()), held);
     }
 }
 
@@ -67,7 +72,10 @@ impl Page {
             if self.skip > 0 {
                 self.skip -= 1;
             } else {
-                self.clicks.push(click.into_owned());
+                self.clicks.push(match click {
+                    Held::Pending(row) => row.click(),
+                    Held::Read(click) => click,
+                });
             }
         }
     }
@@ -104,7 +112,7 @@ pub(super) fn page(
         return Ok(page.clicks);
     }
     scan::pending(snapshot, query, |_, row| {
-        window.add(row.click());
+        window.add(row, Held::Pending(row));
         Ok(())
     })?;
     let mut budget = Budget::new();
@@ -126,7 +134,7 @@ pub(super) fn page(
             if page.is_full() {
                 return Ok(false);
             }
-            scan::matching(columns, query).for_each(|row| window.add(Cow::Owned(row.click().into_owned())));
+            scan::matching(columns, query).for_each(|row| window.add(row, Held::Read(row.click())));
             Ok(true)
         },
     )?;
@@ -140,10 +148,13 @@ pub(super) fn find(
     snapshot: &Snapshot,
     (at, sequence, link): (Timestamp, u64, LinkNo),
 ) -> Result<Option<Click>, QueryError> {
-    let is_it = |click: &Click| click.at == at && click.sequence == sequence && click.link == link;
-    let mut pending = snapshot.frames.iter().flat_map(|frame| frame.clicks_around(at));
-    if let Some(click) = pending.find(|click| is_it(click)) {
-        return Ok(Some(click.clone()));
+    let find_in = |columns: &Columns| {
+        let rows = (0..columns.header.count).filter(|row| columns.sequence[*row] == sequence && columns.at[*row] == at);
+        rows.map(|row| columns.click(row)).find(|click| click.link == link)
+    };
+    let pending = snapshot.frames.iter().filter_map(|frame| frame.columns_around(at));
+    if let Some(click) = pending.filter_map(find_in).next() {
+        return Ok(Some(click));
     }
     let mut budget = Budget::new();
     let mut found = None;
@@ -153,9 +164,7 @@ pub(super) fn find(
         let spans = header.first_at <= at && at <= header.last_at;
         if spans && (header.first_sequence..=header.last_sequence).contains(&sequence) {
             budget.clicks(header.count)?;
-            let columns = Columns::decode(body)?;
-            let rows = (0..columns.header.count).filter(|row| columns.sequence[*row] == sequence);
-            found = rows.map(|row| columns.click(row)).find(&is_it);
+            found = find_in(&Columns::decode(body)?);
         }
         Ok(found.is_none())
     })?;

@@ -40,7 +40,7 @@ impl Condition {
             // Told by two columns together.
             D::Area | D::Locality => {
                 for (row, is_asked) in is_asked.iter_mut().enumerate() {
-                    *is_asked &= self.has(self.by.name(&Row::Stored(columns, row)));
+                    *is_asked &= self.has(self.by.name(&Row::Among(columns, row)));
                 }
             }
             D::Device | D::Browser | D::Os | D::App => {
@@ -94,7 +94,7 @@ impl Filter {
 
     /// Whether `click` is asked about.
     pub fn lets_through(&self, click: &Click) -> bool {
-        self.has(&Row::Pending(click))
+        self.has(&Row::Lone(click))
     }
 
     pub(super) fn conditions(&self) -> &[Condition] {
@@ -177,17 +177,17 @@ mod tests {
     proptest! {
         #[test]
         fn stored_and_pending_clicks_pass_the_same_filters(clicks in proptest::collection::vec(any_click(), 1..20), which: prop::sample::Index, is_excluded: bool) {
-            let columns = Columns::decode(&Encoder::new().encode(&clicks)).expect("own bytes");
+            let columns = Columns::decode(&Encoder::new().encode(&Columns::of(&clicks))).expect("own bytes");
             let example = &clicks[which.index(clicks.len())];
             for by in ALL {
-                let filter = Filter::of(vec![only(by, by.name(&Row::Pending(example)), is_excluded)]);
+                let filter = Filter::of(vec![only(by, by.name(&Row::Lone(example)), is_excluded)]);
                 let mut is_asked = vec![true; clicks.len()];
                 filter.narrow(&columns, &mut is_asked);
                 for (row, click) in clicks.iter().enumerate() {
-                    prop_assert_eq!(is_asked[row], filter.has(&Row::Pending(click)));
-                    prop_assert_eq!(by.name(&Row::Stored(&columns, row)), by.name(&Row::Pending(click)));
+                    prop_assert_eq!(is_asked[row], filter.has(&Row::Lone(click)));
+                    prop_assert_eq!(by.name(&Row::Among(&columns, row)), by.name(&Row::Lone(click)));
                 }
-                prop_assert_eq!(filter.has(&Row::Pending(example)), !is_excluded);
+                prop_assert_eq!(filter.has(&Row::Lone(example)), !is_excluded);
             }
         }
     }

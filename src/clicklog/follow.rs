@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::domain::click::Click;
 
+use super::columns::Columns;
 use super::error::{QueryError, StoreError};
 use super::frame::Content;
 use super::pending::{Frame, Frames};
@@ -75,6 +76,10 @@ impl Reader {
     }
 }
 
+fn clicks_of(columns: &Columns) -> Vec<Click> {
+    (0..columns.header.count).map(|row| columns.click(row)).collect()
+}
+
 impl Followed {
     fn is_full(&self) -> bool {
         self.frames.iter().map(|(_, clicks)| clicks.len()).sum::<usize>() >= CLICKS_ENOUGH
@@ -84,7 +89,7 @@ impl Followed {
         let after = frames.iter().filter(|frame| frame.index > place.frame);
         for frame in after.take(FRAMES_MAX as usize) {
             let frame: &Arc<Frame> = frame;
-            self.frames.push((frame.index, frame.clicks.clone()));
+            self.frames.push((frame.index, clicks_of(&frame.columns)));
             self.through = frame.index;
             if self.is_full() {
                 break;
@@ -101,7 +106,7 @@ impl Followed {
                 && !is_cut
             {
                 let clicks = match content {
-                    Content::Clicks(clicks) | Content::Drained { clicks, .. } => clicks,
+                    Content::Clicks(columns) | Content::Drained { columns, .. } => clicks_of(&columns),
                     Content::Lost(_) | Content::Reserved(_) => Vec::new(),
                 };
                 self.frames.push((index, clicks));
@@ -128,7 +133,7 @@ mod tests {
     fn append(writer: &mut Writer, sequences: std::ops::Range<u64>) -> u64 {
         let clicks = sequences.map(|sequence| click(sequence, NOON, 1, sequence)).collect();
         let batch = Batch { clicks, lost: vec![] };
-        let appended = writer.append_drained(batch, &[]);
+        let appended = writer.append(batch);
         appended.map_err(|(_, error)| error).expect("appended").last_index
     }
 

@@ -49,12 +49,12 @@ const DRAINED: u8 = 4;
 /// What a frame says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    Clicks(Vec<Click>),
+    Clicks(Columns),
     Lost(Vec<LostDetail>),
     Reserved(u64),
     /// What was read from rings.
     Drained {
-        clicks: Vec<Click>,
+        columns: Columns,
         lost: Vec<LostDetail>,
         marks: Vec<Mark>,
     },
@@ -70,15 +70,15 @@ pub struct Mark {
 }
 
 /// Appends frame number `index` of `clicks` and adds it to `trail`.
-pub(super) fn put_clicks(out: &mut Vec<u8>, index: u64, clicks: &[Click], encoder: &mut Encoder, trail: &mut Trail) {
+pub(super) fn put_clicks(out: &mut Vec<u8>, index: u64, clicks: &Columns, encoder: &mut Encoder, trail: &mut Trail) {
     put(out, index, 1, &trail.past(), &encoder.encode(clicks));
-    follow(trail, clicks, &[]);
+    follow(trail, &clicks.sequence, &[]);
 }
 
-fn follow(trail: &mut Trail, clicks: &[Click], lost: &[LostDetail]) {
-    let runs = united(clicks.iter().map(|click| (click.sequence, click.sequence)).collect());
+fn follow(trail: &mut Trail, sequences: &[u64], lost: &[LostDetail]) {
+    let runs = united(sequences.iter().map(|sequence| (*sequence, *sequence)).collect());
     let lost = lost.iter().map(|lost| u64::from(lost.count)).sum();
-    trail.count(clicks.len() as u64, lost, runs);
+    trail.count(sequences.len() as u64, lost, runs);
 }
 
 /// Appends frame number `index` of `lost` details, at most [`LOST_MAX`], and adds it to `trail`.
@@ -94,7 +94,7 @@ pub(super) fn put_lost(out: &mut Vec<u8>, index: u64, lost: &[LostDetail], trail
 pub(super) fn put_drained(
     out: &mut Vec<u8>,
     index: u64,
-    (clicks, lost): (&[Click], &[LostDetail]),
+    (clicks, lost): (&Columns, &[LostDetail]),
     marks: &[Mark],
     encoder: &mut Encoder,
     trail: &mut Trail,
@@ -106,11 +106,11 @@ pub(super) fn put_drained(
         put_number(&mut payload, mark.position);
     }
     put_lost_details(&mut payload, lost);
-    if !clicks.is_empty() {
+    if clicks.header.count > 0 {
         payload.extend(encoder.encode(clicks));
     }
     put(out, index, DRAINED, &trail.past(), &payload);
-    follow(trail, clicks, lost);
+    follow(trail, &clicks.sequence, lost);
 }
 
 fn put_lost_details(payload: &mut Vec<u8>, lost: &[LostDetail]) {
@@ -261,7 +261,7 @@ impl<'a> RawFrame<'a> {
         let start = begin(out, self.index, self.version, self.kind);
         out.extend_from_slice(kept);
         if !source.0.is_empty() {
-            out.extend(encoder.encode(clicks));
+            out.extend(encoder.encode(&Columns::of(clicks)));
         }
         end(out, start);
         Ok(())
@@ -271,7 +271,7 @@ impl<'a> RawFrame<'a> {
     pub(super) fn content(&self) -> Result<Content, Damaged> {
         let mut source = self.after_past()?;
         match self.kind {
-            1 => Columns::decode(source.0).map(|columns| Content::Clicks(columns.clicks())),
+            1 => Columns::decode(source.0).map(Content::Clicks),
             2 => lost(source.0).map(Content::Lost),
             3 => source.number().map(Content::Reserved),
             DRAINED => drained(source.0),
@@ -307,11 +307,11 @@ fn drained(payload: &[u8]) -> Result<Content, Damaged> {
     let mut source = Source(payload);
     let marks = marks(&mut source)?;
     let lost = lost_details(&mut source, LOST_DRAINED_MAX)?;
-    let clicks = match source.0 {
-        [] => Vec::new(),
-        columns => Columns::decode(columns)?.clicks(),
+    let columns = match source.0 {
+        [] => Columns::default(),
+        columns => Columns::decode(columns)?,
     };
-    Ok(Content::Drained { clicks, lost, marks })
+    Ok(Content::Drained { columns, lost, marks })
 }
 
 fn lost_detail(source: &mut Source<'_>) -> Result<LostDetail, Damaged> {
@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn every_kind_round_trips() {
         let mut bytes = Vec::new();
-        let clicks = vec![click(1, NOON, 2, 3)];
+        let clicks = Columns::of(&[click(1, NOON, 2, 3)]);
         let mut trail = Trail::default();
         put_clicks(&mut bytes, 5, &clicks, &mut Encoder::new(), &mut trail);
         put_lost(&mut bytes, 6, &[lost_detail()], &mut trail);
@@ -367,11 +367,18 @@ mod tests {
             },
             Mark { ring: 7, position: 8 },
         ];
-        let read = (&clicks[..], &[lost_detail()][..]);
+        let read = (&clicks, &[lost_detail()][..]);
         put_drained(&mut bytes, 8, read, &marks, &mut Encoder::new(), &mut trail);
-        put_drained(&mut bytes, 9, (&[], &[]), &marks, &mut Encoder::new(), &mut trail);
-        let drained = |clicks, lost| Content::Drained {
-            clicks,
+        put_drained(
+            &mut bytes,
+            9,
+            (&Columns::default(), &[]),
+            &marks,
+            &mut Encoder::new(),
+            &mut trail,
+        );
+        let drained = |columns, lost| Content::Drained {
+            columns,
             lost,
             marks: marks.clone(),
         };
@@ -381,7 +388,7 @@ mod tests {
             (6, Content::Lost(vec![lost_detail()])),
             (7, Content::Reserved(u64::MAX)),
             (8, drained(clicks, vec![lost_detail()])),
-            (9, drained(Vec::new(), Vec::new())),
+            (9, drained(Columns::default(), Vec::new())),
         ] {
             let (frame, length) = RawFrame::read(rest).expect("a frame");
             let is_drained = matches!(content, Content::Drained { .. });
@@ -400,7 +407,7 @@ mod tests {
         #[test]
         fn one_flipped_bit_is_noticed(clicks in proptest::collection::vec(any_click(), 1..9), place: prop::sample::Index, bit in 0u8..8) {
             let mut bytes = Vec::new();
-            put_clicks(&mut bytes, 9, &clicks, &mut Encoder::new(), &mut Trail::default());
+            put_clicks(&mut bytes, 9, &Columns::of(&clicks), &mut Encoder::new(), &mut Trail::default());
             let place = place.index(bytes.len());
             bytes[place] ^= 1 << bit;
             prop_assert!(RawFrame::read(&bytes).is_none());

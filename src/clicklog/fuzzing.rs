@@ -36,7 +36,7 @@ pub fn block(bytes: &[u8]) {
     let Ok(columns) = Columns::decode(bytes) else { return };
     let clicks = columns.clicks();
     assert_eq!(clicks.len(), columns.header.count);
-    let again = Columns::decode(&Encoder::new().encode(&clicks)).expect("own bytes");
+    let again = Columns::decode(&Encoder::new().encode(&Columns::of(&clicks))).expect("own bytes");
     assert_eq!(again.clicks(), clicks);
 }
 
@@ -282,7 +282,7 @@ fn write_known(writer: &mut Writer) -> BTreeMap<u64, Content> {
         } else {
             Vec::new()
         };
-        frames.insert(frames.len() as u64 + 1, Content::Clicks(clicks.clone()));
+        frames.insert(frames.len() as u64 + 1, Content::Clicks(Columns::of(&clicks)));
         if !lost.is_empty() {
             frames.insert(frames.len() as u64 + 1, Content::Lost(lost.clone()));
         }
@@ -318,10 +318,10 @@ fn lost(count: u32) -> LostDetail {
     }
 }
 
-fn clicks_of(content: &Content) -> &[Click] {
+fn clicks_of(content: &Content) -> Vec<Click> {
     match content {
-        Content::Clicks(clicks) | Content::Drained { clicks, .. } => clicks,
-        Content::Lost(_) | Content::Reserved(_) => &[],
+        Content::Clicks(columns) | Content::Drained { columns, .. } => columns.clicks(),
+        Content::Lost(_) | Content::Reserved(_) => Vec::new(),
     }
 }
 
@@ -384,7 +384,7 @@ mod tests {
             clicks in proptest::collection::vec(any_click(), 1..20),
             changes in proptest::collection::vec(any::<(prop::sample::Index, u8)>(), 1..5),
         ) {
-            let mut bytes = Encoder::new().encode(&clicks);
+            let mut bytes = Encoder::new().encode(&Columns::of(&clicks));
             for (place, value) in changes {
                 let place = place.index(bytes.len());
                 bytes[place] = value;

@@ -57,6 +57,7 @@ pub fn marks(options: &Options, rings: &HashSet<u64>, since: Timestamp) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clicklog::columns::Columns;
     use crate::clicklog::encoder::Encoder;
     use crate::clicklog::frame::{Mark, put_drained, put_reserved};
     use crate::clicklog::trail::Trail;
@@ -74,7 +75,7 @@ mod tests {
             put_drained(
                 &mut bytes,
                 *index,
-                (&[], &[]),
+                (&Columns::default(), &[]),
                 &marks,
                 &mut Encoder::new(),
                 &mut Trail::default(),

@@ -69,6 +69,7 @@ mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gap;
+mod gather;
 #[cfg(test)]
 mod histories;
 mod history;
@@ -76,6 +77,7 @@ mod journal;
 mod key;
 mod link_count;
 mod marks;
+mod merge;
 #[cfg(test)]
 mod model_tests;
 mod open;
@@ -115,6 +117,7 @@ pub use filter::{Condition, Filter};
 pub use follow::{Followed, Place};
 pub use frame::Mark;
 pub use gap::{Cause, Gap};
+pub use gather::{Drain, NewRow};
 pub use marks::marks;
 pub use open::{Recovery, open, start};
 pub use options::Options;

@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::HashMap;
 
-use crate::domain::click::{Click, ClickClass, ClickFlags};
+use crate::domain::click::{ClickClass, ClickFlags};
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
 use super::backlog::Backlog;
+use super::columns::Columns;
 use super::frame::Content;
 use super::value::{Counts, Totals, add};
 
@@ -56,7 +57,7 @@ impl Delta {
 /// A journal frame in memory.
 pub(super) struct Frame {
     pub(super) index: u64,
-    pub(super) clicks: Vec<Click>,
+    pub(super) columns: Columns,
     /// In the order of their links.
     pub(super) deltas: Vec<Delta>,
     /// The instants of its clicks lie between these; with none, the first is after the second.
@@ -68,51 +69,39 @@ pub(super) struct Frame {
 impl Frame {
     /// The frame that says `content`.
     pub(super) fn of(index: u64, content: Content) -> Self {
-        let mut deltas: HashMap<(WorkspaceNo, LinkNo, u32), Delta> = HashMap::new();
-        let mut newest_at = None;
-        let mut count = |workspace, link, at: Timestamp, class, is_use, count, is_lost: bool| {
-            newest_at = newest_at.max(Some(at));
-            let bucket = at.bucket();
-            let delta = deltas.entry((workspace, link, bucket)).or_insert(Delta {
-                workspace,
-                link,
-                bucket,
-                counts: Counts::default(),
-                lost: Counts::default(),
-                uses: 0,
-                last_human_at: None,
-            });
-            delta.add(at, class, is_use, count);
-            if is_lost {
-                delta.lost[class as usize] += count;
-            }
+        let (columns, lost) = match content {
+            Content::Clicks(columns) => (columns, Vec::new()),
+            Content::Lost(lost) => (Columns::default(), lost),
+            Content::Drained { columns, lost, .. } => (columns, lost),
+            Content::Reserved(_) => (Columns::default(), Vec::new()),
         };
-        let (clicks, lost) = match content {
-            Content::Clicks(clicks) => (clicks, Vec::new()),
-            Content::Lost(lost) => (Vec::new(), lost),
-            Content::Drained { clicks, lost, .. } => (clicks, lost),
-            Content::Reserved(_) => (Vec::new(), Vec::new()),
-        };
-        for c in &clicks {
-            let (class, is_use) = (c.flags.class(), c.flags.has(ClickFlags::USE));
-            count(c.workspace, c.link, c.at, class, is_use, 1, false);
+        let mut deltas = Deltas::default();
+        deltas.add_columns(&columns);
+        for l in &lost {
+            let delta = deltas.of(l.workspace, l.link, l.at.bucket());
+            delta.add(l.at, l.class, l.is_use, u64::from(l.count));
+            delta.lost[l.class as usize] += u64::from(l.count);
         }
-        for l in lost {
-            count(l.workspace, l.link, l.at, l.class, l.is_use, u64::from(l.count), true);
-        }
-        let mut deltas: Vec<Delta> = deltas.into_values().collect();
+        let mut deltas = deltas.all;
         deltas.sort_unstable_by_key(|delta| delta.link);
-        let nothing = (Timestamp(i64::MAX), Timestamp(i64::MIN));
-        let clicked = clicks.iter().fold(nothing, |(first, last), click| {
-            (first.min(click.at), last.max(click.at))
-        });
+        let header = columns.header;
+        let clicked = match header.count {
+            0 => (Timestamp(i64::MAX), Timestamp(i64::MIN)),
+            _ => (header.first_at, header.last_at),
+        };
+        let newest_lost = lost.iter().map(|lost| lost.at).max();
         Self {
             index,
-            clicks,
+            columns,
             deltas,
             clicked,
-            newest_at,
+            newest_at: newest_lost.max((header.count > 0).then_some(header.last_at)),
         }
+    }
+
+    /// Clicks with details in it.
+    pub(super) fn count(&self) -> usize {
+        self.columns.header.count
     }
 
     /// What it adds to `link`.
@@ -123,9 +112,56 @@ impl Frame {
     }
 
     /// Its clicks, if one of them can be of `at`.
-    pub(super) fn clicks_around(&self, at: Timestamp) -> &[Click] {
+    pub(super) fn columns_around(&self, at: Timestamp) -> Option<&Columns> {
         let (first, last) = self.clicked;
-        if first <= at && at <= last { &self.clicks } else { &[] }
+        (first <= at && at <= last).then_some(&self.columns)
+    }
+}
+
+/// Deltas under construction.
+#[derive(Default)]
+struct Deltas {
+    numbers: HashMap<(WorkspaceNo, LinkNo, u32), usize>,
+    all: Vec<Delta>,
+}
+
+impl Deltas {
+    fn number(&mut self, workspace: WorkspaceNo, link: LinkNo, bucket: u32) -> usize {
+        let Self { numbers, all } = self;
+        *numbers.entry((workspace, link, bucket)).or_insert_with(|| {
+            all.push(Delta {
+                workspace,
+                link,
+                bucket,
+                counts: Counts::default(),
+                lost: Counts::default(),
+                uses: 0,
+                last_human_at: None,
+            });
+            all.len() - 1
+        })
+    }
+
+    fn of(&mut self, workspace: WorkspaceNo, link: LinkNo, bucket: u32) -> &mut Delta {
+        let number = self.number(workspace, link, bucket);
+        &mut self.all[number]
+    }
+
+    fn add_columns(&mut self, columns: &Columns) {
+        // Clicks of a link follow one another within the quarter hour.
+        let mut latest: Vec<Option<(u32, usize)>> = vec![None; columns.place.values.len()];
+        for (row, at) in columns.at.iter().enumerate() {
+            let (pick, bucket, flags) = (columns.place.pick(row), at.bucket(), columns.mark.get(row).flags);
+            let number = match latest[pick] {
+                Some((same, number)) if same == bucket => number,
+                _ => {
+                    let place = columns.place.values[pick];
+                    self.number(place.workspace, place.link, bucket)
+                }
+            };
+            latest[pick] = Some((bucket, number));
+            self.all[number].add(*at, flags.class(), flags.has(ClickFlags::USE), 1);
+        }
     }
 }
 
@@ -196,11 +232,11 @@ impl Pending {
         self.last_index = frame.index;
         self.newest_at = self.newest_at.max(frame.newest_at);
         let frames = Arc::make_mut(&mut self.frames);
-        if self.clicks + frame.clicks.len() > bound {
+        if self.clicks + frame.count() > bound {
             frames.clear();
             self.clicks = 0;
         }
-        self.clicks += frame.clicks.len();
+        self.clicks += frame.count();
         frames.push_back(Arc::new(frame));
     }
 
@@ -216,7 +252,7 @@ impl Pending {
         let after = self.frames.iter().skip_while(|frame| frame.index <= self.watermark);
         let chosen = after.take_while(|frame| {
             let is_first = clicks == 0;
-            clicks += frame.clicks.len().max(1);
+            clicks += frame.count().max(1);
             is_first || clicks <= clicks_max
         });
         chosen.cloned().collect()
@@ -231,7 +267,7 @@ impl Pending {
                 frames.push_front(frame);
                 break;
             }
-            self.clicks -= frame.clicks.len();
+            self.clicks -= frame.count();
         }
     }
 }
@@ -240,11 +276,16 @@ impl Pending {
 mod tests {
     use super::*;
     use crate::clicklog::samples::{NOON, click};
+    use crate::domain::click::Click;
+
+    fn clicks_of(clicks: &[Click]) -> Content {
+        Content::Clicks(Columns::of(clicks))
+    }
 
     fn frame(index: u64, clicks: u64) -> Frame {
         Frame::of(
             index,
-            Content::Clicks((0..clicks).map(|n| click(n, NOON, n as u32 % 2, 1)).collect()),
+            clicks_of(&(0..clicks).map(|n| click(n, NOON, n as u32 % 2, 1)).collect::<Vec<_>>()),
         )
     }
 
@@ -291,9 +332,10 @@ mod tests {
     fn clicks_are_looked_for_only_in_frames_of_their_time() {
         let frame = frame(1, 5);
         for (away_ms, expected) in [(-1, 0), (0, 5), (1, 0)] {
-            assert_eq!(frame.clicks_around(NOON.plus_ms(away_ms)).len(), expected, "{away_ms}");
+            let found = frame.columns_around(NOON.plus_ms(away_ms));
+            assert_eq!(found.map_or(0, |columns| columns.header.count), expected, "{away_ms}");
         }
-        let nothing = Frame::of(2, Content::Clicks(Vec::new()));
-        assert!(nothing.clicks_around(NOON).is_empty());
+        let nothing = Frame::of(2, clicks_of(&[]));
+        assert!(nothing.columns_around(NOON).is_none());
     }
 }

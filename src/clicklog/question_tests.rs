@@ -169,7 +169,7 @@ impl Log {
         let mut clicks: Vec<&Click> = asked
             .filter(|click| {
                 query.filter.conditions().iter().all(|condition| {
-                    let name = condition.by.name(&Row::Pending(click));
+                    let name = condition.by.name(&Row::Lone(click));
                     condition.names.iter().any(|asked| asked == name) != condition.is_excluded
                 })
             })
@@ -186,7 +186,7 @@ impl Log {
         let mut visitors = HashSet::new();
         for click in &clicks {
             *by_link.entry(click.link).or_default() += 1;
-            *by_name.entry(by.name(&Row::Pending(click))).or_default() += 1;
+            *by_name.entry(by.name(&Row::Lone(click))).or_default() += 1;
             visitors.extend((click.visitor != 0).then_some(click.visitor));
         }
         assert_eq!(reader.count_by_link(query).expect("counted"), by_link, "{query:?}");
@@ -351,7 +351,7 @@ impl Asked {
     fn query(&self, clicks: &[Click]) -> Query {
         let name = |by: Dimension, index: &prop::sample::Index| match clicks.is_empty() {
             true => "nothing".to_owned(),
-            false => by.name(&Row::Pending(index.get(clicks))).to_owned(),
+            false => by.name(&Row::Lone(index.get(clicks))).to_owned(),
         };
         let conditions = self.conditions.iter().map(|(by, is_excluded, indexes)| {
             let by = DIMENSIONS[*by];

@@ -14,6 +14,7 @@ use super::segment::{self, Found, Header};
 use super::trail::{Run, WINDOW, counts_of, runs_of, united};
 
 /// What a replay comes upon, in order.
+#[expect(clippy::large_enum_variant, reason = "lives on the reader's stack, one at a time")]
 pub(super) enum Met {
     Frame(u64, Content),
     Gap(Gap),
@@ -198,11 +199,10 @@ fn passed(raw: &RawFrame<'_>, content: &Content) -> Passed {
 /// First sequence number above all that `content` says were handed out.
 pub(super) fn used(content: &Content) -> u64 {
     match content {
-        Content::Clicks(clicks) | Content::Drained { clicks, .. } => clicks
-            .iter()
-            .map(|click| click.sequence.saturating_add(1))
-            .max()
-            .unwrap_or(0),
+        Content::Clicks(columns) | Content::Drained { columns, .. } => {
+            let used = columns.sequence.iter().map(|sequence| sequence.saturating_add(1));
+            used.max().unwrap_or(0)
+        }
         Content::Lost(_) => 0,
         Content::Reserved(up_to) => *up_to,
     }
@@ -264,6 +264,7 @@ pub(super) fn walk(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clicklog::columns::Columns;
     use crate::clicklog::encoder::Encoder;
     use crate::clicklog::frame::{put_clicks, put_reserved};
     use crate::clicklog::samples::{NOON, click};
@@ -364,7 +365,7 @@ mod tests {
         for index in 1..=10u64 {
             let clicks: Vec<Click> = [0, 1, 5].map(|n| click(index * 10 + n, NOON, 1, 7)).to_vec();
             let start = bytes.len();
-            put_clicks(&mut bytes, index, &clicks, &mut encoder, &mut trail);
+            put_clicks(&mut bytes, index, &Columns::of(&clicks), &mut encoder, &mut trail);
             if bad.contains(&index) {
                 bytes[start + 30] ^= 1;
             }

@@ -1,8 +1,6 @@
 //! Reads clicks with their details: pending ones from memory, the others block by block over a range of keys.
 
-use std::borrow::Cow;
-
-use crate::domain::click::{Click, ClickFlags};
+use crate::domain::click::{Click, ClickFlags, Tapped};
 use crate::domain::id::LinkNo;
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::UserAgent;
@@ -19,94 +17,110 @@ use super::store::Store;
 /// One click, wherever it lies.
 #[derive(Clone, Copy)]
 pub(super) enum Row<'a> {
-    Stored(&'a Columns, usize),
-    Pending(&'a Click),
+    Among(&'a Columns, usize),
+    Lone(&'a Click),
 }
 
 impl<'a> Row<'a> {
     pub(super) fn at(&self) -> Timestamp {
         match self {
-            Self::Stored(columns, row) => columns.at[*row],
-            Self::Pending(click) => click.at,
+            Self::Among(columns, row) => columns.at[*row],
+            Self::Lone(click) => click.at,
         }
     }
 
     pub(super) fn link(&self) -> LinkNo {
         match self {
-            Self::Stored(columns, row) => columns.place.get(*row).link,
-            Self::Pending(click) => click.link,
+            Self::Among(columns, row) => columns.place.get(*row).link,
+            Self::Lone(click) => click.link,
         }
     }
 
     pub(super) fn flags(&self) -> ClickFlags {
         match self {
-            Self::Stored(columns, row) => columns.mark.get(*row).flags,
-            Self::Pending(click) => click.flags,
+            Self::Among(columns, row) => columns.mark.get(*row).flags,
+            Self::Lone(click) => click.flags,
         }
     }
 
     pub(super) fn variant(&self) -> u8 {
         match self {
-            Self::Stored(columns, row) => columns.mark.get(*row).variant,
-            Self::Pending(click) => click.variant,
+            Self::Among(columns, row) => columns.mark.get(*row).variant,
+            Self::Lone(click) => click.variant,
         }
     }
 
     pub(super) fn country(&self) -> &'a [u8; 2] {
         match self {
-            Self::Stored(columns, row) => columns.country.get(*row),
-            Self::Pending(click) => &click.country,
+            Self::Among(columns, row) => columns.country.get(*row),
+            Self::Lone(click) => &click.country,
         }
     }
 
     pub(super) fn locality(&self) -> &'a str {
         match self {
-            Self::Stored(columns, row) => columns.locality.get(*row),
-            Self::Pending(click) => &click.locality,
+            Self::Among(columns, row) => columns.locality.get(*row),
+            Self::Lone(click) => &click.locality,
         }
     }
 
     pub(super) fn user_agent(&self) -> UserAgent {
         match self {
-            Self::Stored(columns, row) => *columns.user_agent.get(*row),
-            Self::Pending(click) => click.user_agent,
+            Self::Among(columns, row) => *columns.user_agent.get(*row),
+            Self::Lone(click) => click.user_agent,
         }
     }
 
     pub(super) fn language(&self) -> &'a str {
         match self {
-            Self::Stored(columns, row) => columns.language.get(*row),
-            Self::Pending(click) => &click.language,
+            Self::Among(columns, row) => columns.language.get(*row),
+            Self::Lone(click) => &click.language,
         }
     }
 
     pub(super) fn referrer(&self) -> &'a str {
         match self {
-            Self::Stored(columns, row) => columns.referrer.get(*row),
-            Self::Pending(click) => &click.referrer,
+            Self::Among(columns, row) => columns.referrer.get(*row),
+            Self::Lone(click) => &click.referrer,
         }
     }
 
     pub(super) fn utm(&self) -> &'a [Box<str>; 5] {
         match self {
-            Self::Stored(columns, row) => columns.utm.get(*row),
-            Self::Pending(click) => &click.utm,
+            Self::Among(columns, row) => columns.utm.get(*row),
+            Self::Lone(click) => &click.utm,
         }
     }
 
     /// The visitor; only where clicks were read whole.
     pub(super) fn visitor(&self) -> u64 {
         match self {
-            Self::Stored(columns, row) => columns.visitor[*row],
-            Self::Pending(click) => click.visitor,
+            Self::Among(columns, row) => columns.visitor[*row],
+            Self::Lone(click) => click.visitor,
         }
     }
 
-    /// The whole click, where clicks were read whole; one in memory is not copied.
-    pub(super) fn click(&self) -> Cow<'a, Click> {
+    /// What it tapped; only where clicks were read whole.
+    pub(super) fn tapped(&self) -> Option<Tapped> {
         match self {
-            Self::Stored(columns, row) => Cow::Owned(columns.click(*row)),
-            Self::Pending(click) => Cow::Borrowed(click),
+            Self::Among(columns, row) => columns.tapped(*row),
+            Self::Lone(click) => click.tapped,
+        }
+    }
+
+    /// Its place in its node's sequence.
+    pub(super) fn sequence(&self) -> u64 {
+        match self {
+            Self::Among(columns, row) => columns.sequence[*row],
+            Self::Lone(click) => click.sequence,
+        }
+    }
+
+    /// The whole click, where clicks were read whole.
+    pub(super) fn click(&self) -> Click {
+        match self {
+            Self::Among(columns, row) => columns.click(*row),
+            Self::Lone(click) => (*click).clone(),
         }
     }
 }
@@ -118,13 +132,7 @@ pub(super) fn pending<'a>(
     mut each: impl FnMut(u64, Row<'a>) -> Result<(), QueryError>,
 ) -> Result<(), QueryError> {
     for frame in snapshot.frames.iter() {
-        let clicks = frame.clicks.iter();
-        clicks
-            .filter(|click| query.has_instant(click.at) && query.has_link(click.workspace, click.link))
-            .filter(|click| query.classes.has(click.flags.class()))
-            .map(Row::Pending)
-            .filter(|row| query.filter.has(row))
-            .try_for_each(|row| each(frame.index, row))?;
+        matching(&frame.columns, query).try_for_each(|row| each(frame.index, row))?;
     }
     Ok(())
 }
@@ -178,7 +186,7 @@ fn note_what_is_gone(store: &Store, query: &Query) -> Result<(), QueryError> {
 }
 
 /// The rows of `columns` that `query` asks about.
-pub(super) fn matching<'a>(columns: &'a Columns, query: &'a Query) -> impl Iterator<Item = Row<'a>> {
+pub(super) fn matching<'a>(columns: &'a Columns, query: &Query) -> impl Iterator<Item = Row<'a>> + use<'a> {
     let places = columns.place.values.iter();
     let places: Vec<bool> = places
         .map(|place| query.has_link(place.workspace, place.link))
@@ -193,7 +201,7 @@ pub(super) fn matching<'a>(columns: &'a Columns, query: &'a Query) -> impl Itera
         query.filter.narrow(columns, &mut is_asked);
     }
     let rows = is_asked.into_iter().enumerate().filter(|(_, is_asked)| *is_asked);
-    rows.map(|(row, _)| Row::Stored(columns, row))
+    rows.map(|(row, _)| Row::Among(columns, row))
 }
 
 /// Hands every click that `query` asks about to `each`, in no order.

@@ -6,19 +6,14 @@
 
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 
-use crate::domain::click::{Click, ClickClass, ClickFlags};
+use crate::domain::click::{ClickClass, ClickFlags};
 
 use super::bytes::Damaged;
 
 const REGISTERS_LOG2: u8 = 12;
 
-/// Whether `click` enters its day's sketch.
-pub(super) fn counts(click: &Click) -> bool {
-    counts_as(click.flags, click.visitor)
-}
-
-/// Whether a click with these flags by `visitor` does.
-pub(super) fn counts_as(flags: ClickFlags, visitor: u64) -> bool {
+/// Whether a click with these flags by `visitor` enters its day's sketch.
+pub(super) fn counts(flags: ClickFlags, visitor: u64) -> bool {
     visitor != 0 && flags.class() == ClickClass::Human
 }
 

@@ -1,6 +1,6 @@
 //! Counts a checkpoint's clicks by dimension, for the backlog to add up.
 //!
-//! Looks at each distinct value of a block once, with what its encoder found out: a click is then five counts by number.
+//! Looks at each distinct value once: a click is then five counts by number.
 //! The twelve dimensions, the link's day and the workspace's hour are made of those afterwards.
 
 use std::sync::Arc;
@@ -12,11 +12,10 @@ use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::UserAgent;
 
-use super::block::Cut;
 use super::columns::Columns;
-use super::dictionary::address;
 use super::dimension::{Dimension, FACETS, area_key, country_key, host, trigger_key};
 use super::key;
+use super::merge::Merged;
 
 /// Every byte as a key of one byte.
 const BYTES: [u8; 256] = {
@@ -160,18 +159,6 @@ impl<K: Clone + Eq + std::hash::Hash> Numbers<K> {
         self.of.insert(value, number);
         number
     }
-
-    /// The numbers of a block's distinct values, of which `picks` says who has which.
-    fn of_column<'c>(&mut self, clicks: &[&'c Click], picks: &[u64], value: impl Fn(&'c Click) -> K) -> Vec<u32> {
-        let mut numbers = Vec::new();
-        for (click, pick) in clicks.iter().copied().zip(picks) {
-            // Picks count up in order of first use.
-            if *pick == numbers.len() as u64 {
-                numbers.push(self.of(value(click)));
-            }
-        }
-        numbers
-    }
 }
 
 /// Clicks of a checkpoint, counted by what they are alike in.
@@ -181,8 +168,6 @@ pub(super) struct Table<'c> {
     traits: Numbers<Trait<'c>>,
     /// By group and trait.
     counts: HashMap<(u32, u32), [u32; CLASSES]>,
-    /// Numbers of traits by the address of what clicks share.
-    of_address: HashMap<usize, u32>,
 }
 
 impl Default for Table<'_> {
@@ -191,63 +176,59 @@ impl Default for Table<'_> {
             groups: Numbers::new(),
             traits: Numbers::new(),
             counts: HashMap::new(),
-            of_address: HashMap::new(),
         }
     }
 }
 
 impl<'c> Table<'c> {
-    /// Counts the clicks of a block.
-    pub(super) fn add(&mut self, (clicks, picks): Cut<'_, 'c>) {
-        let group = |click: &Click| (click.workspace, click.link, click.at.hour());
-        let groups = self.groups.of_column(clicks, &picks.place, group);
-        // Where no more than the country is known, the first click of a locality says nothing of the next one's.
-        let bare = |click: &'c Click| Trait::Place(&click.country, area_key(&click.country, ""));
-        let countries = self.traits.of_column(clicks, &picks.country, bare);
-        let localities = self.traits.of_column(clicks, &picks.locality, Trait::place);
-        let agents = self
-            .traits
-            .of_column(clicks, &picks.user_agent, |click| Trait::Agent(click.user_agent));
-        let referrers = self.of_shared(clicks, &picks.referrer, |click| &click.referrer, Trait::Referrer);
-        let utms = self.of_shared(clicks, &picks.utm, |click| &click.utm, Trait::Utm);
-        let triggers = [false, true].map(|is_qr| self.traits.of(Trait::Trigger(is_qr)));
-        for (row, click) in clicks.iter().enumerate() {
-            let class = click.flags.class() as usize;
-            let group = groups[picks.place[row] as usize];
-            let place = match picks.locality.get(row) {
-                Some(pick) if !click.locality.is_empty() => localities[*pick as usize],
-                _ => countries[picks.country[row] as usize],
+    /// Counts the clicks of `merged`.
+    pub(super) fn of(merged: &Merged<'c>) -> Self {
+        let mut table = Self::default();
+        let traits = &mut table.traits;
+        let agents = merged.user_agent.values.iter();
+        let agents: Vec<u32> = agents.map(|agent| traits.of(Trait::Agent(**agent))).collect();
+        let referrers = merged.referrer.values.iter();
+        let referrers: Vec<u32> = referrers.map(|text| traits.of(Trait::Referrer(text))).collect();
+        let utms = merged.utm.values.iter();
+        let utms: Vec<u32> = utms.map(|texts| traits.of(Trait::Utm(texts))).collect();
+        let triggers = [false, true].map(|is_qr| traits.of(Trait::Trigger(is_qr)));
+        // Where no more than the country is known, the locality says nothing of it.
+        let bare = |country: &'c [u8; 2]| Trait::Place(country, area_key(country, ""));
+        let countries = merged.country.values.iter();
+        let countries: Vec<u32> = countries.map(|country| traits.of(bare(country))).collect();
+        let mut localities: Vec<Option<u32>> = vec![None; merged.locality.values.len()];
+        // Clicks of a link follow one another within the hour.
+        let mut groups: Vec<Option<(u32, u32)>> = vec![None; merged.place.values.len()];
+        for spot in &merged.spots {
+            let (place, hour) = (merged.place(spot), spot.at.hour());
+            let group = match groups[place] {
+                Some((same, group)) if same == hour => group,
+                _ => {
+                    let known = merged.place.values[place];
+                    table.groups.of((known.workspace, known.link, hour))
+                }
             };
+            groups[place] = Some((hour, group));
+            let (country, locality) = (merged.country(spot), merged.locality(spot));
+            let area = match merged.locality.values[locality] {
+                text if text.is_empty() => countries[country],
+                text => *localities[locality].get_or_insert_with(|| {
+                    let country = merged.country.values[country];
+                    table.traits.of(Trait::Place(country, area_key(country, text)))
+                }),
+            };
+            let flags = merged.flags(spot);
             for number in [
-                place,
-                agents[picks.user_agent[row] as usize],
-                referrers[picks.referrer[row] as usize],
-                utms[picks.utm[row] as usize],
-                triggers[usize::from(click.flags.has(ClickFlags::QR))],
+                area,
+                agents[merged.user_agent(spot)],
+                referrers[merged.referrer(spot)],
+                utms[merged.utm(spot)],
+                triggers[usize::from(flags.has(ClickFlags::QR))],
             ] {
-                self.counts.entry((group, number)).or_default()[class] += 1;
+                table.counts.entry((group, number)).or_default()[flags.class() as usize] += 1;
             }
         }
-    }
-
-    /// The numbers of a block's distinct values of something that clicks share; as `Numbers::of_column`.
-    fn of_shared<T: ?Sized + 'c>(
-        &mut self,
-        clicks: &[&'c Click],
-        picks: &[u64],
-        part: impl Fn(&'c Click) -> &'c Arc<T>,
-        as_trait: impl Fn(&'c Arc<T>) -> Trait<'c>,
-    ) -> Vec<u32> {
-        let Self { traits, of_address, .. } = self;
-        let mut numbers = Vec::new();
-        for (click, pick) in clicks.iter().copied().zip(picks) {
-            if *pick == numbers.len() as u64 {
-                let value = part(click);
-                let number = of_address.entry(address(value));
-                numbers.push(*number.or_insert_with(|| traits.of(as_trait(value))));
-            }
-        }
-        numbers
+        table
     }
 
     /// Counts the clicks of blocks that were read from the store.
@@ -337,28 +318,22 @@ mod tests {
     proptest! {
         #[test]
         fn a_block_is_counted_alike_when_written_and_when_read(clicks in proptest::collection::vec(any_click(), 1..40)) {
-            let mut clicks: Vec<&Click> = clicks.iter().collect();
-            let mut blocks: Vec<([u8; 21], Vec<u8>)> = Vec::new();
-            let mut written = Vec::new();
-            cut(&mut clicks, 1, &mut Encoder::new(), |key, value, part| {
-                let mut table = Table::default();
-                table.add(part);
-                written.push(told(&table));
-                blocks.push((key, value));
+            let frames: Vec<Columns> = clicks.chunks(clicks.len() / 3 + 1).map(Columns::of).collect();
+            let merged = Merged::of(frames.iter().collect());
+            let mut blocks = Vec::new();
+            cut(&merged, 1, &mut Encoder::new(), |key, value| {
+                blocks.push(Columns::decode(unseal(&key, &value).expect("sealed")).expect("own bytes"));
             });
-            for ((key, value), written) in blocks.iter().zip(written) {
-                let columns = Columns::decode(unseal(key, value).expect("sealed")).expect("own bytes");
-                let mut naive: BTreeMap<(Group, String), [u32; CLASSES]> = BTreeMap::new();
-                for click in columns.clicks() {
-                    let group = (click.workspace, click.link, click.at.hour());
-                    for one in Trait::all(&click) {
-                        let counts = naive.entry((group, format!("{:?}", one.to_own()))).or_default();
-                        counts[click.flags.class() as usize] += 1;
-                    }
+            let mut naive: BTreeMap<(Group, String), [u32; CLASSES]> = BTreeMap::new();
+            for click in &clicks {
+                let group = (click.workspace, click.link, click.at.hour());
+                for one in Trait::all(click) {
+                    let counts = naive.entry((group, format!("{:?}", one.to_own()))).or_default();
+                    counts[click.flags.class() as usize] += 1;
                 }
-                prop_assert_eq!(&told(&Table::of_blocks(std::slice::from_ref(&columns))), &naive);
-                prop_assert_eq!(&written, &naive);
             }
+            prop_assert_eq!(&told(&Table::of(&merged)), &naive);
+            prop_assert_eq!(&told(&Table::of_blocks(&blocks)), &naive);
         }
     }
 }

@@ -78,8 +78,8 @@ pub(super) fn read_runs(source: &mut Source<'_>, max: usize) -> Result<Vec<Run>,
 /// The sequences of `content` as runs.
 pub(super) fn runs_of(content: &Content) -> Vec<Run> {
     match content {
-        Content::Clicks(clicks) | Content::Drained { clicks, .. } => {
-            united(clicks.iter().map(|click| (click.sequence, click.sequence)).collect())
+        Content::Clicks(columns) | Content::Drained { columns, .. } => {
+            united(columns.sequence.iter().map(|sequence| (*sequence, *sequence)).collect())
         }
         _ => Vec::new(),
     }
@@ -88,11 +88,12 @@ pub(super) fn runs_of(content: &Content) -> Vec<Run> {
 /// Clicks with and without details in `content`.
 pub(super) fn counts_of(content: &Content) -> (u64, u64) {
     match content {
-        Content::Clicks(clicks) => (clicks.len() as u64, 0),
+        Content::Clicks(columns) => (columns.at.len() as u64, 0),
         Content::Lost(lost) => (0, lost.iter().map(|lost| u64::from(lost.count)).sum()),
-        Content::Drained { clicks, lost, .. } => {
-            (clicks.len() as u64, lost.iter().map(|lost| u64::from(lost.count)).sum())
-        }
+        Content::Drained { columns, lost, .. } => (
+            columns.at.len() as u64,
+            lost.iter().map(|lost| u64::from(lost.count)).sum(),
+        ),
         Content::Reserved(_) => (0, 0),
     }
 }

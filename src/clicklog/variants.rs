@@ -51,7 +51,7 @@ pub(super) fn count(
         }
         if row.flags().class() == ClickClass::Tap {
             // A page may be tapped a day after it was drawn: before the question's time, for another experiment.
-            let is_ours = row.click().tapped.is_some_and(|tapped| tapped.at >= query.start);
+            let is_ours = row.tapped().is_some_and(|tapped| tapped.at >= query.start);
             counts.entry((link, variant)).or_default().taps += u64::from(is_ours);
             return Ok(());
         }

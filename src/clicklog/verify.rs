@@ -388,7 +388,7 @@ impl Bucket {
             let (place, mark) = (columns.place.get(row), columns.mark.get(row));
             let (counts, visitors) = self.links.entry((place.workspace, place.link)).or_default();
             counts[mark.flags.class() as usize] += u64::from(is_counted);
-            if has_sketch && sketch::counts_as(mark.flags, columns.visitor[row]) {
+            if has_sketch && sketch::counts(mark.flags, columns.visitor[row]) {
                 visitors.push(columns.visitor[row]);
             }
         }

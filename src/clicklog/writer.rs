@@ -9,22 +9,22 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::domain::click::{Click, LANGUAGE_MAX, LostDetail, REFERRER_MAX, UTM_MAX, cut};
-use crate::domain::locality;
+use crate::domain::click::{Click, LostDetail};
 use crate::domain::time::Timestamp;
-use crate::domain::visitor::TOUCHES_MAX;
 
 use super::checkpoint::{self, Order};
-use super::columns::CLICKS_MAX;
+use super::columns::{CLICKS_MAX, Columns};
 use super::encoder::Encoder;
 use super::erase::Eraser;
 use super::error::WriteError;
 use super::frame::{Content, LOST_DRAINED_MAX, LOST_MAX, Mark, put_clicks, put_drained, put_lost, put_reserved};
+use super::gather::Drain;
 use super::journal::Journal;
 use super::pending::Frame;
+use super::replay::used;
 use super::segment::Header;
 use super::shared::Shared;
-use super::trail::Trail;
+use super::trail::{Trail, counts_of};
 
 /// Most clicks in one [`Writer::append_drained`].
 pub const DRAINED_CLICKS_MAX: usize = CLICKS_MAX;
@@ -123,7 +123,6 @@ impl Writer {
         self.write(&frames)?;
         self.trail = trail;
         self.show(vec![Content::Reserved(up_to)], frames.len());
-        self.shared.reserved.fetch_max(up_to, Ordering::AcqRel);
         Ok(())
     }
 
@@ -133,15 +132,15 @@ impl Writer {
     ///
     /// # Errors
     /// The journal failed: the batch comes back and nothing of it counts. The next try goes to a new segment.
-    pub fn append(&mut self, mut batch: Batch) -> Result<Appended, (Batch, WriteError)> {
-        batch.clicks.iter_mut().for_each(keep_within_bounds);
+    pub fn append(&mut self, batch: Batch) -> Result<Appended, (Batch, WriteError)> {
+        let clicks: Vec<Columns> = batch.clicks.chunks(CLICKS_MAX).map(Columns::of_bounded).collect();
         let mut frames = Vec::new();
         let mut index = self.last_index;
         // Frames that fail leave no trail.
         let mut trail = self.trail.clone();
-        for clicks in batch.clicks.chunks(CLICKS_MAX) {
+        for columns in &clicks {
             index += 1;
-            put_clicks(&mut frames, index, clicks, &mut self.encoder, &mut trail);
+            put_clicks(&mut frames, index, columns, &mut self.encoder, &mut trail);
         }
         for lost in batch.lost.chunks(LOST_MAX) {
             index += 1;
@@ -155,10 +154,9 @@ impl Writer {
             },
         };
         self.trail = trail;
-        let used = batch.clicks.iter().map(|click| click.sequence.saturating_add(1)).max();
-        self.shared.reserved.fetch_max(used.unwrap_or(0), Ordering::AcqRel);
-        self.count(&batch);
-        self.show(contents(batch), frames.len());
+        let clicks = clicks.into_iter().map(Content::Clicks);
+        let lost = batch.lost.chunks(LOST_MAX).map(|lost| Content::Lost(lost.to_vec()));
+        self.show(clicks.chain(lost).collect(), frames.len());
         Ok(Appended {
             last_index: self.last_index,
             bytes: frames.len() as u64,
@@ -169,30 +167,23 @@ impl Writer {
     /// Writes and syncs what was read from rings, as one frame: after a crash all of it is there, and `marks` with it,
     /// or nothing. With neither clicks nor lost details the marks alone are written.
     ///
-    /// At most [`DRAINED_CLICKS_MAX`] clicks and [`DRAINED_LOST_MAX`] lost details. Texts longer than the domain allows
-    /// are cut.
+    /// At most [`DRAINED_CLICKS_MAX`] clicks and [`DRAINED_LOST_MAX`] lost details.
     ///
     /// # Errors
-    /// The journal failed: the batch comes back and nothing of it counts. The next try goes to a new segment.
-    pub fn append_drained(&mut self, mut batch: Batch, marks: &[Mark]) -> Result<Appended, (Batch, WriteError)> {
-        debug_assert!(batch.clicks.len() <= DRAINED_CLICKS_MAX && batch.lost.len() <= DRAINED_LOST_MAX);
-        batch.clicks.iter_mut().for_each(keep_within_bounds);
+    /// The journal failed: `drain` stays as it is and nothing of it counts. The next try goes to a new segment.
+    pub fn append_drained(&mut self, drain: &mut Drain, marks: &[Mark]) -> Result<Appended, WriteError> {
+        debug_assert!(drain.clicks() <= DRAINED_CLICKS_MAX && drain.lost.len() <= DRAINED_LOST_MAX);
         let mut frames = Vec::new();
-        let (index, read) = (self.last_index + 1, (&batch.clicks[..], &batch.lost[..]));
+        drain.finish();
+        let (index, read) = (self.last_index + 1, (drain.whole(), &drain.lost[..]));
         // A frame that fails leaves no trail.
         let mut trail = self.trail.clone();
         put_drained(&mut frames, index, read, marks, &mut self.encoder, &mut trail);
-        let fsync = match self.write(&frames) {
-            Ok(fsync) => fsync,
-            Err(error) => return Err((batch, error)),
-        };
+        let fsync = self.write(&frames)?;
         self.trail = trail;
-        let used = batch.clicks.iter().map(|click| click.sequence.saturating_add(1)).max();
-        self.shared.reserved.fetch_max(used.unwrap_or(0), Ordering::AcqRel);
-        self.count(&batch);
-        let Batch { clicks, lost } = batch;
+        let (columns, lost) = drain.take();
         let marks = marks.to_vec();
-        self.show(vec![Content::Drained { clicks, lost, marks }], frames.len());
+        self.show(vec![Content::Drained { columns, lost, marks }], frames.len());
         Ok(Appended {
             last_index: self.last_index,
             bytes: frames.len() as u64,
@@ -229,19 +220,14 @@ impl Writer {
         counters.frames.fetch_add(contents.len() as u64, Ordering::Relaxed);
         counters.journal_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         for content in contents {
+            self.shared.reserved.fetch_max(used(&content), Ordering::AcqRel);
+            let (clicks, lost) = counts_of(&content);
+            counters.clicks_written.fetch_add(clicks, Ordering::Relaxed);
+            counters.lost_details.fetch_add(lost, Ordering::Relaxed);
             self.last_index += 1;
             let frame = Frame::of(self.last_index, content);
             self.shared.pending().push(frame, bound);
         }
-    }
-
-    fn count(&self, batch: &Batch) {
-        let lost = batch.lost.iter().map(|lost| u64::from(lost.count)).sum();
-        let counters = &self.shared.counters;
-        counters
-            .clicks_written
-            .fetch_add(batch.clicks.len() as u64, Ordering::Relaxed);
-        counters.lost_details.fetch_add(lost, Ordering::Relaxed);
     }
 
     /// Who erases on request.
@@ -335,39 +321,4 @@ impl Drop for Writer {
         }
         self.shared.set_store(None);
     }
-}
-
-/// The frames of `batch`, in the order in which they were written.
-fn contents(batch: Batch) -> Vec<Content> {
-    let mut contents = Vec::new();
-    let mut clicks = batch.clicks;
-    while clicks.len() > CLICKS_MAX {
-        let rest = clicks.split_off(CLICKS_MAX);
-        contents.push(Content::Clicks(std::mem::replace(&mut clicks, rest)));
-    }
-    if !clicks.is_empty() {
-        contents.push(Content::Clicks(clicks));
-    }
-    contents.extend(batch.lost.chunks(LOST_MAX).map(|lost| Content::Lost(lost.to_vec())));
-    contents
-}
-
-/// The format relies on these bounds; callers keep them, but a block must fit even if one does not.
-fn keep_within_bounds(click: &mut Click) {
-    let keep = |text: &mut Arc<str>, max: usize| {
-        if text.len() > max {
-            *text = cut(text, max).into();
-        }
-    };
-    // Facets tell the country by the region.
-    if !locality::is_of(&click.locality, click.country) {
-        click.locality = "".into();
-    }
-    keep(&mut click.language, LANGUAGE_MAX);
-    keep(&mut click.referrer, REFERRER_MAX);
-    if click.utm.iter().any(|text| text.len() > UTM_MAX) {
-        click.utm = Arc::new(click.utm.each_ref().map(|text| cut(text, UTM_MAX).into()));
-    }
-    let surplus = click.journey.len().saturating_sub(TOUCHES_MAX);
-    click.journey.drain(..surplus);
 }

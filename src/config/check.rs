@@ -15,7 +15,7 @@ use crate::domain::consent::ConsentMode;
 pub fn ranges(config: &Config, origin: &str) -> Result<(), ConfigError> {
     let limits = &config.limits;
     let seconds = 1..=3600;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 15] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 16] = [
         ("workers", wide(config.workers), 1..=1024),
         (
             "clicks.dedupe_window_seconds",
@@ -58,6 +58,11 @@ pub fn ranges(config: &Config, origin: &str) -> Result<(), ConfigError> {
             "limits.catalog_bytes_max",
             wide(limits.catalog_bytes_max),
             1 << 10..=256 << 20,
+        ),
+        (
+            "limits.api_calls_per_minute",
+            limits.api_calls_per_minute.into(),
+            0..=1_000_000,
         ),
     ];
     for (key, number, allowed) in numbers {

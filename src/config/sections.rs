@@ -209,6 +209,8 @@ pub struct LimitsSection {
     /// Longest catalogue in one call of `PUT /products`, in bytes, 1 KiB to 256 MiB (32 MiB: 10,000 rows, each with the
     /// longest SKU, variant id, title and image URL, 2.8 KB together, and what stands around them).
     pub catalog_bytes_max: usize,
+    /// Calls a minute of each API key that has no bound of its own, 0 to 1,000,000 (0: no bound).
+    pub api_calls_per_minute: u32,
 }
 
 impl Default for LimitsSection {
@@ -224,6 +226,7 @@ impl Default for LimitsSection {
             webhook_bytes_max: 2 << 20,
             api_bytes_max: 8 << 20,
             catalog_bytes_max: 32 << 20,
+            api_calls_per_minute: 0,
         }
     }
 }

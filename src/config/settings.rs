@@ -33,7 +33,7 @@ const fn setting(key: &'static str, kind: Kind) -> Setting {
 }
 
 /// Every key, in the order of the fields.
-pub const SETTINGS: [Setting; 32] = [
+pub const SETTINGS: [Setting; 33] = [
     setting("data", Kind::Text),
     setting("listen", Kind::Text),
     setting("listen_tls", Kind::Text),
@@ -64,6 +64,7 @@ pub const SETTINGS: [Setting; 32] = [
     setting("limits.webhook_bytes_max", Kind::Number),
     setting("limits.api_bytes_max", Kind::Number),
     setting("limits.catalog_bytes_max", Kind::Number),
+    setting("limits.api_calls_per_minute", Kind::Number),
     setting("log.format", Kind::Text),
     setting("log.level", Kind::Text),
 ];

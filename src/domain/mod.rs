@@ -48,6 +48,7 @@ pub mod rate;
 pub mod reception;
 pub mod recognition;
 pub mod report_link;
+pub mod scope;
 pub mod settings;
 pub mod slug;
 pub mod spend;

@@ -1,5 +1,6 @@
 //! Creators are enlisted. An e-mail address that is known in the workspace changes that creator, as in the dialect.
 
+use super::audit_facts;
 use super::context::Context;
 use super::error::Error;
 use crate::books;
@@ -27,14 +28,21 @@ pub async fn enlist(context: &Context, workspace: WorkspaceNo, terms: CreatorTer
         };
         match known {
             Some(known) => {
+                let before = audit_facts::of_creator(&known);
                 let changed = Creator {
                     terms: creator.terms,
                     ..known
                 };
                 books::creator::update(tx, &changed)?;
+                let after = audit_facts::of_creator(&changed);
+                books::audit::note(tx, Some(&changed.id), Some(before), Some(after))?;
                 Ok(changed)
             }
-            None => Ok::<_, Error>(books::creator::insert(tx, creator)?),
+            None => {
+                let made = books::creator::insert(tx, creator)?;
+                books::audit::note(tx, Some(&made.id), None, Some(audit_facts::of_creator(&made)))?;
+                Ok::<_, Error>(made)
+            }
         }
     });
     let creator = enlisted.await?;

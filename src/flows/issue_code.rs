@@ -1,5 +1,6 @@
 //! Discount codes are given to creators. The code itself must exist in the shop; here it only says whose it is.
 
+use super::audit_facts;
 use super::context::Context;
 use super::error::Error;
 use super::publish_link;
@@ -49,6 +50,7 @@ pub async fn issue(
                 is_trusted: false,
             };
             books::discount_code::insert(tx, &code)?;
+            books::audit::note(tx, Some(&code.id), None, Some(audit_facts::of_code(&code)))?;
             Ok(code)
         })
         .await

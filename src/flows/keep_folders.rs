@@ -1,5 +1,7 @@
 //! Folders are made, changed and deleted. A folder that goes leaves its links in none.
 
+use serde_json::{Value, json};
+
 use super::context::Context;
 use super::error::Error;
 use crate::books::{self, View};
@@ -66,7 +68,9 @@ pub async fn create(context: &Context, workspace: WorkspaceNo, change: FolderCha
                 "is one too many: a workspace has at most 10000 folders",
             ));
         }
-        Ok(books::folder::insert(tx, folder)?)
+        let folder = books::folder::insert(tx, folder)?;
+        books::audit::note(tx, Some(&folder.id), None, Some(facts(&folder)))?;
+        Ok(folder)
     });
     made.await
 }
@@ -84,9 +88,11 @@ pub async fn change(
     let now = context.inner.clock.now();
     let changed = context.inner.books.commit(move |tx| {
         let mut folder = find(tx, workspace, &id)?;
+        let before = facts(&folder);
         change.apply(&mut folder)?;
         folder.updated_at = now;
         books::folder::update(tx, &folder)?;
+        books::audit::note(tx, Some(&folder.id), Some(before), Some(facts(&folder)))?;
         Ok::<_, Error>(folder)
     });
     changed.await
@@ -98,10 +104,12 @@ pub async fn delete(context: &Context, workspace: WorkspaceNo, id: String) -> Re
     let folder = context.inner.books.read(move |view| find(view, workspace, &id)).await?;
     let no = folder.no;
     loop {
+        let gone = folder.clone();
         let taken = context.inner.books.commit(move |tx| {
             let taken = books::folder::take_out(tx, no, SLICE)?;
             if taken < SLICE as usize {
                 books::folder::delete(tx, no)?;
+                books::audit::note(tx, Some(&gone.id), Some(facts(&gone)), None)?;
             }
             Ok::<_, Error>(taken)
         });
@@ -109,6 +117,11 @@ pub async fn delete(context: &Context, workspace: WorkspaceNo, id: String) -> Re
             return Ok(folder);
         }
     }
+}
+
+/// What the audit log says of a folder.
+fn facts(folder: &Folder) -> Value {
+    json!({ "name": folder.name, "description": folder.description, "accessLevel": folder.access })
 }
 
 /// The workspace's folder called `id`.

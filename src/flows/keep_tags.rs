@@ -1,5 +1,7 @@
 //! Tags are made, changed and deleted. A tag that goes leaves its links.
 
+use serde_json::{Value, json};
+
 use super::context::Context;
 use super::error::Error;
 use crate::books::{self, View};
@@ -37,7 +39,9 @@ pub async fn create(
                 "is one too many: a workspace has at most 10000 tags",
             ));
         }
-        Ok(books::tag::insert(tx, tag)?)
+        let tag = books::tag::insert(tx, tag)?;
+        books::audit::note(tx, Some(&tag.id), None, Some(facts(&tag)))?;
+        Ok(tag)
     });
     made.await
 }
@@ -58,9 +62,11 @@ pub async fn change(
     }
     let changed = context.inner.books.commit(move |tx| {
         let mut tag = find(tx, workspace, &id)?;
+        let before = facts(&tag);
         tag.name = name.unwrap_or(tag.name);
         tag.color = color.unwrap_or(tag.color);
         books::tag::update(tx, &tag)?;
+        books::audit::note(tx, Some(&tag.id), Some(before), Some(facts(&tag)))?;
         Ok::<_, Error>(tag)
     });
     changed.await
@@ -72,10 +78,12 @@ pub async fn delete(context: &Context, workspace: WorkspaceNo, id: String) -> Re
     let tag = context.inner.books.read(move |view| find(view, workspace, &id)).await?;
     let no = tag.no;
     loop {
+        let gone = tag.clone();
         let taken = context.inner.books.commit(move |tx| {
             let taken = books::tag::take_off(tx, no, SLICE)?;
             if taken < SLICE as usize {
                 books::tag::delete(tx, no)?;
+                books::audit::note(tx, Some(&gone.id), Some(facts(&gone)), None)?;
             }
             Ok::<_, Error>(taken)
         });
@@ -88,6 +96,11 @@ pub async fn delete(context: &Context, workspace: WorkspaceNo, id: String) -> Re
 /// The workspace's tag called `id`.
 pub fn find(view: &View<'_>, workspace: WorkspaceNo, id: &str) -> Result<Tag, Error> {
     books::tag::by_id(view, workspace, id)?.ok_or(Error::NotFound { what: "tag" })
+}
+
+/// What the audit log says of a tag.
+fn facts(tag: &Tag) -> Value {
+    json!({ "name": tag.name, "color": tag.color })
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::audit_facts::of_webhook;
 use super::context::Context;
 use super::error::Error;
 use super::publish_link;
@@ -93,6 +94,7 @@ pub async fn create(
         books::webhook::update(tx, &webhook)?;
         books::webhook::set_links(tx, webhook.no, &links)?;
         tell::begin_clicks(tx, &webhook, newest)?;
+        books::audit::note(tx, Some(&webhook.id), None, Some(of_webhook(&webhook, false)))?;
         Ok(webhook)
     });
     made.await
@@ -124,6 +126,7 @@ pub async fn update(
     let (id, now, newest) = (id.to_owned(), context.inner.clock.now(), clicks.newest_frame());
     let changed = context.inner.books.commit(move |tx| {
         let mut webhook = find(tx, workspace, &id)?;
+        let before = of_webhook(&webhook, false);
         let is_moved = url.as_ref().is_some_and(|url| *url != webhook.url);
         let is_enabled = draft.is_disabled == Some(false) && webhook.disabled.is_some();
         webhook.name = name.unwrap_or(webhook.name);
@@ -161,6 +164,8 @@ pub async fn update(
         }
         books::webhook::update(tx, &webhook)?;
         tell::begin_clicks(tx, &webhook, newest)?;
+        let after = of_webhook(&webhook, false);
+        books::audit::note(tx, Some(&webhook.id), Some(before), Some(after))?;
         Ok::<_, Error>(webhook)
     });
     let changed = changed.await?;
@@ -177,6 +182,7 @@ pub async fn delete(context: &Context, workspace: WorkspaceNo, id: &str) -> Resu
     let deleted = context.inner.books.commit(move |tx| {
         let webhook = find(tx, workspace, &id)?;
         books::webhook::delete(tx, webhook.no, now)?;
+        books::audit::note(tx, Some(&webhook.id), Some(of_webhook(&webhook, false)), None)?;
         Ok::<_, Error>(webhook)
     });
     deleted.await
@@ -190,10 +196,13 @@ pub async fn rotate_secret(context: &Context, workspace: WorkspaceNo, id: &str) 
     let (id, now, secret) = (id.to_owned(), context.inner.clock.now(), new_secret(context));
     let rotated = context.inner.books.commit(move |tx| {
         let mut webhook = find(tx, workspace, &id)?;
+        let before = of_webhook(&webhook, false);
         let old = std::mem::replace(&mut webhook.secret, secret);
         webhook.old_secret = Some((old, now.plus_ms(OLD_SECRET_MS)));
         webhook.updated_at = now;
         books::webhook::update(tx, &webhook)?;
+        let after = of_webhook(&webhook, true);
+        books::audit::note(tx, Some(&webhook.id), Some(before), Some(after))?;
         Ok::<_, Error>(webhook)
     });
     rotated.await

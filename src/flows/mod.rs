@@ -4,6 +4,7 @@
 //! answered is durable. Flows know no HTTP.
 
 pub mod accept_order;
+mod audit_facts;
 pub mod backup;
 pub mod bulk_links;
 mod cart_draft;
@@ -19,9 +20,11 @@ pub mod import_orders;
 pub mod issue_code;
 pub mod issue_key;
 pub mod join_waitlist;
+pub mod keep_answers;
 pub mod keep_folders;
 pub mod keep_tags;
 pub mod keep_webhooks;
+mod link_facts;
 pub mod link_filing;
 pub mod load_rates;
 pub mod load_table;

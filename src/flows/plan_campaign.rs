@@ -1,5 +1,6 @@
 //! Campaigns are planned and changed. They are archived rather than deleted: links and spend stand on them.
 
+use super::audit_facts;
 use super::context::Context;
 use super::error::Error;
 use crate::books::{self, View};
@@ -39,6 +40,7 @@ pub async fn plan(context: &Context, workspace: WorkspaceNo, change: CampaignCha
         let terms = apply(campaign.terms.clone(), change)?;
         let campaign = books::campaign::insert(tx, Campaign { terms, ..campaign })?;
         books::campaign::add_creators(tx, campaign.no, &creators.unwrap_or_default())?;
+        books::audit::note(tx, Some(&campaign.id), None, Some(audit_facts::of_campaign(&campaign)))?;
         Ok::<_, Error>(campaign)
     });
     planned.await
@@ -54,6 +56,7 @@ pub async fn change(
     let now = context.inner.clock.now();
     let changed = context.inner.books.commit(move |tx| {
         let mut campaign = find(tx, workspace, &id)?;
+        let before = audit_facts::of_campaign(&campaign);
         let creators = creators_of(tx, workspace, change.creator_ids.as_deref())?;
         campaign.terms = apply(campaign.terms, change)?;
         campaign.updated_at = now;
@@ -61,6 +64,8 @@ pub async fn change(
         if let Some(creators) = creators {
             books::campaign::set_creators(tx, campaign.no, &creators)?;
         }
+        let after = audit_facts::of_campaign(&campaign);
+        books::audit::note(tx, Some(&campaign.id), Some(before), Some(after))?;
         Ok::<_, Error>(campaign)
     });
     changed.await

@@ -1,5 +1,6 @@
 //! Link domains are added and changed; a domain serves as soon as this returns.
 
+use super::audit_facts;
 use super::context::Context;
 use super::error::Error;
 use crate::books::{self, Tx, View};
@@ -63,6 +64,7 @@ pub async fn create(
         bind(tx, workspace, store, &mut domain)?;
         domain.is_primary |= books::link_domain::primary(tx, workspace)?.is_none();
         let domain = books::link_domain::insert(tx, domain)?;
+        books::audit::note(tx, Some(&domain.id), None, Some(audit_facts::of_domain(&domain)))?;
         Ok::<_, Error>((domain, books::link_domain::all(tx)?))
     });
     let (domain, all) = made.await?;
@@ -87,11 +89,18 @@ pub async fn update(
     let inner = context.clone();
     let changed = context.inner.books.commit(move |tx| {
         let mut domain = find(tx, workspace, &slug)?;
+        let before = audit_facts::of_domain(&domain);
         domain.slug = new_slug.unwrap_or(domain.slug);
         bind(tx, workspace, change.store.clone(), &mut domain)?;
         apply(&inner, change, &mut domain)?;
         domain.updated_at = now;
         books::link_domain::update(tx, &domain)?;
+        books::audit::note(
+            tx,
+            Some(&domain.id),
+            Some(before),
+            Some(audit_facts::of_domain(&domain)),
+        )?;
         Ok::<_, Error>((domain, books::link_domain::all(tx)?))
     });
     let (domain, all) = changed.await?;

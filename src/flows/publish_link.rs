@@ -5,6 +5,7 @@ use super::context::Context;
 use super::error::Error;
 use super::experiment_draft::ExperimentChange;
 use super::hand_out_codes;
+use super::link_facts;
 use super::link_filing::FilingChange;
 use super::lock_link;
 use super::reception_draft::ReceptionChange;
@@ -137,6 +138,8 @@ pub(super) fn change_in(
     after.updated_at = context.inner.clock.now();
     books::link::update(tx, &after)?;
     filing.store(tx, after.no)?;
+    let (was, is) = link_facts::of_change(&before, &after);
+    books::audit::note(tx, Some(&after.id), Some(was), Some(is))?;
     Ok(Changed { before, after })
 }
 
@@ -144,6 +147,7 @@ pub(super) fn change_in(
 pub(super) fn delete_in(tx: &Tx<'_>, workspace: WorkspaceNo, id: &str) -> Result<Link, Error> {
     let link = find(tx, workspace, id)?;
     books::link::delete(tx, link.no)?;
+    books::audit::note(tx, Some(&link.id), Some(link_facts::said_of(&link)), None)?;
     Ok(link)
 }
 
@@ -218,6 +222,7 @@ pub(super) fn insert(
     };
     let link = books::link::insert(tx, &new)?;
     filing.store(tx, link.no)?;
+    books::audit::note(tx, Some(&link.id), None, Some(link_facts::said_of(&link)))?;
     Ok(link)
 }
 

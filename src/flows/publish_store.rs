@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::audit_facts;
 use super::context::Context;
 use super::error::Error;
 use super::store_look::LookChange;
@@ -54,10 +55,12 @@ pub async fn create(context: &Context, workspace: WorkspaceNo, change: StoreChan
         created_at: context.inner.clock.now(),
     };
     let secrets = check_secrets(change.webhook_secrets.unwrap_or_default())?;
-    let made = context
-        .inner
-        .books
-        .commit(move |tx| Ok::<_, Error>(books::store::insert(tx, store, &secrets)?));
+    let made = context.inner.books.commit(move |tx| {
+        let store = books::store::insert(tx, store, &secrets)?;
+        let facts = audit_facts::of_store(&store, !secrets.is_empty());
+        books::audit::note(tx, Some(&store.id), None, Some(facts))?;
+        Ok::<_, Error>(store)
+    });
     let store = made.await?;
     context.inner.table.put_store(&store, Arc::new(Shelf::default()));
     look_soon(context, &store);
@@ -71,6 +74,8 @@ pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change:
     let (inner, id) = (context.clone(), id.to_owned());
     let changed = context.inner.books.commit(move |tx| {
         let mut store = books::store::by_id(tx, workspace, &id)?.ok_or(Error::NotFound { what: "store" })?;
+        let before = audit_facts::of_store(&store, false);
+        let has_new_secrets = change.webhook_secrets.is_some();
         if change.provider.is_some_and(|provider| provider != store.provider) {
             return Err(Error::invalid("provider", "cannot be changed: add another store"));
         }
@@ -96,6 +101,8 @@ pub async fn update(context: &Context, workspace: WorkspaceNo, id: &str, change:
         if let Some(secrets) = change.webhook_secrets {
             books::store::set_secrets(tx, store.no, &check_secrets(secrets)?)?;
         }
+        let after = audit_facts::of_store(&store, has_new_secrets);
+        books::audit::note(tx, Some(&store.id), Some(before), Some(after))?;
         let shelf = Shelf::new(&books::product::list(tx, store.no)?);
         Ok::<_, Error>((store, shelf, is_moved))
     });

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use crate::clicklog::{Batch, DRAINED_CLICKS_MAX, DRAINED_LOST_MAX, Mark, Writer};
+use crate::clicklog::{DRAINED_CLICKS_MAX, DRAINED_LOST_MAX, Drain, Mark, Writer};
 use crate::domain::click::LostDetail;
 use crate::domain::outside::Clock;
 use crate::domain::time::Timestamp;
@@ -183,7 +183,7 @@ pub struct Desk {
     options: Options,
     recogniser: Recogniser,
     /// What was read and is not written yet.
-    batch: Batch,
+    batch: Drain,
     /// Whether the disk refused it.
     is_held: bool,
     stats: Arc<RecorderStats>,
@@ -204,7 +204,7 @@ impl Desk {
             clock,
             options,
             recogniser: Recogniser::new(options.dedupe_window_ms),
-            batch: Batch::default(),
+            batch: Drain::new(),
             is_held: false,
             stats: Arc::default(),
             retry_at: None,
@@ -252,7 +252,7 @@ impl Desk {
             self.retry_at = None;
             self.read();
         }
-        let is_full = self.batch.clicks.len() >= DRAINED_CLICKS_MAX;
+        let is_full = self.batch.clicks() >= DRAINED_CLICKS_MAX;
         let has_left_some = is_full || self.batch.lost.len() >= DRAINED_LOST_MAX / 2;
         let is_written = self.write();
         if !(was_held || self.is_held || has_left_some) {
@@ -277,9 +277,9 @@ impl Desk {
             } = self;
             let source = &mut sources[(*first + place) % count];
             // Room for a ring's left-over counts stays: they are read all at once.
-            while batch.clicks.len() < DRAINED_CLICKS_MAX && batch.lost.len() < DRAINED_LOST_MAX / 2 {
+            while batch.clicks() < DRAINED_CLICKS_MAX && batch.lost.len() < DRAINED_LOST_MAX / 2 {
                 let is_there = source.lane.next(|record| match record {
-                    LaneRecord::Click(click) => batch.clicks.push(recogniser.click(&click)),
+                    LaneRecord::Click(click) => recogniser.take(&click, batch),
                     LaneRecord::Lost(lost) => take_lost(batch, stats, *outage, lost),
                 });
                 if is_there {
@@ -293,6 +293,7 @@ impl Desk {
             }
             source.tell_damage();
         }
+        self.recogniser.recognise(&mut self.batch);
     }
 
     /// Writes what was read, if anything was; whether the disk took it.
@@ -304,7 +305,7 @@ impl Desk {
         {
             return false;
         }
-        let count = self.batch.clicks.len() as u64;
+        let count = self.batch.clicks() as u64;
         let is_roll_call = self.frames.is_multiple_of(FRAMES_PER_ROLL_CALL);
         let marks: Vec<Mark> = self
             .sources
@@ -312,15 +313,7 @@ impl Desk {
             .filter_map(|source| source.mark(is_roll_call))
             .collect();
         let (began, started) = (self.clock.now(), Instant::now());
-        self.recogniser.end_batch();
-        // As many again are likely: growing by doubling would move them all several times.
-        let next = Batch {
-            clicks: Vec::with_capacity(self.batch.clicks.len()),
-            lost: Vec::new(),
-        };
-        let result = self
-            .writer
-            .append_drained(std::mem::replace(&mut self.batch, next), &marks);
+        let result = self.writer.append_drained(&mut self.batch, &marks);
         let is_stalled = started.elapsed() >= STALL;
         let is_written = match result {
             Ok(_) => {
@@ -329,19 +322,18 @@ impl Desk {
                 self.acknowledge();
                 true
             }
-            Err((batch, error)) => {
+            Err(error) => {
                 if self.retry_at.is_none() {
                     tracing::error!(%error, "clicks cannot be written; they wait in the lanes and are tried again");
                 }
                 self.stats.failures.fetch_add(1, Ordering::Relaxed);
-                self.batch = batch;
                 false
             }
         };
         self.note_outage(is_written, is_stalled, began);
         self.is_held = !is_written;
         self.retry_at = (!is_written).then(|| Instant::now() + RETRY);
-        self.stats.held.store(self.batch.clicks.len() as u64, Ordering::Relaxed);
+        self.stats.held.store(self.batch.clicks() as u64, Ordering::Relaxed);
         is_written
     }
 
@@ -428,7 +420,7 @@ impl Source {
 }
 
 fn take_lost(
-    batch: &mut Batch,
+    batch: &mut Drain,
     stats: &RecorderStats,
     outage: Option<(Timestamp, Option<Timestamp>)>,
     lost: LostDetail,

@@ -1,5 +1,6 @@
 //! The brand decides about an order whose credit is held because its code may have leaked.
 
+use super::audit_facts;
 use super::context::Context;
 use super::credit_order::Desk;
 use super::error::Error;
@@ -45,5 +46,8 @@ fn apply(tx: &Tx<'_>, desk: &Desk, mut row: OrderRow, ruling: Ruling) -> Result<
     }
     let before = row.order.clone();
     row.order.ruling = Some(ruling);
-    desk.settle(tx, row, &before)
+    let ruled = desk.settle(tx, row, &before)?;
+    let facts = |order| Some(audit_facts::of_credit(order));
+    books::audit::note(tx, Some(&ruled.id), facts(&before), facts(&ruled.order))?;
+    Ok(ruled)
 }

@@ -1,5 +1,6 @@
 //! How a brand credits orders is changed: from the next order on. Orders that are there keep the version they came under.
 
+use super::audit_facts;
 use super::context::Context;
 use super::error::Error;
 use crate::books;
@@ -24,6 +25,7 @@ pub async fn change(context: &Context, workspace: WorkspaceNo, change: ProgramCh
     let changed = context.inner.books.commit(move |tx| {
         let known = books::program::in_force(tx, workspace)?.map(|(_, program)| program);
         let before = known.clone().unwrap_or_default();
+        let was = audit_facts::of_program(&before);
         let program = Program {
             window_days: change.window_days.unwrap_or(before.window_days),
             customer_window_days: change.customer_window_days.unwrap_or(before.customer_window_days),
@@ -34,6 +36,7 @@ pub async fn change(context: &Context, workspace: WorkspaceNo, change: ProgramCh
         if known.as_ref() != Some(&program) {
             books::program::insert(tx, workspace, &program, now)?;
         }
+        books::audit::note(tx, None, Some(was), Some(audit_facts::of_program(&program)))?;
         Ok::<_, Error>(program)
     });
     changed.await

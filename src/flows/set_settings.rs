@@ -1,5 +1,6 @@
 //! A workspace's settings are changed.
 
+use super::audit_facts;
 use super::context::Context;
 use super::error::Error;
 use crate::books;
@@ -25,6 +26,7 @@ pub struct SettingsChange {
 pub async fn set(context: &Context, workspace: WorkspaceNo, change: SettingsChange) -> Result<Settings, Error> {
     let set = context.inner.books.commit(move |tx| {
         let mut settings = books::settings::of(tx, workspace)?;
+        let before = audit_facts::of_settings(&settings);
         if let Some(code) = change.currency {
             let unknown = || Error::invalid("currency", "must be an ISO 4217 code such as EUR");
             let code = code
@@ -43,6 +45,7 @@ pub async fn set(context: &Context, workspace: WorkspaceNo, change: SettingsChan
         }
         settings.hides_cards = change.hides_cards.unwrap_or(settings.hides_cards);
         books::settings::put(tx, workspace, &settings)?;
+        books::audit::note(tx, None, Some(before), Some(audit_facts::of_settings(&settings)))?;
         Ok::<_, Error>(settings)
     });
     set.await

@@ -1,5 +1,7 @@
 //! A brand shows a creator their own report: makes the link that does, and takes it back.
 
+use serde_json::{Value, json};
+
 use super::context::Context;
 use super::error::Error;
 use crate::books;
@@ -41,7 +43,9 @@ pub async fn share(
             expires_at: ReportLink::end(now, days),
             revoked_at: None,
         };
-        Ok(books::report_link::insert(tx, link)?)
+        let link = books::report_link::insert(tx, link)?;
+        books::audit::note(tx, Some(&link.id), None, Some(facts(&link)))?;
+        Ok(link)
     });
     shared.await
 }
@@ -66,8 +70,14 @@ pub async fn revoke(
             return Err(missing);
         };
         books::report_link::revoke(tx, link.no, now)?;
+        books::audit::note(tx, Some(&link.id), Some(facts(&link)), None)?;
         let revoked_at = link.revoked_at.or(Some(now));
         Ok(ReportLink { revoked_at, ..link })
     });
     revoked.await
+}
+
+/// What the audit log says of such a link; never its token.
+fn facts(link: &ReportLink) -> Value {
+    json!({ "expiresAt": link.expires_at.to_string() })
 }

@@ -1,5 +1,6 @@
 //! The brand says whether a creator's code has leaked; orders that come with it from then on go by that.
 
+use super::audit_facts;
 use super::context::Context;
 use super::error::Error;
 use crate::books;
@@ -18,10 +19,14 @@ pub async fn say(
     is_leaked: bool,
 ) -> Result<DiscountCode, Error> {
     let said = context.inner.books.commit(move |tx| {
-        let missing = || Error::NotFound { what: "discount code" };
+        let find = || books::discount_code::by_id(tx, workspace, &id)?.ok_or(Error::NotFound { what: "discount code" });
+        let before = find()?;
         let leak = is_leaked.then_some(LeakSignal::Reported);
         books::discount_code::set_leak(tx, workspace, &id, leak, !is_leaked)?;
-        books::discount_code::by_id(tx, workspace, &id)?.ok_or_else(missing)
+        let after = find()?;
+        let facts = |code| Some(audit_facts::of_code(code));
+        books::audit::note(tx, Some(&id), facts(&before), facts(&after))?;
+        Ok(after)
     });
     said.await
 }

@@ -44,7 +44,7 @@ impl<'a> Person<'a> {
         now: Timestamp,
     ) -> Self {
         let place = shared.places.find(request.address);
-        let mut flags = class_flags(request, shared);
+        let mut flags = class_flags(request, shared, now);
         if domain.consent.is_opted_out(&signals(request, place.country)) {
             flags = flags.with(ClickFlags::OPTED_OUT);
         }
@@ -95,7 +95,7 @@ impl<'a> Person<'a> {
     }
 }
 
-fn class_flags(request: &Request<'_>, shared: &Shared) -> ClickFlags {
+fn class_flags(request: &Request<'_>, shared: &Shared, now: Timestamp) -> ClickFlags {
     let mut flags = ClickFlags::default();
     if request.is_head {
         flags = flags.with(ClickFlags::HEAD);
@@ -111,7 +111,7 @@ fn class_flags(request: &Request<'_>, shared: &Shared) -> ClickFlags {
         }
     }
     if !request.test_key.is_empty() && request.test_key.len() <= api_key::KEY_MAX {
-        let is_known = shared.table.key(&api_key::hash(request.test_key)).is_some();
+        let is_known = shared.table.key(&api_key::hash(request.test_key), now).is_some();
         flags = if is_known { flags.with(ClickFlags::TEST) } else { flags };
     }
     if request.query.contains("qr=1") && query::value_of(request.query, "qr").as_deref() == Some("1") {

@@ -39,7 +39,8 @@ pub struct Table {
     /// Creators by what links may call them; a name that two share names neither.
     creator_names: DashMap<(WorkspaceNo, Box<str>), Vec<CreatorNo>, RandomState>,
     /// Hashes of live API keys: what marks test traffic.
-    keys: ArcSwap<HashMap<[u8; 32], WorkspaceNo>>,
+    /// Each with its workspace and its end.
+    keys: ArcSwap<HashMap<[u8; 32], (WorkspaceNo, Timestamp)>>,
     /// Single-use codes that are ready to be handed out.
     codes: Codes,
     is_loaded: AtomicBool,
@@ -157,9 +158,11 @@ impl TableReader {
         self.0.codes.tally()
     }
 
-    /// The workspace of a live API key by its hash.
-    pub fn key(&self, hash: &[u8; 32]) -> Option<WorkspaceNo> {
-        self.0.keys.load().get(hash).copied()
+    /// The workspace of an API key that is live at `now`, by its hash.
+    pub fn key(&self, hash: &[u8; 32], now: Timestamp) -> Option<WorkspaceNo> {
+        let keys = self.0.keys.load();
+        let (workspace, end) = keys.get(hash)?;
+        (now < *end).then_some(*workspace)
     }
 
     /// Number of links.
@@ -335,9 +338,13 @@ impl TableWriter {
         self.0.codes.forget_old(now);
     }
 
-    /// Replaces the live API keys.
-    pub fn put_keys(&self, keys: impl IntoIterator<Item = ([u8; 32], WorkspaceNo)>) {
-        self.0.keys.store(Arc::new(keys.into_iter().collect()));
+    /// Replaces the API keys: hashes, whose they are, and when they end; `None` = never.
+    pub fn put_keys(&self, keys: impl IntoIterator<Item = ([u8; 32], WorkspaceNo, Option<Timestamp>)>) {
+        let never = Timestamp(i64::MAX);
+        let keys = keys
+            .into_iter()
+            .map(|(hash, workspace, end)| (hash, (workspace, end.unwrap_or(never))));
+        self.0.keys.store(Arc::new(keys.collect()));
     }
 
     /// Says that every link of the books is in.

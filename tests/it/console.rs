@@ -526,3 +526,43 @@ fn campaigns_creators_and_experiments_have_their_pages() {
     assert!(console.page("/console/creators?search=mia").contains("Mia &lt;b&gt;"));
     assert!(!console.page("/console/creators?search=mia").contains(">Ben<"));
 }
+
+#[test]
+fn a_key_sees_what_its_scopes_open_and_its_forms_are_in_the_audit_log() {
+    let brand = Brand::open();
+    let api = brand.api();
+    let issue = |scopes: Value| api.post("/keys", &json!({ "name": "desk", "scopes": scopes }));
+    let reader = issue(json!(["analytics.read", "partners.read"]));
+    let console = Console::sign_in(&brand.server, reader["key"].as_str().expect("a key"));
+    let creator = format!("/console/creators/{}", brand.mia);
+    for (target, status) in [
+        ("/", 200),
+        ("/performance.csv", 200),
+        (creator.as_str(), 200),
+        ("/console/campaigns", 200),
+        ("/console/orders", 403),
+        ("/console/experiments", 403),
+        ("/sign-in", 200),
+    ] {
+        let answer = console.get(target);
+        assert_eq!(answer.status, status, "{target}: {}", answer.text());
+    }
+    let form = format!("token={}&days=7", console.token(&creator));
+    let refused = console.post(&format!("{creator}/report-links"), &form, &[]);
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("partners.write"), "{}", refused.text());
+
+    let writer = issue(json!(["partners.write"]));
+    let console = Console::sign_in(&brand.server, writer["key"].as_str().expect("a key"));
+    let form = format!("token={}&days=7", console.token(&creator));
+    let shared = console.post(&format!("{creator}/report-links"), &form, &[]);
+    assert_eq!(shared.status, 303, "{}", shared.text());
+    let entry = &api.get(&format!("/audit-log?keyId={}", id_of(&writer)))[0];
+    assert_eq!(entry["action"], format!("POST {creator}/report-links"));
+    assert!(
+        entry["targetId"].as_str().is_some_and(|id| id.starts_with("rl_")),
+        "{entry}"
+    );
+    api.call("DELETE", &format!("/keys/{}", id_of(&writer)), None);
+    assert_eq!(console.get(&creator).status, 303, "its sessions end with it");
+}

@@ -848,3 +848,46 @@ fn the_script_is_kept_by_browsers() {
         (304, "", Some(tag.as_str()))
     );
 }
+
+#[test]
+fn partners_are_listed_by_what_they_brought() {
+    let brand = Brand::new();
+    let (mia, ben) = (brand.mia.as_str(), brand.ben.as_str());
+    brand.server.clock.advance(1);
+    let zoe = brand.api().partner("Zoe", "wood");
+    let zoe = zoe.as_str();
+    brand.lead(&brand.tap("mia"), "u1");
+    for customer in ["u2", "u3"] {
+        // Long enough that the same person's next click counts.
+        brand.server.clock.advance(20_000);
+        brand.lead(&brand.tap("ben"), customer);
+    }
+    brand.sale("u1", 9_000, json!({}));
+    brand.sale("u2", 1_000, json!({}));
+    eventually("three clicks are counted", || {
+        let listed = brand.api().get("/partners?sortBy=totalClicks");
+        (listed[0]["totalClicks"] == 2 && listed[1]["totalClicks"] == 1).then_some(())
+    });
+    let listed = |query: &str| -> Vec<String> {
+        let answer = brand.api().get(&format!("/partners?{query}"));
+        answer.as_array().expect("an array").iter().map(id_of).collect()
+    };
+    for (query, expected) in [
+        ("", [mia, ben, zoe]),
+        ("sortBy=totalSaleAmount&sortOrder=desc", [mia, ben, zoe]),
+        ("sortBy=totalSaleAmount&sortOrder=asc", [zoe, ben, mia]),
+        ("sortBy=totalClicks", [ben, mia, zoe]),
+        ("sortBy=earningsPerClick", [mia, ben, zoe]),
+        ("sortBy=totalLeads&sortOrder=asc", [zoe, mia, ben]),
+        ("sortBy=createdAt", [zoe, ben, mia]),
+        ("sortBy=createdAt&sortOrder=asc", [ben, mia, zoe]),
+    ] {
+        assert_eq!(listed(query), expected, "{query}");
+    }
+    assert_eq!(listed("pageSize=1&page=2"), [ben]);
+    assert_eq!(listed("niche=wood&sortBy=totalLeads"), [zoe]);
+    assert_eq!(listed(&format!("startingAfter={zoe}")), [ben, mia]);
+    let refused = format!("/partners?startingAfter={zoe}&sortBy=totalLeads");
+    let message = brand.api().call("GET", &refused, None).refusal(422);
+    assert!(message.starts_with("sortBy:"), "{message}");
+}

@@ -514,7 +514,6 @@ fn what_cannot_be_asked_is_refused_by_name() {
         ("/analytics?saleType=new", "saleType"),
         ("/events?startingAfter=x", "startingAfter"),
         ("/events?endingBefore=x", "endingBefore"),
-        ("/analytics?tagId=t", "tagId"),
         ("/analytics?colour=red", "colour"),
         ("/analytics?partnerId=pn_none", "partnerId"),
         ("/analytics?domain=other.example", "domain"),

@@ -114,7 +114,8 @@ impl Request {
         self
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// What goes over the wire.
+    pub fn bytes(&self) -> Vec<u8> {
         let Self {
             method,
             target,

@@ -22,6 +22,7 @@ mod counting;
 mod creator_page;
 mod experiment;
 mod inbound;
+mod keys;
 mod landing;
 mod links;
 mod operation;

@@ -46,6 +46,53 @@ ALTER TABLE link_domains ADD COLUMN not_found_url TEXT;
 ALTER TABLE link_domains ADD COLUMN expired_url TEXT;
 ALTER TABLE link_domains ADD COLUMN redir_hosts TEXT;
 
+-- JSON of what a key may do (NULL = everything), until when, how often a minute (NULL = as the server says, 0 = as often
+-- as it likes), and its last call, to the minute.
+ALTER TABLE api_keys ADD COLUMN scopes TEXT;
+ALTER TABLE api_keys ADD COLUMN expires_at INTEGER;
+ALTER TABLE api_keys ADD COLUMN calls_per_minute INTEGER;
+ALTER TABLE api_keys ADD COLUMN last_used_at INTEGER;
+
+-- Calls that must not be carried out twice. has_written is set in the transactions of the call's own writes; status and
+-- body are the kept answer.
+CREATE TABLE idempotency_keys (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    name TEXT NOT NULL,
+    request BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    has_written INTEGER NOT NULL DEFAULT 0,
+    status INTEGER,
+    content_type TEXT,
+    body BLOB
+) STRICT;
+CREATE UNIQUE INDEX idempotency_keys_by_name ON idempotency_keys (workspace, name);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
+
+-- Who wrote what over the API, in the transaction of the write.
+CREATE TABLE audit_log (
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    -- Counts up within the workspace, so that its oldest rows are found without counting.
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT,
+    before TEXT,
+    after TEXT
+) STRICT;
+CREATE UNIQUE INDEX audit_log_of_workspace ON audit_log (workspace, seq);
+CREATE INDEX audit_log_of_target ON audit_log (workspace, target, seq) WHERE target IS NOT NULL;
+CREATE INDEX audit_log_by_age ON audit_log (at);
+
+-- Links are found by what stands in them: trigrams of slug, destination and title, without the texts. A text goes
+-- out as exactly what came in.
+CREATE VIRTUAL TABLE link_texts USING fts5 (
+    text, content = '', columnsize = 0, detail = none, tokenize = 'trigram'
+);
+INSERT INTO link_texts (rowid, text)
+SELECT no, slug_fold || char(10) || destination || char(10) || coalesce(title, '') FROM links;
+
 -- Webhooks out: who is told of what, what waits to be told, and what became of it.
 CREATE TABLE webhooks (
     no INTEGER PRIMARY KEY AUTOINCREMENT,

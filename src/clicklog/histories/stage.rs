@@ -12,7 +12,7 @@ use crate::domain::outside::{Clock, FixedClock};
 use crate::domain::time::Timestamp;
 
 use super::super::samples::NOON;
-use super::super::{Batch, Mark, Options, QueryError, Reader, Recovery, Writer, marks, open};
+use super::super::{Batch, Drain, Mark, NewRow, Options, QueryError, Reader, Recovery, Writer, marks, open};
 use super::chance::Chance;
 use super::compare;
 use super::lossy_disk::{LossyDisk, Mishap};
@@ -275,7 +275,10 @@ impl Stage {
             position: position as u64,
         };
         let count = batch.clicks.len() as u64;
-        match self.writer().append_drained(batch, &[mark]) {
+        let mut drain = Drain::new();
+        batch.clicks.iter().for_each(|click| drain.push(&NewRow::of(click)));
+        drain.lost = batch.lost;
+        match self.writer().append_drained(&mut drain, &[mark]) {
             Ok(_) => {
                 self.take_from_ring(position);
                 self.held.tries.clear();

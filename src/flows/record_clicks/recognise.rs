@@ -1,17 +1,17 @@
-//! Makes a click of what the hot path saw: who it was, whether it is a repeat, which device; texts once a batch.
+//! Makes a click of what the hot path saw: who it was, whether it is a repeat, which device.
 //!
 //! Never waits and never writes. What it remembers is bounded.
 
-use std::collections::HashSet;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt, quality};
+use foldhash::{HashMap, quality};
 
-use crate::domain::click::{Click, ClickClass, ClickFlags};
+use crate::clicklog::{Drain, NewRow};
+use crate::domain::click::{ClickClass, ClickFlags, Tapped};
 use crate::domain::id::LinkNo;
 use crate::domain::locality;
 use crate::domain::recognition::{Recognition, Seen};
+use crate::domain::time::Timestamp;
 use crate::domain::user_agent::{self, UserAgent};
 use crate::redirect::lane::NewClick;
 
@@ -22,7 +22,19 @@ const AGENTS_MAX: usize = 8_192;
 pub(super) struct Recogniser {
     recognition: Recognition,
     agents: Agents,
-    texts: Texts,
+    /// Clicks of the batch that nobody was recognised in yet.
+    unknown: Vec<Unknown>,
+}
+
+/// What a click's visitor and class depend on.
+struct Unknown {
+    row: usize,
+    seen: Seen,
+    visitor: u64,
+    at: Timestamp,
+    link: LinkNo,
+    flags: ClickFlags,
+    tapped: Option<Tapped>,
 }
 
 impl Recogniser {
@@ -31,60 +43,85 @@ impl Recogniser {
         Self {
             recognition: Recognition::new(window_ms),
             agents: Agents::default(),
-            texts: Texts::default(),
+            unknown: Vec::new(),
         }
     }
 
-    /// The click that `new` tells of.
-    pub(super) fn click(&mut self, new: &NewClick<'_>) -> Click {
-        let recognition = &mut self.recognition;
-        let seen = Seen {
-            known: new.visitor_known,
-            new: new.visitor_new,
-            identity: new.identity,
+    /// Adds the click that `new` tells of to `batch`; who made it is left to [`Self::recognise`].
+    pub(super) fn take(&mut self, new: &NewClick<'_>, batch: &mut Drain) {
+        self.unknown.push(Unknown {
+            row: batch.clicks(),
+            seen: Seen {
+                known: new.visitor_known,
+                new: new.visitor_new,
+                identity: new.identity,
+            },
+            visitor: 0,
+            at: new.at,
+            link: new.link,
+            flags: new.flags,
+            tapped: new.tapped,
+        });
+        let locality = match (new.region, new.city) {
+            ("", "") => String::new(),
+            (region, city) => locality::of(new.country, region, city),
         };
-        let mut flags = new.flags;
-        let visitor = if flags.has(ClickFlags::TEST) {
-            // Test traffic leaves nothing in the memory: nobody else becomes the visitor that it was.
-            if seen.known == 0 { seen.new } else { seen.known }
-        } else {
-            recognition.visitor(seen, new.at)
-        };
-        // A tap belongs to its click, so that click is what can be tapped twice.
-        if flags.class() == ClickClass::Tap
-            && let Some(tapped) = new.tapped
-            && recognition.is_tapped_again(tapped.sequence, new.link, new.at)
-        {
-            flags = flags.with(ClickFlags::REPEAT);
-        }
-        // Only what counts can be repeated, and only that is remembered.
-        if flags.class() == ClickClass::Human && recognition.is_repeat(visitor, new.link, new.at) {
-            flags = flags.with(ClickFlags::REPEAT);
-        }
-        Click {
+        batch.push(&NewRow {
             sequence: new.sequence,
             at: new.at,
             workspace: new.workspace,
             domain: new.domain,
             link: new.link,
-            flags,
+            flags: new.flags,
             outcome: new.outcome,
-            visitor,
+            visitor: 0,
             variant: new.variant,
             country: new.country,
-            locality: self.texts.of(&locality::of(new.country, new.region, new.city)),
+            locality: &locality,
             user_agent: self.agents.parse(new.user_agent),
-            language: self.texts.of(new.language),
-            referrer: self.texts.of(new.referrer),
-            utm: self.texts.utm(new.link, &new.utm),
-            journey: new.journey.to_vec(),
+            language: new.language,
+            referrer: new.referrer,
+            utm: new.utm,
+            journey: new.journey,
             tapped: new.tapped,
-        }
+        });
     }
 
-    /// The clicks so far go their way together: the next ones share no text with them.
-    pub(super) fn end_batch(&mut self) {
-        self.texts.clear();
+    /// Says who made the clicks that were taken since the last call, and which are repeats.
+    ///
+    /// Visitors are looked up one right after the other: they lie all over the memory of a day, and the processor then
+    /// waits for several at once.
+    pub(super) fn recognise(&mut self, batch: &mut Drain) {
+        let Self {
+            recognition, unknown, ..
+        } = self;
+        for click in unknown.iter_mut() {
+            click.visitor = if click.flags.has(ClickFlags::TEST) {
+                // Test traffic leaves nothing in the memory: nobody else becomes the visitor that it was.
+                if click.seen.known == 0 {
+                    click.seen.new
+                } else {
+                    click.seen.known
+                }
+            } else {
+                recognition.visitor(click.seen, click.at)
+            };
+        }
+        for click in unknown.drain(..) {
+            let mut flags = click.flags;
+            // A tap belongs to its click, so that click is what can be tapped twice.
+            if flags.class() == ClickClass::Tap
+                && let Some(tapped) = click.tapped
+                && recognition.is_tapped_again(tapped.sequence, click.link, click.at)
+            {
+                flags = flags.with(ClickFlags::REPEAT);
+            }
+            // Only what counts can be repeated, and only that is remembered.
+            if flags.class() == ClickClass::Human && recognition.is_repeat(click.visitor, click.link, click.at) {
+                flags = flags.with(ClickFlags::REPEAT);
+            }
+            batch.recognise(click.row, click.visitor, flags);
+        }
     }
 }
 
@@ -112,66 +149,9 @@ impl Agents {
     }
 }
 
-/// Texts of one batch, each made once: a batch goes to another thread as a whole, so that no two threads count the
-/// owners of a text at a time.
-struct Texts {
-    all: HashSet<Arc<str>, foldhash::fast::RandomState>,
-    /// The UTM parameters that a link had last: they come from the link, so all its clicks have the same.
-    utms: HashMap<LinkNo, Arc<[Box<str>; 5]>>,
-}
-
-impl Default for Texts {
-    fn default() -> Self {
-        Self {
-            all: HashSet::default(),
-            utms: HashMap::new(),
-        }
-    }
-}
-
-impl Texts {
-    fn of(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.all.get(text) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = text.into();
-        self.all.insert(Arc::clone(&new));
-        new
-    }
-
-    fn utm(&mut self, link: LinkNo, texts: &[&str; 5]) -> Arc<[Box<str>; 5]> {
-        let last = self.utms.get(&link);
-        if let Some(same) = last.filter(|last| last.iter().zip(texts).all(|(known, text)| **known == **text)) {
-            return Arc::clone(same);
-        }
-        let new = Arc::new(texts.map(Box::from));
-        self.utms.insert(link, Arc::clone(&new));
-        new
-    }
-
-    fn clear(&mut self) {
-        self.all.clear();
-        self.utms.clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn clicks_of_a_batch_share_their_texts() {
-        let mut texts = Texts::default();
-        let utm = ["a", "", "b", "", ""];
-        let (first, again) = (texts.of("de-DE"), texts.of("de-DE"));
-        assert!(Arc::ptr_eq(&first, &again));
-        let (of_link, same) = (texts.utm(LinkNo(1), &utm), texts.utm(LinkNo(1), &utm));
-        assert!(Arc::ptr_eq(&of_link, &same));
-        let other = texts.utm(LinkNo(1), &["a", "", "b", "c", ""]);
-        assert_eq!((&*other[3], &*of_link[3]), ("c", ""));
-        texts.clear();
-        assert!(!Arc::ptr_eq(&first, &texts.of("de-DE")));
-    }
 
     #[test]
     fn agents_are_parsed_once_and_forgotten_in_time() {

@@ -273,13 +273,8 @@ fn a_journal_write_that_nobody_acknowledged_is_not_read_twice() {
         .filter_map(|source| source.mark(false))
         .collect();
     assert_eq!(marks.len(), 1);
-    let batch = std::mem::take(&mut bench.desk.batch);
-    bench
-        .desk
-        .writer
-        .append_drained(batch, &marks)
-        .map_err(|(_, error)| error)
-        .expect("synced");
+    let desk = &mut bench.desk;
+    desk.writer.append_drained(&mut desk.batch, &marks).expect("synced");
     bench.follow(3);
     let bench = Bench::start(bench.kill(), 2, 1 << 20);
     assert_eq!(bench.counted(), 53);

@@ -193,8 +193,17 @@ fn wants((webhook, links): &Wanting, click: &Click) -> bool {
         && links.as_ref().is_none_or(|links| links.contains(&click.link))
 }
 
-/// The next clicks that somebody wants, at most [`SLICE`].
+/// The next clicks that somebody wants, at most [`SLICE`]; those of a link in the order of their instants, for workers
+/// write theirs one after the other.
 fn cut(followed: &Followed, from: Place, wanting: &[Wanting], now: Timestamp) -> Slice {
+    let mut slice = gather(followed, from, wanting, now);
+    for (_, clicks) in &mut slice.links {
+        clicks.sort_by_key(|click| (click.at, click.sequence));
+    }
+    slice
+}
+
+fn gather(followed: &Followed, from: Place, wanting: &[Wanting], now: Timestamp) -> Slice {
     let mut slice = Slice::default();
     let mut places: HashMap<LinkNo, usize> = HashMap::new();
     for (frame, clicks) in &followed.frames {
@@ -396,12 +405,12 @@ mod tests {
         ];
         let frames = vec![
             (5, [vec![click(1, 7), click(2, 8)], odd.to_vec()].concat()),
-            (6, vec![click(8, 7)]),
+            (6, vec![click(9, 7), click(8, 7)]),
         ];
         let from = Place { frame: 4, clicks: 0 };
         let all = cut(&followed(frames.clone()), from, &[webhook(1, None)], NOW);
-        assert_eq!(sequences(&all), [(7, vec![1, 8]), (8, vec![2])]);
-        assert_eq!((all.clicks, all.old, all.place), (3, 1, Place { frame: 6, clicks: 0 }));
+        assert_eq!(sequences(&all), [(7, vec![1, 8, 9]), (8, vec![2])]);
+        assert_eq!((all.clicks, all.old, all.place), (4, 1, Place { frame: 6, clicks: 0 }));
         let narrow = cut(&followed(frames.clone()), from, &[webhook(1, Some(&[8]))], NOW);
         assert_eq!(sequences(&narrow), [(8, vec![2])]);
         let strange = cut(&followed(frames), from, &[webhook(3, None)], NOW);

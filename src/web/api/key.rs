@@ -6,14 +6,15 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::body::Body;
+use super::body::{Body, said};
 use super::error::ApiError;
 use super::params::Params;
 use super::{Api, Caller};
 use crate::books;
 use crate::books::api_key::ApiKey;
+use crate::domain::time::Timestamp;
 use crate::flows::Error;
-use crate::flows::issue_key;
+use crate::flows::issue_key::{self, KeyChange};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +31,43 @@ pub(super) struct KeyBody {
     kind: Kind,
     /// Where a publishable key may be used.
     origins: Option<Vec<String>>,
+    #[serde(flatten)]
+    bounds: BoundsBody,
+}
+
+/// What a key may do, until when, and how often.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BoundsBody {
+    #[serde(default, deserialize_with = "said")]
+    scopes: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "said")]
+    expires_at: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    calls_per_minute: Option<Option<u32>>,
+}
+
+impl BoundsBody {
+    fn change(self, name: Option<String>) -> Result<KeyChange, ApiError> {
+        let instant = |text: String| {
+            let advice = "must be an instant such as 2027-01-01T00:00:00Z";
+            Timestamp::parse(&text).ok_or_else(|| ApiError::invalid("expiresAt", advice))
+        };
+        Ok(KeyChange {
+            name,
+            scopes: self.scopes,
+            expires_at: self.expires_at.map(|text| text.map(instant).transpose()).transpose()?,
+            calls_per_minute: self.calls_per_minute,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct KeyChangeBody {
+    name: Option<String>,
+    #[serde(flatten)]
+    bounds: BoundsBody,
 }
 
 #[derive(Deserialize, Default, PartialEq)]
@@ -83,10 +121,11 @@ pub(super) async fn issue(
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let workspace_id = body.workspace_id.unwrap_or_else(|| caller.workspace_id.clone());
     let is_own = workspace_id == caller.workspace_id;
+    let terms = body.bounds.change(Some(body.name))?;
     let issued = match (body.kind, body.origins) {
         (Kind::Secret, None) => {
             caller.must_own()?;
-            issue_key::issue(&api.context, workspace_id.clone(), body.name).await?
+            issue_key::issue(&api.context, workspace_id.clone(), terms).await?
         }
         (Kind::Secret, Some(_)) => {
             return Err(ApiError::invalid(
@@ -100,12 +139,25 @@ pub(super) async fn issue(
                 caller.must_own()?;
             }
             let origins = origins.unwrap_or_default();
-            issue_key::issue_publishable(&api.context, workspace_id.clone(), body.name, origins).await?
+            issue_key::issue_publishable(&api.context, workspace_id.clone(), terms, origins).await?
         }
     };
     let mut answer = answer(&issued.key, &workspace_id);
     answer["key"] = json!(issued.secret);
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Changes a key's name and bounds.
+pub(super) async fn update(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(body): Body<KeyChangeBody>,
+) -> Result<Json<Value>, ApiError> {
+    caller.must_own()?;
+    let change = body.bounds.change(body.name)?;
+    let (key, workspace_id) = issue_key::change(&api.context, id, change).await?;
+    Ok(Json(answer(&key, &workspace_id)))
 }
 
 /// The keys of the caller's workspace.
@@ -143,6 +195,10 @@ fn answer(key: &ApiKey, workspace_id: &str) -> Value {
         "isOwner": key.is_owner,
         "kind": if key.origins.is_some() { "publishable" } else { "secret" },
         "origins": key.origins,
+        "scopes": key.scopes,
+        "expiresAt": key.expires_at.map(|at| at.to_string()),
+        "callsPerMinute": key.calls_per_minute,
+        "lastUsed": key.last_used_at.map(|at| at.to_string()),
         "createdAt": key.created_at.to_string(),
     })
 }

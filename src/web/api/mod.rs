@@ -3,6 +3,7 @@
 //! Wire names live here and nowhere else. Every route is in [`router`]; each is also under `/api`.
 
 mod analytics;
+mod audit;
 mod auth;
 mod backup;
 mod body;
@@ -20,6 +21,7 @@ mod error;
 mod event;
 mod experiment;
 mod folder;
+mod gate;
 mod key;
 mod link;
 mod link_answer;
@@ -28,11 +30,14 @@ mod link_bulk;
 mod link_query;
 mod mint;
 mod mint_zip;
+mod named_call;
 mod order;
 mod order_import;
 mod order_journey;
+mod pace;
 mod params;
 mod partner;
+mod partner_sort;
 mod period;
 mod product;
 mod product_upsert;
@@ -58,6 +63,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, patch, post, put};
 
 use crate::clicklog;
@@ -74,6 +80,8 @@ pub(super) use auth::{caller_of, caller_of_key};
 pub(super) use campaign::answer as campaign_answer;
 pub use error::ApiError;
 pub(super) use experiment::told as told_experiment;
+pub use gate::Gate;
+pub(super) use gate::{author, finish};
 pub(super) use order::{listed as listed_orders, told_journey};
 pub(super) use period::Period;
 #[cfg(test)]
@@ -115,6 +123,8 @@ pub struct Api {
     pub body_max: usize,
     /// Largest catalogue in one call, in bytes.
     pub catalog_max: usize,
+    /// What stands before every call.
+    pub gate: Arc<Gate>,
 }
 
 /// All routes of the API.
@@ -220,9 +230,11 @@ pub fn router(api: Api) -> Router {
         .route("/reports/performance", get(report::performance))
         .route("/workspaces", get(key::list_workspaces).post(key::open_workspace))
         .route("/keys", get(key::list).post(key::issue))
-        .route("/keys/{id}", delete(key::revoke))
+        .route("/keys/{id}", patch(key::update).delete(key::revoke))
+        .route("/audit-log", get(audit::list))
         .route("/backups", get(backup::show).post(backup::make))
         .layer(DefaultBodyLimit::max(api.body_max))
+        .layer(from_fn_with_state(api.clone(), gate::pass))
         .with_state(api);
     Router::new().merge(routes.clone()).nest("/api", routes)
 }

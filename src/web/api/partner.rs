@@ -12,10 +12,11 @@ use super::error::ApiError;
 use super::link_answer::{amount_of, short_link};
 use super::link_query::domain_name;
 use super::params::Params;
+use super::partner_sort;
 use super::{Api, Caller};
 use crate::books::creator::CreatorFilter;
 use crate::books::link::LinkFilter;
-use crate::books::{self, Page, View};
+use crate::books::{self, NumberedPage, Page, View};
 use crate::domain::click::ClassSet;
 use crate::domain::creator::{Creator, CreatorTerms};
 use crate::domain::id::WorkspaceNo;
@@ -87,9 +88,8 @@ pub(super) async fn list(
     let page = params.page(PAGE_SIZE)?;
     params.not_yet(&["groupId"])?;
     params.word("status", &["approved"])?;
-    // The default of the official clients; the books' own order is by birth.
-    params.word("sortBy", &["createdAt", "totalSaleAmount"])?;
-    params.word("sortOrder", &["desc"])?;
+    let sort = params.word("sortBy", &partner_sort::SORTS)?;
+    let is_ascending = params.word("sortOrder", &["desc", "asc"])? == Some("asc");
     let filter = CreatorFilter {
         search: params.text("search"),
         email: params.text("email"),
@@ -98,10 +98,22 @@ pub(super) async fn list(
         country: params.text("country"),
     };
     params.end()?;
+    let inner = api.clone();
     let found = api.context.books().read(move |view| {
-        books::creator::list(view, caller.workspace, &filter, &page)
-            .map(|creators| (creators, caller))
-            .map_err(Error::from)
+        let creators = match (page, sort) {
+            (page, Some("createdAt")) if !is_ascending => books::creator::list(view, caller.workspace, &filter, &page)?,
+            (Page::Number { number, size }, sort) => {
+                let order = (sort.unwrap_or(partner_sort::DEFAULT), is_ascending);
+                let page = NumberedPage { number, size };
+                partner_sort::page(&inner, view, caller.workspace, &filter, order, page)?
+            }
+            (page, None) if !is_ascending => books::creator::list(view, caller.workspace, &filter, &page)?,
+            _ => {
+                let message = "goes with page; startingAfter and endingBefore go by createdAt, the newest first";
+                return Err(Error::invalid("sortBy", message));
+            }
+        };
+        Ok((creators, caller))
     });
     let (creators, caller) = found.await?;
     Ok(Json(answer(&api, &caller, creators).await?))

@@ -4,6 +4,7 @@
 mod campaign;
 mod creator;
 mod experiment;
+mod gate;
 mod names;
 mod order;
 mod performance;
@@ -13,6 +14,7 @@ mod sign_in;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use super::api::Api;
@@ -47,5 +49,6 @@ pub fn router(api: Api) -> Router {
         .route("/sign-out", post(sign_in::sign_out))
         .route(assets::style_path(), get(reply::style))
         .layer(DefaultBodyLimit::max(FORM_MAX))
+        .layer(from_fn_with_state(api.clone(), gate::pass))
         .with_state(api)
 }

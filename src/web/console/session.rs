@@ -19,6 +19,7 @@ const LIFETIME_SECONDS: i64 = 7 * 24 * 60 * 60;
 pub(super) const FORGET: &str = "hopcart_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict";
 
 /// Somebody who is signed in. As an argument of a handler it sends everybody else to sign in.
+#[derive(Clone)]
 pub(super) struct Session {
     pub caller: Caller,
     /// Goes into every form that changes something.
@@ -52,8 +53,9 @@ impl Session {
 impl FromRequestParts<Api> for Session {
     type Rejection = Refused;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refused> {
-        let session = of(api, &parts.headers).await?;
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Refused> {
+        // The gate has looked already.
+        let session = parts.extensions.get::<Self>().cloned();
         session.ok_or_else(|| see_other("/sign-in", None).into())
     }
 }
@@ -70,7 +72,7 @@ pub(super) fn cookie(api: &Api, caller: &Caller, is_secure: bool) -> String {
 }
 
 /// The session that the request shows; `None` when there is none, it ended, or its key was revoked.
-async fn of(api: &Api, headers: &HeaderMap) -> Result<Option<Session>, Error> {
+pub(super) async fn of(api: &Api, headers: &HeaderMap) -> Result<Option<Session>, Error> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let Some(value) = cookies.filter_map(|header| cookie_value(header, NAME)).next() else {
         return Ok(None);
@@ -85,7 +87,7 @@ async fn of(api: &Api, headers: &HeaderMap) -> Result<Option<Session>, Error> {
     let form_token = mac(api, "form", &key_id, ends).to_hex().to_string();
     let caller = api.context.books().read(move |view| {
         let live = books::api_key::all_live(view)?;
-        crate::web::api::caller_of(view, live.into_iter().find(|key| key.id == key_id))
+        crate::web::api::caller_of(view, live.into_iter().find(|key| key.id == key_id), now)
     });
     Ok(caller.await?.map(|caller| Session { caller, form_token }))
 }

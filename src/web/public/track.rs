@@ -285,11 +285,11 @@ impl Inner {
         if key.len() > KEY_MAX {
             return Err(ApiError::unauthorized("Unauthorized: Invalid API key."));
         }
-        let hash = api_key::hash(&key);
-        let found = self
-            .context
-            .books()
-            .read(move |view| Ok::<_, Error>(books::api_key::by_hash(view, &hash)?));
+        let (hash, now) = (api_key::hash(&key), self.context.clock().now());
+        let found = self.context.books().read(move |view| {
+            let key = books::api_key::by_hash(view, &hash)?;
+            Ok::<_, Error>(key.filter(|key| key.is_live(now)))
+        });
         let Some(key) = found.await? else {
             return Err(ApiError::unauthorized("Unauthorized: Invalid API key."));
         };
