@@ -317,6 +317,8 @@ fn domain() -> LinkDomain {
         not_found_url: None,
         expired_url: None,
         redir_hosts: Vec::new(),
+        proof: String::new(),
+        verified_at: None,
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
     }

@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided in here and no request passes through; it says who is handed what.
 
+mod behind;
 mod data_dir;
 mod outside;
 mod ring_dir;
@@ -23,13 +24,14 @@ use crate::clicklog;
 use crate::config::{ClickAck, Config};
 use crate::domain::destination::Policy;
 use crate::domain::id::DomainNo;
-use crate::domain::outside::{Clock, Entropy, Fetch, NoPlaces, Places};
+use crate::domain::outside::{Clock, Entropy, Fetch, NoPlaces, Places, TextRecords};
 use crate::flows::backup::{Backups, NewestBackup};
 use crate::flows::record_clicks::{self, Recorder};
 use crate::flows::track::Clicker;
 use crate::flows::{
     Context, PublicName, hand_out_codes, issue_key, load_table, refresh_profiles, rotate_secrets, tell, watch_codes,
 };
+use crate::integrations::dns::{NameServers, NoNameServers};
 use crate::integrations::maxmind::PlaceFile;
 use crate::integrations::receiver::Poster;
 use crate::integrations::ucp::ProfileFetch;
@@ -179,6 +181,9 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         policy,
         guess,
     );
+    if config.domains.require_verified {
+        context.require_proof();
+    }
     let first = issue_key::first_start(&context, config.admin_key.as_ref().map(|key| key.reveal())).map_err(broken)?;
     let keys = Arc::new(ArcSwap::from_pointee(rotate_secrets::rotate(&context).map_err(broken)?));
     let links = load_table::load(&context).map_err(broken)?;
@@ -214,6 +219,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
         .thread_name("hopcart-api")
+        .on_thread_start(behind::stand)
         .enable_all()
         .build()
         .map_err(|error| StartError::Unavailable(format!("the background threads do not start: {error}")))?;
@@ -317,7 +323,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         &keys,
         admin,
         &recorder,
-        Arc::clone(&profiles),
+        (Arc::clone(&profiles), records(&config, Arc::clone(&world.entropy))),
         poster.clone(),
     );
     let router = router(api.clone(), operations);
@@ -410,7 +416,8 @@ fn open_tls(config: &Config) -> Result<Option<Arc<TlsConfig>>, StartError> {
 }
 
 fn open_books(data: &DataDir) -> Result<Books, StartError> {
-    Books::open(books::Options::at(data.path().join("books.sqlite"))).map_err(|error| {
+    let options = books::Options::at(data.path().join("books.sqlite"));
+    behind::start(|| Books::open(options)).map_err(|error| {
         StartError::Unavailable(match error {
             books::OpenError::NewerFormat { .. } => {
                 format!(
@@ -428,7 +435,8 @@ fn open_clicks(
     data: &DataDir,
     clock: &Arc<dyn Clock>,
 ) -> Result<(clicklog::Writer, clicklog::Reader), StartError> {
-    clicklog::start(click_options(config, data), Arc::clone(clock)).map_err(|error| not_opened(data, &error))
+    let options = click_options(config, data);
+    behind::start(|| clicklog::start(options, Arc::clone(clock))).map_err(|error| not_opened(data, &error))
 }
 
 fn not_opened(data: &DataDir, error: &clicklog::OpenError) -> StartError {
@@ -570,7 +578,7 @@ fn api_of(
     keys: &Arc<ArcSwap<Keys>>,
     admin: SocketAddr,
     recorder: &Recorder,
-    profiles: Arc<dyn Fetch>,
+    (profiles, records): (Arc<dyn Fetch>, Arc<dyn TextRecords>),
     poster: Poster,
 ) -> api::Api {
     let (ring, cookie_ring) = (Arc::clone(keys), Arc::clone(keys));
@@ -586,6 +594,7 @@ fn api_of(
         session_key: session_key(keys),
         clicker: clicker.clone(),
         profiles,
+        records,
         poster,
         backups: Backups::new(&config.data, Arc::clone(&recorder.stats)),
         body_max: config.limits.api_bytes_max,
@@ -598,6 +607,14 @@ fn router(api: api::Api, operations: Operations) -> Router {
     api::router(api.clone())
         .merge(console::router(api))
         .merge(operations::router(operations))
+}
+
+/// Who is asked for TXT records. A machine without a name server starts all the same: verifying says what is missing.
+fn records(config: &Config, entropy: Arc<dyn Entropy>) -> Arc<dyn TextRecords> {
+    match NameServers::new(config.domains.resolver, entropy) {
+        Ok(servers) => Arc::new(servers),
+        Err(why) => Arc::new(NoNameServers(why)),
+    }
 }
 
 /// Sessions are signed with a key of their own, derived from a secret that stays, so that a restart keeps them.

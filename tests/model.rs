@@ -646,7 +646,10 @@ impl Stage {
         for (period, span) in [
             ("interval=all".to_owned(), (0, now + 1)),
             ("interval=24h".to_owned(), (now - DAY_MS, now + 1)),
-            ("interval=7d".to_owned(), (now - 7 * DAY_MS, now + 1)),
+            (
+                "interval=7d".to_owned(),
+                ((now - 7 * DAY_MS).div_euclid(DAY_MS) * DAY_MS, now + 1),
+            ),
             (format!("start={}&end={}", instant(ragged.0), instant(ragged.1)), ragged),
         ] {
             self.compare_reports(&period, span);

@@ -238,6 +238,8 @@ fn shared(clock: Arc<dyn Clock>, sequence: u64) -> Shared {
         not_found_url: None,
         expired_url: None,
         redir_hosts: Vec::new(),
+        proof: String::new(),
+        verified_at: None,
         created_at: START,
         updated_at: START,
     });

@@ -112,6 +112,15 @@ struct Brand {
     folder: String,
 }
 
+/// Ends the orders, also when a call fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn id(answer: &Value) -> String {
     answer["id"].as_str().expect("an id").to_owned()
 }
@@ -159,6 +168,7 @@ impl Brand {
         let (is_over, store) = (AtomicBool::new(false), self.store.clone());
         thread::scope(|scope| {
             let (is_over, store, began) = (&is_over, &store, Instant::now());
+            let over = Over(is_over);
             let lanes: Vec<_> = (0..LANES)
                 .map(|lane| scope.spawn(move || send_orders(public, store, lane, rate, began, is_over)))
                 .collect();
@@ -167,10 +177,14 @@ impl Brand {
                 let began = Instant::now();
                 let made = self.api.post("/links/bulk", &body);
                 calls.add(began.elapsed());
+                eprintln!(
+                    "{from} links, then a call of {:.0} ms",
+                    began.elapsed().as_secs_f64() * 1e3
+                );
                 let made = made.as_array().expect("an array");
                 assert!(made.len() == BULK && made.iter().all(|link| link["id"].is_string()));
             }
-            is_over.store(true, Ordering::Relaxed);
+            drop(over);
             lanes
                 .into_iter()
                 .for_each(|lane| orders.join(lane.join().expect("a lane ends")));
@@ -194,6 +208,7 @@ impl Brand {
             ("search in few", format!("/links?search=p{:06}", links / 20)),
             ("search in one", format!("/links?search=products/{}?", links - 7)),
             ("search in none", "/links?search=wintersale".to_owned()),
+            ("search of two letters in none", "/links?search=qx".to_owned()),
             (
                 "search in none of a partner",
                 format!("/links?search=wintersale&partnerId={}", self.partner),

@@ -10,7 +10,8 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 
 use super::error::Error;
 use crate::domain::id::{
-    CampaignNo, CodePoolNo, CreatorNo, DomainNo, FolderNo, LinkNo, ProgramNo, StoreNo, TagNo, WorkspaceNo,
+    CampaignNo, CodePoolNo, CreatorNo, DomainNo, FolderNo, LinkNo, ProgramNo, StoreNo, TagNo, UtmTemplateNo,
+    WorkspaceNo,
 };
 use crate::domain::time::Timestamp;
 
@@ -41,7 +42,8 @@ integer_column!(
     CampaignNo,
     CodePoolNo,
     TagNo,
-    FolderNo
+    FolderNo,
+    UtmTemplateNo
 );
 
 /// A value kept as JSON text.

@@ -50,6 +50,8 @@ pub fn domain(slug: &str, workspace: WorkspaceNo) -> LinkDomain {
         not_found_url: None,
         expired_url: None,
         redir_hosts: Vec::new(),
+        proof: String::new(),
+        verified_at: None,
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
     }

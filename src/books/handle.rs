@@ -88,6 +88,8 @@ impl Books {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+        // What a savepoint may have to bring back stays in memory: a file would be made and deleted with each job.
+        connection.pragma_update(None, "temp_store", "memory")?;
         // An address that was erased is overwritten, not only unlisted; deletes are rare here.
         connection.pragma_update(None, "secure_delete", true)?;
         keep_statements(&connection)?;

@@ -5,11 +5,12 @@ use std::sync::mpsc;
 use super::sales::Wanted;
 use super::schema::NEWEST;
 use super::{Books, Error, JOBS_QUEUED_MAX, OpenError, Options, Tx, fixture, link, link_domain, meta, workspace};
-use super::{campaign, creator, experiment, known_customer, lead, mint, order, product, program, rate, refund, sales};
+use super::{campaign, code_pool, creator, experiment, known_customer, lead, mint, order, pool_code, product, program};
+use super::{rate, refund, report_link, sales};
 use super::{settings, spend, store, tracked_sale, ucp_profile, waitlist};
 use crate::domain::attribution::{CreditState, EvidenceKind, LeakSignal, Model, PastTouch};
 use crate::domain::cart::Landing;
-use crate::domain::id::{CampaignNo, CreatorNo, LinkNo, StoreNo, WorkspaceNo};
+use crate::domain::id::{CampaignNo, CodePoolNo, CreatorNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::store::{Permalink, StoreLook};
 use crate::domain::time::Timestamp;
 
@@ -446,6 +447,45 @@ fn books_of_format_3_become_the_newest() {
                     .map(|(_, sums)| sums.net_revenue())
                     .sum();
                 assert_eq!(net, 6700);
+                Ok::<_, Error>(())
+            })
+            .expect("read");
+        drop(books);
+    }
+}
+
+#[test]
+fn books_of_format_4_become_the_newest() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("books.sqlite");
+    std::fs::write(&path, include_bytes!("../../fixtures/books/format_4.sqlite")).expect("written");
+    let ours = WorkspaceNo(1);
+    for opening in ["first", "again"] {
+        let books = Books::open(Options::at(&path)).expect(opening);
+        books
+            .read_blocking(|view| {
+                let pool = code_pool::by_no(view, CodePoolNo(1))?.expect("the pool");
+                assert_eq!((pool.name.as_str(), pool.workspace), ("Spring once", ours));
+                let counts = code_pool::counts(view, pool.no, Timestamp(1_795_346_300_000))?;
+                let told = (counts.total, counts.leased, counts.given, counts.used);
+                assert_eq!(told, (3, 0, 1, 1));
+                let link = link::by_no(view, LinkNo(1))?.expect("the link");
+                assert_eq!(link.terms.cart.expect("a cart").code_pool, Some(pool.no));
+
+                let row = order::load(view, StoreNo(1), "7001")?.expect("the order");
+                assert_eq!(
+                    (row.order.credit.creator, row.order.snapshot.revenue),
+                    (Some(CreatorNo(1)), 1890)
+                );
+                assert_eq!(pool_code::of_order(view, &row)?, ["spring-one-1"]);
+                let given = pool_code::find(view, StoreNo(1), "spring-one-1")?
+                    .expect("the code")
+                    .given;
+                assert_eq!(given.expect("handed out").click.link, LinkNo(1));
+
+                let links = report_link::of_creator(view, CreatorNo(1))?;
+                let revoked: Vec<_> = links.iter().map(|link| (link.no, link.revoked_at.is_some())).collect();
+                assert_eq!(revoked, [(2, true), (1, false)]);
                 Ok::<_, Error>(())
             })
             .expect("read");

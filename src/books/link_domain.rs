@@ -9,7 +9,7 @@ use crate::domain::id::{DomainNo, WorkspaceNo};
 use crate::domain::link_domain::LinkDomain;
 
 const COLUMNS: &str = "no, id, workspace, slug, is_primary, is_archived, is_case_sensitive, consent, has_legal_basis, \
-                       cookie_domain, store, not_found_url, expired_url, redir_hosts, created_at, updated_at";
+                       cookie_domain, store, not_found_url, expired_url, redir_hosts, proof, verified_at, created_at, updated_at";
 
 const TAKEN: &[(&str, &str)] = &[("link_domains.slug", "slug")];
 
@@ -33,6 +33,8 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<LinkDomain> {
             .next::<Option<Json<_>>>()?
             .map(|hosts| hosts.0)
             .unwrap_or_default(),
+        proof: columns.next()?,
+        verified_at: columns.next()?,
         created_at: columns.next()?,
         updated_at: columns.next()?,
     })
@@ -46,9 +48,10 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<LinkDomain> {
 pub fn insert(tx: &Tx<'_>, domain: LinkDomain) -> Result<LinkDomain, Error> {
     tx.run_unique(
         "INSERT INTO link_domains (id, workspace, slug, is_primary, is_archived, is_case_sensitive, consent,
-         has_legal_basis, cookie_domain, store, not_found_url, expired_url, redir_hosts, created_at, updated_at)
-         VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
+         has_legal_basis, cookie_domain, store, not_found_url, expired_url, redir_hosts, proof, verified_at, created_at,
+         updated_at)
+         VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        rusqlite::params![
             &domain.id,
             domain.workspace,
             &domain.slug,
@@ -61,9 +64,11 @@ pub fn insert(tx: &Tx<'_>, domain: LinkDomain) -> Result<LinkDomain, Error> {
             &domain.not_found_url,
             &domain.expired_url,
             redir_hosts(&domain),
+            &domain.proof,
+            domain.verified_at,
             domain.created_at,
             domain.updated_at,
-        ),
+        ],
         TAKEN,
     )?;
     let domain = LinkDomain {
@@ -82,7 +87,7 @@ pub fn update(tx: &Tx<'_>, domain: &LinkDomain) -> Result<(), Error> {
     let changed = tx.run_unique(
         "UPDATE link_domains SET slug = ?, is_primary = 0, is_archived = ?, is_case_sensitive = ?, consent = ?,
          has_legal_basis = ?, cookie_domain = ?, store = ?, not_found_url = ?, expired_url = ?, redir_hosts = ?,
-         updated_at = ? WHERE no = ?",
+         proof = ?, verified_at = ?, updated_at = ? WHERE no = ?",
         (
             &domain.slug,
             domain.is_archived,
@@ -94,6 +99,8 @@ pub fn update(tx: &Tx<'_>, domain: &LinkDomain) -> Result<(), Error> {
             &domain.not_found_url,
             &domain.expired_url,
             redir_hosts(domain),
+            &domain.proof,
+            domain.verified_at,
             domain.updated_at,
             domain.no,
         ),
@@ -103,6 +110,26 @@ pub fn update(tx: &Tx<'_>, domain: &LinkDomain) -> Result<(), Error> {
         0 => Err(Error::NotFound { what: "domain" }),
         _ => make_primary(tx, domain),
     }
+}
+
+/// Removes the domain, which must have no links any more.
+///
+/// # Errors
+/// [`Error::Failed`], also while links refer to it.
+pub fn delete(tx: &Tx<'_>, no: DomainNo) -> Result<(), Error> {
+    tx.run("DELETE FROM link_domains WHERE no = ?", [no])?;
+    Ok(())
+}
+
+/// Whether the domain has links.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn has_links(view: &View<'_>, no: DomainNo) -> Result<bool, Error> {
+    let found = view.first("SELECT 1 FROM links WHERE domain = ? LIMIT 1", [no], |row| {
+        row.get::<_, i64>(0)
+    })?;
+    Ok(found.is_some())
 }
 
 fn redir_hosts(domain: &LinkDomain) -> Option<Json<&Vec<String>>> {
@@ -233,6 +260,8 @@ mod tests {
                 not_found_url: Some("https://a.test/404".into()),
                 expired_url: Some("https://a.test/over".into()),
                 redir_hosts: vec!["a.test".into()],
+                proof: "word".into(),
+                verified_at: Some(Timestamp(7)),
                 created_at: Timestamp(created_at),
                 ..fixture::domain(slug, workspace)
             };

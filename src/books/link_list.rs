@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use super::error::Error;
 use super::filter::Filter;
 use super::link::{COLUMNS, read};
-use super::link_search;
+use super::link_search::{self, Density};
 use super::page::{Listing, Page};
 use super::view::View;
 use crate::domain::id::{CampaignNo, CreatorNo, DomainNo, FolderNo, LinkNo, StoreNo, TagNo, WorkspaceNo};
@@ -120,15 +120,20 @@ impl LinkFilter {
 
     /// Those in which the text may stand, where these are few.
     fn found(&self, view: &View<'_>) -> Result<Option<Narrowed>, Error> {
-        let Some(question) = self.search.as_deref().and_then(link_search::question) else {
-            return Ok(None);
-        };
-        let are_few = link_search::finds_few(view, &question, SORTED_MAX)?;
-        Ok(are_few.then(|| Narrowed {
-            clause: format!("no IN ({})", link_search::FOUND),
-            values: vec![Value::Text(question)],
-            are_few,
-        }))
+        let Some(search) = &self.search else { return Ok(None) };
+        for density in [Density::Few, Density::All] {
+            let Some(question) = link_search::question(search, density) else {
+                return Ok(None);
+            };
+            if question.finds_few(view, SORTED_MAX)? {
+                return Ok(Some(Narrowed {
+                    clause: format!("no IN ({})", question.sql),
+                    values: question.values,
+                    are_few: true,
+                }));
+            }
+        }
+        Ok(None)
     }
 
     /// All the rest. Where few links are named elsewhere, a plus keeps the indexes of these columns out: in their order,
@@ -536,6 +541,9 @@ mod tests {
                     ("_sale", "four three two one"),
                     ("o_S", "two"),
                     ("wo", "two"),
+                    ("WO", "two"),
+                    ("zq", ""),
+                    ("q", ""),
                     ("shop.test/x", ""),
                     ("100%", "four three two one"),
                 ] {
@@ -546,14 +554,12 @@ mod tests {
             };
             check(tx)?;
             assert!(plan(tx, "_sale")?.contains("INTEGER PRIMARY KEY"));
-            assert!(
-                plan(tx, "wo")?.contains("links_by_creation"),
-                "too short to be asked for"
-            );
+            assert!(plan(tx, "wo")?.contains("INTEGER PRIMARY KEY"));
+            assert!(plan(tx, "é")?.contains("links_by_creation"), "not to be asked for");
             // Now more links than are sorted have these texts.
             tx.run(
                 "WITH RECURSIVE n (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM n WHERE n < 1000 + ?)
-                 INSERT INTO link_texts (rowid, text) SELECT n, 'two_sale 100% https://shop.test/x' FROM n",
+                 INSERT INTO link_texts (rowid, text) SELECT n, 'two_sale 100% https://shop.test/x zq zz' FROM n",
                 [i64::try_from(SORTED_MAX).expect("small")],
             )?;
             check(tx)?;

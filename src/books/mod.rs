@@ -54,6 +54,7 @@ pub mod store;
 pub mod tag;
 pub mod tracked_sale;
 pub mod ucp_profile;
+pub mod utm_template;
 pub mod waitlist;
 pub mod webhook;
 pub mod webhook_delivery;

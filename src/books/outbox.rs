@@ -10,6 +10,10 @@ use crate::domain::link::Link;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Facts, Trigger};
 
+/// Events of links are noted while fewer wait: a file of a million links must not fill the disk with news of them. Leads
+/// and sales are always noted.
+const LINKS_WAITING_MAX: u64 = 100_000;
+
 /// An event that was not told yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
@@ -27,6 +31,11 @@ pub struct Waiting {
 pub(super) fn put_link(tx: &Tx<'_>, trigger: Trigger, link: &Link) -> Result<(), Error> {
     if !webhook::is_wanted(tx, link.workspace, trigger)? {
         return Ok(());
+    }
+    // Numbers grow, and the oldest goes first: their span is a bound on how many wait, for two looks.
+    let span = tx.count("SELECT max(no) - min(no) FROM outbox", [])?;
+    if span >= LINKS_WAITING_MAX {
+        return webhook::add_untold_to_all(tx, link.workspace, trigger);
     }
     let at = match trigger {
         Trigger::LinkCreated => Some(link.created_at),
@@ -140,6 +149,31 @@ mod tests {
             assert!(link::insert(tx, &fixture::link("A", workspace)).is_err());
             assert!(!link::delete(tx, LinkNo(made.no.0 + 1))?);
             assert_eq!(words(tx)?, ["link.created"]);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn beyond_the_bound_links_are_counted_and_not_noted() {
+        fixture::in_tx(|tx| {
+            let workspace = fixture::workspace(tx, "a")?;
+            let hook = webhook::insert(tx, fixture::webhook("1", workspace))?;
+            link::insert(tx, &fixture::link("a", workspace))?;
+            let far = "INSERT INTO outbox (no, workspace, word, facts)
+                       SELECT max(no) + ?, ?, 'link.created', '{}' FROM outbox";
+            tx.run(far, (LINKS_WAITING_MAX as i64, workspace))?;
+            link::insert(tx, &fixture::link("b", workspace))?;
+            assert_eq!(count(tx)?, 2);
+            assert_eq!(webhook::by_no(tx, hook.no)?.map(|hook| hook.health.untold), Some(1));
+            let waiting = oldest(tx, 9)?;
+            assert_eq!(
+                (waiting.len(), &waiting[1].facts),
+                (2, &None),
+                "facts of another version"
+            );
+            remove_through(tx, waiting[0].no)?;
+            link::insert(tx, &fixture::link("c", workspace))?;
+            assert_eq!(count(tx)?, 2);
             Ok(())
         });
     }

@@ -83,6 +83,22 @@ fn tell_again(tx: &Tx<'_>, store: StoreNo, refund: &Refund, amount: i64, known: 
     Ok(true)
 }
 
+/// The refunds of the store's order, as they came: the shop's id, when, and how much in minor units.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn of_order(
+    view: &View<'_>,
+    store: StoreNo,
+    order_external_id: &str,
+) -> Result<Vec<(String, Timestamp, i64)>, Error> {
+    view.all(
+        "SELECT external_id, at, amount FROM refunds WHERE store = ? AND order_external_id = ? ORDER BY no",
+        (store, order_external_id),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
+}
+
 /// What refunds name of the lines of the store's order.
 ///
 /// # Errors
@@ -153,6 +169,13 @@ mod tests {
             assert!(insert(tx, theirs, &refund("r1", "o1"), 1, Timestamp(11))?);
             assert_eq!(total(tx, ours, "o1")?, 350);
             assert_eq!(lines_of_order(tx, ours, "o1")?.len(), 2);
+            assert_eq!(
+                of_order(tx, ours, "o1")?,
+                [
+                    ("r1".to_owned(), Timestamp(5), 300),
+                    ("r2".to_owned(), Timestamp(5), 50)
+                ]
+            );
             assert_eq!(total(tx, ours, "o2")?, 7);
             assert_eq!(total(tx, ours, "o3")?, 0);
             assert_eq!(total(tx, theirs, "o1")?, 1);

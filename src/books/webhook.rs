@@ -119,6 +119,16 @@ pub fn add_untold(tx: &Tx<'_>, no: i64, events: u64) -> Result<(), Error> {
     Ok(())
 }
 
+/// Counts an event that was not kept for those of the workspace who are told of `trigger`.
+pub(super) fn add_untold_to_all(tx: &Tx<'_>, workspace: WorkspaceNo, trigger: Trigger) -> Result<(), Error> {
+    tx.run(
+        "UPDATE webhooks SET untold = untold + 1
+         WHERE workspace = ? AND deleted_at IS NULL AND disabled_at IS NULL AND triggers & ?",
+        (workspace, trigger.bit()),
+    )?;
+    Ok(())
+}
+
 /// How many webhooks of the server can be sent to, and how many are disabled because their receivers failed.
 ///
 /// # Errors

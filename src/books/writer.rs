@@ -1,7 +1,7 @@
 //! The one thread that changes the books, and its group commit.
 //!
-//! One fsync serves every job that was waiting: each job runs in a savepoint of its own, so that a failing one takes
-//! nothing of its neighbours along, and all are answered after the commit. An answer therefore means durable.
+//! One fsync serves every job that was waiting: each job after the first runs in a savepoint of its own, so that a failing
+//! one takes nothing of its neighbours along, and all are answered after the commit. An answer therefore means durable.
 //! Never waits for more jobs: an idle writer commits a single job at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -166,7 +166,10 @@ fn run_group(
     while let Some(mut job) = next {
         gauges.queued.fetch_sub(1, Ordering::Relaxed);
         if verdict.is_ok() {
-            verdict = run_job(connection, job.as_mut());
+            verdict = match group.is_empty() {
+                true => run_first(connection, job.as_mut()),
+                false => run_job(connection, job.as_mut()),
+            };
         }
         group.push(job);
         let takes_more = verdict.is_ok() && started.elapsed() < span;
@@ -188,16 +191,31 @@ fn run_group(
     }
 }
 
-/// Runs one job within a savepoint. An error is the whole group's: the job's own is kept for its answer.
-fn run_job(connection: &Connection, job: &mut dyn Job) -> Result<(), Error> {
-    step(connection, "SAVEPOINT job")?;
+/// Runs the first job of a group, which is often the only one. Nothing comes before it, so the transaction is its
+/// savepoint: keeping what a savepoint would bring back takes as long as the work itself.
+fn run_first(connection: &Connection, job: &mut dyn Job) -> Result<(), Error> {
+    if !run_alone(connection, job)? {
+        step(connection, "ROLLBACK")?;
+        step(connection, "BEGIN IMMEDIATE")?;
+    }
+    Ok(())
+}
+
+/// Runs `job`; whether its changes are to be kept.
+fn run_alone(connection: &Connection, job: &mut dyn Job) -> Result<bool, Error> {
     let tx = Tx::new(connection);
     let is_kept = catch_unwind(AssertUnwindSafe(|| job.run(&tx))).unwrap_or(false);
     if connection.is_autocommit() {
         // A full disk or a failed read makes SQLite roll back everything, not just the statement.
         return Err(Error::Failed("the transaction was rolled back by SQLite".to_owned()));
     }
-    if !is_kept {
+    Ok(is_kept)
+}
+
+/// Runs one job within a savepoint. An error is the whole group's: the job's own is kept for its answer.
+fn run_job(connection: &Connection, job: &mut dyn Job) -> Result<(), Error> {
+    step(connection, "SAVEPOINT job")?;
+    if !run_alone(connection, job)? {
         step(connection, "ROLLBACK TO job")?;
     }
     step(connection, "RELEASE job")

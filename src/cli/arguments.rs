@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    backup, campaign, clicks, codes, completions, demo, doctor, keys, link, order, product, rates, restore, serve,
-    waitlist, webhook,
+    backup, campaign, clicks, codes, completions, demo, doctor, export, import, keys, link, order, product, rates,
+    restore, serve, waitlist, webhook,
 };
 
 /// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
@@ -28,6 +28,10 @@ pub enum Command {
     Demo(demo::Arguments),
     /// Make, list, show and delete links
     Link(link::Arguments),
+    /// Bring links of a file in: our own export, any CSV, Bitly, Dub, Shlink
+    Import(Box<import::Arguments>),
+    /// Write links, clicks or orders as CSV or JSON lines
+    Export(export::Arguments),
     /// Import and list what a store's carts can hold
     Products(product::Arguments),
     /// Bring in orders that no webhook told of
@@ -74,6 +78,8 @@ mod tests {
             "serve",
             "demo",
             "link",
+            "import",
+            "export",
             "products",
             "orders",
             "campaigns",

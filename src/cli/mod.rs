@@ -13,7 +13,9 @@ mod codes;
 mod completions;
 mod demo;
 mod doctor;
+mod export;
 mod failure;
+mod import;
 mod keys;
 mod link;
 mod order;
@@ -44,6 +46,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Link(arguments) => link::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Products(arguments) => product::run(&arguments),
         Command::Orders(arguments) => order::run(&arguments),
         Command::Campaigns(arguments) => campaign::run(&arguments),

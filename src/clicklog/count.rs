@@ -8,12 +8,12 @@ use crate::domain::time::Timestamp;
 use super::columns::Depth;
 use super::error::QueryError;
 use super::key;
-use super::link_count::{self, LinkCount};
+use super::link_count::{self, EachByClass, LinkCount};
 use super::pending::{Delta, Snapshot};
 use super::query::{Budget, Query, Ragged};
 use super::scan;
 use super::store::Store;
-use super::value::{Rollup, Totals};
+use super::value::{Counts, Rollup, Totals};
 
 /// A count that a question asks about: the start of its bucket or its instant, its link, how many.
 pub(super) type Each<'a> = dyn FnMut(Timestamp, LinkNo, u64) + 'a;
@@ -27,6 +27,11 @@ pub(super) fn visit(
     is_by_link: bool,
     each: &mut Each<'_>,
 ) -> Result<(), QueryError> {
+    if is_by_link || query.links.is_some() {
+        return visit_links(store, snapshot, query, &mut |at, link, counts| {
+            each(at, link, query.classes.sum(counts));
+        });
+    }
     let mut budget = Budget::new();
     let ragged = Ragged::by_bucket(query, snapshot.newest_at);
     for (start, end) in ragged.parts() {
@@ -36,14 +41,34 @@ pub(super) fn visit(
             Ok(())
         })?;
     }
-    let (first, after) = ragged.whole;
-    let Some(last) = after.checked_sub(1).filter(|last| first <= *last) else {
-        return Ok(());
-    };
-    if is_by_link || query.links.is_some() {
-        return LinkCount::visit(store, snapshot, query, (first, last), budget, each);
+    match ragged.last() {
+        Some(last) => workspace(store, snapshot, query, (ragged.whole.0, last), budget, each),
+        None => Ok(()),
     }
-    workspace(store, snapshot, query, (first, last), budget, each)
+}
+
+/// As [`visit`], by link, and by class: of a bucket that is counted whole all classes, whatever is asked for.
+pub(super) fn visit_links(
+    store: &Store,
+    snapshot: &Snapshot,
+    query: &Query,
+    each: &mut EachByClass<'_>,
+) -> Result<(), QueryError> {
+    let mut budget = Budget::new();
+    let ragged = Ragged::by_bucket(query, snapshot.newest_at);
+    for (start, end) in ragged.parts() {
+        let part = query.between(start, end);
+        scan::rows(store, snapshot, &part, Depth::Counting, &mut budget, |row| {
+            let mut one = Counts::default();
+            one[row.flags().class() as usize] = 1;
+            each(row.at(), row.link(), &one);
+            Ok(())
+        })?;
+    }
+    match ragged.last() {
+        Some(last) => LinkCount::visit(store, snapshot, query, (ragged.whole.0, last), budget, each),
+        None => Ok(()),
+    }
 }
 
 /// Hands the roll-ups of the workspace from the first to the last of `buckets` to `each`, with what is pending.

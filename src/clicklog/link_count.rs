@@ -10,23 +10,25 @@ use foldhash::{HashMap, HashMapExt};
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
-use super::count::Each;
 use super::day::{Day, QUARTERS};
 use super::error::QueryError;
 use super::key;
 use super::pending::{Delta, Snapshot};
 use super::query::{Budget, Query};
 use super::store::Store;
-use super::value::Rollup;
+use super::value::{Counts, Rollup, add};
 
 /// What a pending frame adds to a link's quarter hour.
 struct Addition {
     bucket: u32,
     /// Index of the frame.
     index: u64,
-    detailed: u64,
-    lost: u64,
+    detailed: Counts,
+    lost: Counts,
 }
+
+/// Counts by class of what a question asks about: the start of their bucket or their instant, their link.
+pub(super) type EachByClass<'a> = dyn FnMut(Timestamp, LinkNo, &Counts) + 'a;
 
 /// Reads links' counts in a range of quarter hours.
 pub(super) struct LinkCount<'a, 'b> {
@@ -36,13 +38,13 @@ pub(super) struct LinkCount<'a, 'b> {
     buckets: (u32, u32),
     pending: HashMap<LinkNo, Vec<Addition>>,
     /// What the backlog has: bucket and count.
-    waiting: HashMap<LinkNo, Vec<(u32, u64)>>,
+    waiting: HashMap<LinkNo, Vec<(u32, Counts)>>,
     /// A day of sled that holds later frames than this one holds what waits as well.
     since: u64,
     /// Frames up to this one are in sled or wait.
     through: u64,
     budget: Budget,
-    each: &'a mut Each<'b>,
+    each: &'a mut EachByClass<'b>,
 }
 
 impl<'a, 'b> LinkCount<'a, 'b> {
@@ -54,7 +56,7 @@ impl<'a, 'b> LinkCount<'a, 'b> {
         query: &'a Query,
         buckets: (u32, u32),
         budget: Budget,
-        each: &'a mut Each<'b>,
+        each: &'a mut EachByClass<'b>,
     ) -> Result<(), QueryError> {
         let mut this = Self {
             store,
@@ -82,8 +84,7 @@ impl<'a, 'b> LinkCount<'a, 'b> {
         for ((workspace, link, bucket), counts) in sums.quarters() {
             let is_asked = (self.buckets.0..=self.buckets.1).contains(bucket) && self.query.has_link(*workspace, *link);
             if is_asked {
-                let count = self.query.classes.sum(&counts);
-                self.waiting.entry(*link).or_default().push((*bucket, count));
+                self.waiting.entry(*link).or_default().push((*bucket, counts));
             }
         }
     }
@@ -103,17 +104,21 @@ impl<'a, 'b> LinkCount<'a, 'b> {
         let rolled_up = self.rollups(link)?;
         let days = self.days(link)?;
         let through_of = |bucket: u32| days.get(&(bucket / QUARTERS)).copied();
-        for (bucket, count) in self.waiting.remove(&link).unwrap_or_default() {
+        for (bucket, counts) in self.waiting.remove(&link).unwrap_or_default() {
             if through_of(bucket).is_none_or(|through| through <= self.since) {
-                (self.each)(Timestamp::of_bucket(bucket), link, count);
+                (self.each)(Timestamp::of_bucket(bucket), link, &counts);
             }
         }
         for one in self.pending.remove(&link).unwrap_or_default() {
             let counted = through_of(one.bucket).unwrap_or(0).max(self.through);
-            let detailed = if one.index > counted { one.detailed } else { 0 };
-            let is_rolled_up = rolled_up.get(&one.bucket).is_some_and(|through| one.index <= *through);
-            let lost = if is_rolled_up { 0 } else { one.lost };
-            (self.each)(Timestamp::of_bucket(one.bucket), link, detailed + lost);
+            let mut counts = Counts::default();
+            if one.index > counted {
+                add(&mut counts, &one.detailed);
+            }
+            if rolled_up.get(&one.bucket).is_none_or(|through| one.index > *through) {
+                add(&mut counts, &one.lost);
+            }
+            (self.each)(Timestamp::of_bucket(one.bucket), link, &counts);
         }
         Ok(())
     }
@@ -127,11 +132,7 @@ impl<'a, 'b> LinkCount<'a, 'b> {
         store.scan::<QueryError>(&first, &last, false, |key, body| {
             self.budget.rollup()?;
             let (bucket, rollup) = (key::number(key, 2), Rollup::read(body)?);
-            (self.each)(
-                Timestamp::of_bucket(bucket),
-                link,
-                self.query.classes.sum(&rollup.counts),
-            );
+            (self.each)(Timestamp::of_bucket(bucket), link, &rollup.counts);
             throughs.insert(bucket, rollup.through);
             Ok(true)
         })?;
@@ -151,7 +152,7 @@ impl<'a, 'b> LinkCount<'a, 'b> {
                 .buckets(number)
                 .filter(|(bucket, _)| (buckets.0..=buckets.1).contains(bucket));
             for (bucket, counts) in asked {
-                (self.each)(Timestamp::of_bucket(bucket), link, self.query.classes.sum(counts));
+                (self.each)(Timestamp::of_bucket(bucket), link, counts);
             }
             throughs.insert(number, day.through);
             Ok(true)
@@ -170,8 +171,8 @@ fn pending(snapshot: &Snapshot, query: &Query, buckets: (u32, u32)) -> HashMap<L
             additions.entry(delta.link).or_default().push(Addition {
                 bucket: delta.bucket,
                 index: frame.index,
-                detailed: query.classes.sum(&delta.detailed()),
-                lost: query.classes.sum(&delta.lost),
+                detailed: delta.detailed(),
+                lost: delta.lost,
             });
         }
     }

@@ -145,6 +145,9 @@ impl Model {
                 .iter()
                 .for_each(|(_, link, count)| *by_link.entry(*link).or_default() += count);
             assert_eq!(reader.count_by_link(query).expect("counted"), by_link);
+            let by_class = reader.count_by_link_and_class(query).expect("counted");
+            let summed = by_class.iter().map(|(link, counts)| (*link, query.classes.sum(counts)));
+            assert_eq!(summed.collect::<HashMap<_, _>>(), by_link);
             self.check_timeseries(query, &counted);
         }
         let all = reader.events(query, false, 0, usize::MAX).expect("read");
@@ -217,7 +220,14 @@ impl Model {
         let found = self
             .reader()
             .unique_visitors_by(query.workspace, &groups, query.start, query.end);
-        assert_eq!(found.expect("counted"), expected);
+        let (found, all) = found.expect("counted");
+        assert_eq!(found, expected);
+        let links = groups.iter().flat_map(|group| group.iter().copied()).collect();
+        let all_links = Query {
+            links: Some(Arc::new(links)),
+            ..people.clone()
+        };
+        assert_eq!(all, self.reader().unique_visitors(&all_links).expect("counted"));
     }
 
     fn check_all(&self) {

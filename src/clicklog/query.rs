@@ -126,6 +126,12 @@ impl Ragged {
         Self::of(query.start, query.end, BUCKET_MS, newest_at)
     }
 
+    /// The last whole unit, if there is one.
+    pub(super) fn last(&self) -> Option<u32> {
+        let (first, after) = self.whole;
+        after.checked_sub(1).filter(|last| first <= *last)
+    }
+
     /// The ends that are not empty.
     pub(super) fn parts(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> + use<> {
         self.ends.into_iter().filter(|(start, end)| start < end)

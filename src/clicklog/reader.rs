@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::domain::click::Click;
+use crate::domain::click::{CLASSES, ClassSet, Click, ClickClass};
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
@@ -29,7 +29,7 @@ use super::shared::Shared;
 use super::stats::Stats;
 use super::store::{Store, guarded};
 use super::uniques;
-use super::value::Totals;
+use super::value::{Counts, Totals, add};
 use super::variants::{self, VariantClicks, VariantOf};
 
 /// Reads the click log.
@@ -79,6 +79,45 @@ impl Reader {
                 *counts.entry(link).or_default() += count;
             }
         })
+    }
+
+    /// Number of clicks by link and class, of the classes that `query` asks for; links without any are left out.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn count_by_link_and_class(&self, query: &Query) -> Result<HashMap<LinkNo, Counts>, QueryError> {
+        let mut sums: HashMap<LinkNo, Counts> = HashMap::new();
+        let mut add_class = |link: LinkNo, class: ClickClass, count: u64| {
+            if count > 0 && query.classes.has(class) {
+                sums.entry(link).or_default()[class as usize] += count;
+            }
+        };
+        let classes = || (0..CLASSES as u8).filter_map(ClickClass::of_code);
+        if query.filter.is_empty() {
+            let counted = self.ask_until(query.end, |store, snapshot| {
+                let mut counted: HashMap<LinkNo, Counts> = HashMap::new();
+                count::visit_links(store, snapshot, query, &mut |_, link, counts| {
+                    add(counted.entry(link).or_default(), counts);
+                })?;
+                Ok(counted)
+            })?;
+            for (link, counts) in counted {
+                classes().for_each(|class| add_class(link, class, counts[class as usize]));
+            }
+            return Ok(sums);
+        }
+        // Facets say less at a time.
+        for class in classes().filter(|class| query.classes.has(*class)) {
+            let of_class = Query {
+                classes: ClassSet::only(class),
+                ..query.clone()
+            };
+            let counted = self.count_by_link(&of_class)?;
+            counted
+                .into_iter()
+                .for_each(|(link, count)| add_class(link, class, count));
+        }
+        Ok(sums)
     }
 
     /// Number of clicks in each span between two of `edges`, which ascend; inner ones lie on quarter hours, for what
@@ -197,7 +236,7 @@ impl Reader {
         self.ask_until(query.end, |store, snapshot| uniques::of_query(store, snapshot, query))
     }
 
-    /// Number of unique visitors (people) by group of links, in one pass.
+    /// Number of unique visitors (people) by group of links, and of all groups together, in one pass.
     ///
     /// # Errors
     /// See above.
@@ -207,7 +246,7 @@ impl Reader {
         groups: &[Arc<HashSet<LinkNo>>],
         start: Timestamp,
         end: Timestamp,
-    ) -> Result<Vec<u64>, QueryError> {
+    ) -> Result<(Vec<u64>, u64), QueryError> {
         self.ask_until(end, |store, snapshot| {
             uniques::by_group(store, snapshot, workspace, groups, (start, end))
         })

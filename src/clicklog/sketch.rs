@@ -56,6 +56,10 @@ impl Visitors {
         self.0.update(&sketch.0);
     }
 
+    pub(super) fn unite(&mut self, others: &Visitors) {
+        self.0.update(&others.0.to_sketch(HllType::Hll8));
+    }
+
     pub(super) fn add(&mut self, visitor: u64) {
         self.0.update_value(visitor);
     }

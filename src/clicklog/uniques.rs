@@ -55,14 +55,14 @@ pub(super) fn of_query(store: &Store, snapshot: &Snapshot, query: &Query) -> Res
     Ok(visitors.iter().map(Visitors::count).sum())
 }
 
-/// Visitors by group of links, in one pass over the log.
+/// Visitors by group of links, and of all groups together, in one pass over the log.
 pub(super) fn by_group(
     store: &Store,
     snapshot: &Snapshot,
     workspace: WorkspaceNo,
     asked: &[Arc<HashSet<LinkNo>>],
     (start, end): (Timestamp, Timestamp),
-) -> Result<Vec<u64>, QueryError> {
+) -> Result<(Vec<u64>, u64), QueryError> {
     let people = Query {
         workspace,
         links: None,
@@ -72,7 +72,9 @@ pub(super) fn by_group(
     };
     let mut visitors = asked.iter().map(|_| Visitors::new()).collect::<Result<Vec<_>, _>>()?;
     count_people(store, snapshot, &people, &grouped(asked), &mut visitors)?;
-    Ok(visitors.iter().map(Visitors::count).collect())
+    let mut all = Visitors::new()?;
+    visitors.iter().for_each(|group| all.unite(group));
+    Ok((visitors.iter().map(Visitors::count).collect(), all.count()))
 }
 
 fn grouped(asked: &[Arc<HashSet<LinkNo>>]) -> Groups {
@@ -105,9 +107,7 @@ fn count_people(
         )?;
     }
     let (first, after) = ragged.whole;
-    let Some(last) = after.checked_sub(1).filter(|last| first <= *last) else {
-        return Ok(());
-    };
+    let Some(last) = ragged.last() else { return Ok(()) };
     let mut read = |link| {
         sketches(
             store,

@@ -16,7 +16,7 @@ pub use error::ConfigError;
 pub use layers::{Flag, pair_certificates};
 pub use masked::Masked;
 pub use sections::{
-    ClickAck, ClicksSection, Config, ConsentSection, CookieSection, DestinationsSection, LimitsSection, LogFormat,
-    LogSection, TlsSection,
+    ClickAck, ClicksSection, Config, ConsentSection, CookieSection, DestinationsSection, DomainsSection, LimitsSection,
+    LogFormat, LogSection, TlsSection,
 };
 pub use settings::{Kind, SETTINGS, Setting};

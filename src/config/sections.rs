@@ -46,6 +46,8 @@ pub struct Config {
     pub destinations: DestinationsSection,
     /// `[webhooks]`
     pub webhooks: WebhooksSection,
+    /// `[domains]`
+    pub domains: DomainsSection,
     /// `[clicks]`
     pub clicks: ClicksSection,
     /// `[cookie]`
@@ -77,6 +79,7 @@ impl Default for Config {
             tls: TlsSection::default(),
             destinations: DestinationsSection::default(),
             webhooks: WebhooksSection::default(),
+            domains: DomainsSection::default(),
             clicks: ClicksSection::default(),
             cookie: CookieSection::default(),
             consent: ConsentSection::default(),
@@ -126,6 +129,18 @@ pub struct DestinationsSection {
 pub struct WebhooksSection {
     /// Tell receivers inside a network, and in clear: for development only (false).
     pub allow_local: bool,
+}
+
+/// `[domains]`: how brands show that a domain is their own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DomainsSection {
+    /// The name server that is asked for their TXT records (none: those of `/etc/resolv.conf`).
+    #[serde(deserialize_with = "some_address")]
+    pub resolver: Option<SocketAddr>,
+    /// Whether a domain serves only once it is verified: for servers that brands share who do not know each other
+    /// (false).
+    pub require_verified: bool,
 }
 
 /// `[clicks]`: how clicks are counted and queued.

@@ -36,6 +36,8 @@ row_number! {
     TagNo,
     /// Row number of a folder; from 1, never used twice.
     FolderNo,
+    /// Row number of a UTM template; from 1, never used twice.
+    UtmTemplateNo,
 }
 
 impl DomainNo {

@@ -34,6 +34,23 @@ pub struct LinkDomain {
     pub expired_url: Option<String>,
     /// Hosts, with what lies below them, to which a follower's `redir_url` may lead. None: it leads nowhere.
     pub redir_hosts: Vec<String>,
+    /// What a TXT record must say, so that the brand is known to own the domain; drawn at random.
+    pub proof: String,
+    /// When it did; `None` = nobody has shown it yet.
+    pub verified_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+impl LinkDomain {
+    /// Name of the TXT record that shows whose the domain is: below it, for a domain that is an alias has no records of
+    /// its own (RFC 1034 section 3.6.2), and with an underscore, so that it is no host (RFC 8552).
+    pub fn proof_name(&self) -> String {
+        format!("_hopcart.{}", self.slug)
+    }
+
+    /// The text of that record.
+    pub fn proof_text(&self) -> String {
+        format!("hopcart-verification={}", self.proof)
+    }
 }

@@ -59,6 +59,7 @@ pub mod tag;
 pub mod time;
 pub mod ucp_profile;
 pub mod user_agent;
+pub mod utm_template;
 pub mod visitor;
 pub mod waitlist;
 pub mod webhook;

@@ -73,6 +73,15 @@ pub trait Fetch: Send + Sync + 'static {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a>;
 }
 
+/// What [`TextRecords::find`] returns: the records' texts, or one line that says why nobody could tell.
+pub type Asking<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, String>> + Send + 'a>>;
+
+/// Reads what owners of names have written into the domain name system.
+pub trait TextRecords: Send + Sync + 'static {
+    /// The TXT records of `name`; none when there is no such name. Takes seconds at most, and remembers nothing.
+    fn find<'a>(&'a self, name: &'a str) -> Asking<'a>;
+}
+
 /// A clock that stands until it is moved.
 pub struct FixedClock(AtomicI64);
 

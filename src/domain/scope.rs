@@ -28,6 +28,7 @@ const SEGMENTS: &[(&str, &str)] = &[
     ("links", "links"),
     ("qr", "links"),
     ("tags", "tags"),
+    ("utm-templates", "links"),
     ("folders", "folders"),
     ("domains", "domains"),
     ("analytics", "analytics"),

@@ -26,6 +26,7 @@ pub(super) fn of_domain(domain: &LinkDomain) -> Value {
         "notFoundUrl": domain.not_found_url,
         "expiredUrl": domain.expired_url,
         "redirHosts": domain.redir_hosts,
+        "verified": domain.verified_at.is_some(),
     })
 }
 

@@ -85,7 +85,7 @@ pub async fn delete(context: &Context, workspace: WorkspaceNo, ids: Vec<String>)
     Ok(count)
 }
 
-fn check_count(field: &str, count: usize) -> Result<(), Error> {
+pub(super) fn check_count(field: &str, count: usize) -> Result<(), Error> {
     match count > BULK_MAX {
         true => Err(Error::invalid(
             field,
@@ -103,7 +103,7 @@ fn distinct(mut ids: Vec<String>) -> Vec<String> {
 
 /// Does `work` for every one of `jobs`, slice by slice, and hands what was stored to `publish`, in the order of the
 /// commits even when others change the same links.
-async fn run<J, T>(
+pub(super) async fn run<J, T>(
     context: &Context,
     mut jobs: VecDeque<J>,
     work: impl Fn(&Tx<'_>, J) -> Result<T, Error> + Clone + Send + 'static,
@@ -136,11 +136,11 @@ where
 }
 
 /// What became of the jobs of one slice, and the jobs that are left.
-type Slice<J, T> = (Vec<Result<T, Error>>, VecDeque<J>);
+pub(super) type Slice<J, T> = (Vec<Result<T, Error>>, VecDeque<J>);
 
 /// Jobs until [`SLICE_SPAN`] is over, at least one. What is not the caller's doing ends the slice: nothing half-made
 /// stays.
-fn slice<J, T>(
+pub(super) fn slice<J, T>(
     tx: &Tx<'_>,
     mut jobs: VecDeque<J>,
     work: impl Fn(&Tx<'_>, J) -> Result<T, Error>,

@@ -15,10 +15,12 @@ use super::record_clicks::RecorderStats;
 use super::refresh_profiles::LOOKS_AT_ONCE_MAX;
 use super::tell;
 use super::track;
+use super::verify_domain::ASKED_AT_ONCE_MAX;
 use crate::books::Books;
 use crate::domain::destination::{DestinationError, Policy};
 use crate::domain::host;
 use crate::domain::id::new_id;
+use crate::domain::link_domain::LinkDomain;
 use crate::domain::outside::{Clock, Entropy};
 use crate::redirect::{TableReader, TableWriter};
 
@@ -40,10 +42,14 @@ pub(super) struct Inner {
     pub public_guess: PublicName,
     pub locks: Locks,
     pub is_stopping: AtomicBool,
+    /// Whether domains serve only once they are verified.
+    pub needs_proof: AtomicBool,
     /// Told when a store's profile is to be looked at before its time.
     pub profile_due: Notify,
     /// One permit a hash of a password.
     pub hashes: Arc<Semaphore>,
+    /// One permit a question to a name server.
+    pub asked: Semaphore,
     /// One permit a look at a profile.
     pub looks: Semaphore,
     pub lists: Lists,
@@ -117,8 +123,10 @@ impl Context {
             public_guess,
             locks,
             is_stopping: AtomicBool::new(false),
+            needs_proof: AtomicBool::new(false),
             profile_due: Notify::new(),
             hashes: lock_link::room(),
+            asked: Semaphore::new(ASKED_AT_ONCE_MAX),
             looks: Semaphore::new(LOOKS_AT_ONCE_MAX),
             lists,
             conversions: Arc::default(),
@@ -137,6 +145,19 @@ impl Context {
     /// Whether the server stops.
     pub fn is_stopping(&self) -> bool {
         self.inner.is_stopping.load(Ordering::Acquire)
+    }
+
+    /// Says that domains serve only once they are verified. Comes before any is published.
+    pub fn require_proof(&self) {
+        self.inner.needs_proof.store(true, Ordering::Release);
+    }
+
+    /// Publishes all domains that serve: the server's own, and the brands' ones.
+    pub(super) fn put_domains(&self, all: &[LinkDomain]) {
+        let needs_proof = self.inner.needs_proof.load(Ordering::Acquire);
+        let serves = |domain: &&LinkDomain| !needs_proof || domain.workspace.is_none() || domain.verified_at.is_some();
+        let serving: Vec<LinkDomain> = all.iter().filter(serves).cloned().collect();
+        self.inner.table.put_domains(&serving);
     }
 
     /// The books, for reading.

@@ -62,6 +62,22 @@ fn webhooks_named(view: &View<'_>, workspace: WorkspaceNo, ids: Option<&[String]
 }
 
 impl Filing {
+    /// Whether link number `no` is filed so already.
+    pub(super) fn is_of(&self, view: &View<'_>, no: LinkNo) -> Result<bool, Error> {
+        if let Some(folder) = self.folder
+            && books::folder::of_link(view, no)? != folder
+        {
+            return Ok(false);
+        }
+        let Some(tags) = &self.tags else { return Ok(true) };
+        let (mut wanted, mut there) = (tags.clone(), books::tag::of_link(view, no)?);
+        for tags in [&mut wanted, &mut there] {
+            tags.sort_unstable();
+            tags.dedup();
+        }
+        Ok(wanted == there)
+    }
+
     /// Stores it for link number `no`.
     pub(super) fn store(&self, tx: &Tx<'_>, no: LinkNo) -> Result<(), Error> {
         if let Some(tags) = &self.tags {

@@ -16,7 +16,7 @@ const SLICE: u32 = 5_000;
 pub fn load(context: &Context) -> Result<u64, Error> {
     let books = &context.inner.books;
     let table = &context.inner.table;
-    table.put_domains(&books.read_blocking(|view| books::link_domain::all(view).map_err(Error::from))?);
+    context.put_domains(&books.read_blocking(|view| books::link_domain::all(view).map_err(Error::from))?);
     let stores = books.read_blocking(|view| {
         let stores = books::store::all(view)?;
         let with_shelf = |store: Store| {

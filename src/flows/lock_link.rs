@@ -16,8 +16,8 @@ use crate::domain::password::{PASSWORD_MAX, PasswordHash};
 
 /// Hashes computed at once: each takes a core and 19 MiB, and followers need cores too.
 pub(super) const HASHES_AT_ONCE_MAX: usize = 2;
-/// Different passwords in one call. 100: their hashes take a few seconds; a season of links shares a handful.
-const PASSWORDS_MAX: usize = 100;
+/// Different passwords in one call. 20: their hashes take half a second; a season of links shares a handful.
+const PASSWORDS_MAX: usize = 20;
 /// Cost: 19 MiB, 2 passes, 1 lane (OWASP, Password Storage Cheat Sheet, argon2id).
 const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
 /// What answers show of a password, and what says "as it is" when it is sent back.

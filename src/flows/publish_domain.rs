@@ -54,6 +54,8 @@ pub async fn create(
         not_found_url: None,
         expired_url: None,
         redir_hosts: Vec::new(),
+        proof: proof(context),
+        verified_at: None,
         created_at: now,
         updated_at: now,
     };
@@ -68,7 +70,7 @@ pub async fn create(
         Ok::<_, Error>((domain, books::link_domain::all(tx)?))
     });
     let (domain, all) = made.await?;
-    context.inner.table.put_domains(&all);
+    context.put_domains(&all);
     Ok(domain)
 }
 
@@ -90,7 +92,10 @@ pub async fn update(
     let changed = context.inner.books.commit(move |tx| {
         let mut domain = find(tx, workspace, &slug)?;
         let before = audit_facts::of_domain(&domain);
-        domain.slug = new_slug.unwrap_or(domain.slug);
+        if let Some(new_slug) = new_slug.filter(|slug| *slug != domain.slug) {
+            domain.slug = new_slug;
+            domain.verified_at = None;
+        }
         bind(tx, workspace, change.store.clone(), &mut domain)?;
         apply(&inner, change, &mut domain)?;
         domain.updated_at = now;
@@ -104,8 +109,39 @@ pub async fn update(
         Ok::<_, Error>((domain, books::link_domain::all(tx)?))
     });
     let (domain, all) = changed.await?;
-    context.inner.table.put_domains(&all);
+    context.put_domains(&all);
     Ok(domain)
+}
+
+/// Deletes the domain called `slug`: its host means nothing here any more.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Conflict`] while it has links, which would go with it unasked.
+pub async fn delete(context: &Context, workspace: WorkspaceNo, slug: &str) -> Result<LinkDomain, Error> {
+    let slug = slug.to_ascii_lowercase();
+    let _order = context.inner.locks.of("domains").await;
+    let gone = context.inner.books.commit(move |tx| {
+        let domain = find(tx, workspace, &slug)?;
+        if books::link_domain::has_links(tx, domain.no)? {
+            return Err(Error::Conflict {
+                field: "slug",
+                message: "still has links: delete them, or move them to another domain, first".to_owned(),
+            });
+        }
+        books::link_domain::delete(tx, domain.no)?;
+        books::audit::note(tx, Some(&domain.id), Some(audit_facts::of_domain(&domain)), None)?;
+        Ok((domain, books::link_domain::all(tx)?))
+    });
+    let (domain, all) = gone.await?;
+    context.put_domains(&all);
+    Ok(domain)
+}
+
+/// A new word for a TXT record.
+fn proof(context: &Context) -> String {
+    let mut random = [0; 16];
+    context.inner.entropy.fill(&mut random);
+    format!("{:032x}", u128::from_be_bytes(random))
 }
 
 /// The workspace's domain called `slug`, or with that id.

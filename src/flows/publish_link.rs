@@ -5,6 +5,7 @@ use super::context::Context;
 use super::error::Error;
 use super::experiment_draft::ExperimentChange;
 use super::hand_out_codes;
+use super::keep_utm_templates;
 use super::link_facts;
 use super::link_filing::FilingChange;
 use super::lock_link;
@@ -21,6 +22,9 @@ use crate::domain::time::Timestamp;
 
 /// What stands before an external id where an id is meant.
 const EXTERNAL: &str = "ext_";
+
+/// No link is older: 1990-01-01, before there was a web.
+const FIRST_BIRTH: Timestamp = Timestamp(631_152_000_000);
 
 /// Draws before a generated slug is given up; with 62^7 slugs one draw is almost always enough.
 const DRAWS_MAX: usize = 20;
@@ -48,6 +52,8 @@ pub struct LinkChange {
     pub comments: Option<Option<String>>,
     /// In the order of [`UTM_NAMES`].
     pub utm: [Option<Option<String>>; 5],
+    /// Public id of the template that fills in what `utm` and `reference` do not say.
+    pub utm_template: Option<String>,
     /// The parameter `ref` of the destination.
     pub reference: Option<Option<String>>,
     pub cart: Option<Option<CartDraft>>,
@@ -59,6 +65,10 @@ pub struct LinkChange {
     pub content_id: Option<Option<String>>,
     pub content_url: Option<Option<String>>,
     pub filing: FilingChange,
+    /// When a link that comes from elsewhere was made there. For new links alone.
+    pub created_at: Option<Timestamp>,
+    /// Whether letter case counts in `slug`, where the domain does not decide that. For new links alone.
+    pub is_exact: Option<bool>,
 }
 
 /// Makes a link; it can be followed when this returns.
@@ -190,7 +200,7 @@ pub(super) fn insert(
     if change.destination.is_none() && !matches!(change.cart, Some(Some(_))) {
         return Err(Error::invalid("url", "is required"));
     }
-    let now = context.inner.clock.now();
+    let created_at = birth(context, change.created_at)?;
     let domain = domain_for(context, tx, workspace, change.domain.as_deref())?;
     let mut link = Link {
         no: LinkNo(0),
@@ -200,11 +210,11 @@ pub(super) fn insert(
         slug: String::new(),
         is_exact: true,
         terms: LinkTerms::default(),
-        created_at: now,
-        updated_at: now,
+        created_at,
+        updated_at: created_at,
     };
     if let Some(key) = &change.slug {
-        (link.slug, link.is_exact) = (custom_slug(key)?, domain.is_case_sensitive);
+        (link.slug, link.is_exact) = (custom_slug(key)?, change.is_exact.unwrap_or(domain.is_case_sensitive));
         not_for_carts(&domain, &link.slug)?;
     } else {
         link.slug = generated_slug(context, tx, &domain, change.slug_length, change.slug_prefix.as_deref())?;
@@ -224,6 +234,19 @@ pub(super) fn insert(
     filing.store(tx, link.no)?;
     books::audit::note(tx, Some(&link.id), None, Some(link_facts::said_of(&link)))?;
     Ok(link)
+}
+
+/// When a new link was made: now, or elsewhere at `said`.
+fn birth(context: &Context, said: Option<Timestamp>) -> Result<Timestamp, Error> {
+    let now = context.inner.clock.now();
+    match said {
+        None => Ok(now),
+        Some(at) if (FIRST_BIRTH..=now).contains(&at) => Ok(at),
+        Some(_) => Err(Error::invalid(
+            "createdAt",
+            "must lie between 1990 and now: mend it, or leave it out",
+        )),
+    }
 }
 
 /// Moves a link to another domain or slug.
@@ -264,7 +287,7 @@ fn not_for_carts(domain: &LinkDomain, slug: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn custom_slug(key: &str) -> Result<String, Error> {
+pub(super) fn custom_slug(key: &str) -> Result<String, Error> {
     slug::parse_custom(key).map_err(|error| {
         let message = match error {
             SlugError::Empty => "must not be empty",
@@ -315,9 +338,10 @@ pub(super) fn apply(
     context: &Context,
     view: &View<'_>,
     workspace: WorkspaceNo,
-    change: LinkChange,
+    mut change: LinkChange,
     terms: &mut LinkTerms,
 ) -> Result<(), Error> {
+    let kept = keep_utm_templates::fill(view, workspace, &mut change)?;
     set(
         &mut terms.external_id,
         text("externalId", change.external_id, EXTERNAL_ID_MAX)?,
@@ -394,7 +418,9 @@ pub(super) fn apply(
         change.utm,
         terms,
     )?;
-    if let Some(said) = text("ref", change.reference, UTM_MAX)? {
+    // What no caller has said is not refused for a cart: it is left out.
+    let kept = kept.filter(|_| terms.cart.is_none()).map(Some);
+    if let Some(said) = text("ref", change.reference.or(kept), UTM_MAX)? {
         refer(context, said, terms)?;
     }
     change.experiment.apply(context, view, workspace, terms)?;

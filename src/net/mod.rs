@@ -1,7 +1,7 @@
 //! The net room: sockets, TLS, accept loops, timeouts, and the client for calls that leave the house.
 //!
 //! It knows no path and no product noun, and imports nothing of ours. [`Edge`] serves whoever implements [`Handler`];
-//! [`serve_api`] serves any tower service; [`Client`] calls others.
+//! [`serve_api`] serves any tower service; [`Client`] calls others, [`ask_by_datagram`] asks name servers.
 //!
 //! A connection's way through the room:
 //! `accept` takes it from the queue → `proxy_protocol` reads who a trusted proxy says is behind it → `tls` shakes hands →
@@ -11,6 +11,7 @@
 
 mod accept;
 mod api;
+mod ask;
 mod client;
 mod connection;
 mod connections;
@@ -34,6 +35,7 @@ mod watch;
 mod worker;
 
 pub use api::{ApiOptions, bind_api, serve_api};
+pub use ask::{ask_by_datagram, ask_by_stream};
 pub use client::{Answer, Client, ClientError, ClientOptions, LookingUp, Names};
 pub use counters::{Counters, Tally, Totals};
 pub use edge::{Edge, EdgeOptions, Handler};

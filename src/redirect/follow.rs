@@ -5,22 +5,19 @@ use std::sync::Arc;
 
 use super::codes::Claim;
 use super::counters::bump;
-use super::interstitial::{Interstitial, InterstitialKind};
 use super::land::{Landed, Page, Shown, page_for};
 use super::lane::{Full, NewClick, Ticket};
 use super::locate::locate;
 use super::person::{Person, bare_referrer, first_language, utm_of};
-use super::reception::{can_tap, way_out};
 use super::record::{DomainRecord, LinkRecord};
 use super::request::Request;
 use super::worker::{Keys, Redirect, Refusal, Reply, Worker};
 use crate::domain::click::{ClickFlags, Outcome, Tapped, UTM_MAX, cut};
 use crate::domain::click_id::ClickId;
-use crate::domain::id::{DomainNo, LinkNo};
-use crate::domain::password::{self, PasswordHash};
+use crate::domain::id::LinkNo;
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::USER_AGENT_MAX;
-use crate::domain::visitor::{self, Touch, Visitor, cookie_name};
+use crate::domain::visitor::{Touch, Visitor, cookie_name};
 use crate::domain::{host, slug};
 
 /// Room for a usual location without growing.
@@ -37,37 +34,19 @@ impl Worker {
         };
         let keys = self.shared.keys.load();
         let mut person = Person::read(request, &domain, link.workspace, &self.shared, &keys, now);
-        let is_locked = link.password().is_some_and(|hash| {
-            let word = visitor::cookie_value(request.cookie, &password::cookie_name(link.no));
-            !word.is_some_and(|word| password::verify(word, link.no, hash, now, &keys.cookie))
-        });
+        let is_locked = Self::is_locked(request, &link, &keys, now);
         if let Some(reply) = self.gate(&domain, &link, &mut person, !is_locked, now) {
             return reply;
         }
-        if is_locked {
-            return self.between(InterstitialKind::Locked, None, None);
-        }
-        if link.card().is_some() && person.flags.has(ClickFlags::PREVIEW) {
-            return self.preview(request, &domain, link, &person, now);
-        }
-        let app = self.receive(request, &link, &mut person, now);
-        let own = link.offer(person.offered);
-        // A cart is not left for an address: its items and its stock were promised.
-        let redir = domain.redir(request.query).filter(|_| own.cart.is_none());
-        let (app, offer) = match &redir {
-            Some(redir) => (None, redir),
-            None => (app, own),
+        let detour = match self.receive(request, &domain, &link, &mut person, is_locked, now) {
+            Ok(detour) => detour,
+            Err(reply) => return reply,
         };
-        let sequence = self.next_sequence();
-        let id = ClickId {
-            at: now,
-            node: self.shared.options.node,
-            sequence,
-            link: link.no,
-        };
+        let offer = detour.offer(&link, &person);
+        let id = self.next_id(link.no, now);
         let store = offer.store().and_then(|store| self.shared.table.store(store));
         let may_send_id = !person.flags.has(ClickFlags::OPTED_OUT) || domain.has_legal_basis;
-        if let (None, Some(landed)) = (app, page_for(offer, store.as_ref())) {
+        if let (None, Some(landed)) = (detour.app, page_for(offer, store.as_ref())) {
             let shown = Shown {
                 click: id,
                 variant: person.offered,
@@ -94,15 +73,7 @@ impl Worker {
             Claim::of(self.shared.table.codes(), &link, &person, new_visitor, id, now).as_ref(),
         );
         let ticket = self.enqueue(request, &domain, &link, &person, outcome, new_visitor, &id, None);
-        if let Some(app) = app {
-            let app = app.to_owned();
-            return self.between(InterstitialKind::OpenApp { app, web: location }, cookie, ticket);
-        }
-        if link.reception.as_ref().is_some_and(|it| it.leaves_apps)
-            && can_tap(person.flags)
-            && let Some(outside) = way_out(request, &location)
-        {
-            let kind = InterstitialKind::OpenBrowser { outside, web: location };
+        if let Some(kind) = detour.page(request, &link, &person, &location) {
             return self.between(kind, cookie, ticket);
         }
         let (counter, status) = match offer.cart {
@@ -119,74 +90,14 @@ impl Worker {
         })
     }
 
-    /// Settles what the follower is offered: a target of the link's, else a variant, else its own. The answer is the app
-    /// that it opens: then what is offered is for those who have it not.
-    fn receive<'a>(
-        &self,
-        request: &Request<'_>,
-        link: &'a LinkRecord,
-        person: &mut Person<'_>,
-        now: Timestamp,
-    ) -> Option<&'a str> {
-        let reception = link.reception.as_deref();
-        let target = reception.and_then(|it| it.target(request, &person.place, now));
-        let app = match target.map(|number| (number, link.offer(number))) {
-            Some((_, offer)) if offer.is_app() => Some(&*offer.destination),
-            Some((number, _)) => {
-                person.offered = number;
-                return None;
-            }
-            None => None,
-        };
-        person.take_part(link, now);
-        app.filter(|_| can_tap(person.flags))
-    }
-
-    /// The link's card, for a program that fetches a preview; logged as any click.
-    fn preview(
-        &self,
-        request: &Request<'_>,
-        domain: &DomainRecord,
-        link: Arc<LinkRecord>,
-        person: &Person<'_>,
-        now: Timestamp,
-    ) -> Reply {
-        let id = ClickId {
+    /// The id of a click of `link`.
+    pub(super) fn next_id(&self, link: LinkNo, now: Timestamp) -> ClickId {
+        ClickId {
             at: now,
             node: self.shared.options.node,
             sequence: self.next_sequence(),
-            link: link.no,
-        };
-        let ticket = self.enqueue(request, domain, &link, person, Outcome::Destination, 0, &id, None);
-        self.between(InterstitialKind::Card(link), None, ticket)
-    }
-
-    /// The link whose card is asked for by a `+` behind its address; `None` when the `+` is part of a link's own slug, or
-    /// there is no link.
-    pub fn plus(&self, host: &str, path: &str) -> Option<(DomainNo, String)> {
-        let domain = self.shared.table.domain(&host::of_authority(host));
-        let slug = slug::of_path(path)?;
-        let bare = slug.strip_suffix('+').filter(|bare| !bare.is_empty())?;
-        let table = &self.shared.table;
-        if table.link(domain.no, &slug).is_some() {
-            return None;
+            link,
         }
-        table.link(domain.no, bare)?;
-        Some((domain.no, bare.to_owned()))
-    }
-
-    /// The lock of the link that a path names; `None` when nobody need say a password there.
-    pub fn locked(&self, host: &str, path: &str) -> Option<(LinkNo, PasswordHash)> {
-        let domain = self.shared.table.domain(&host::of_authority(host));
-        let link = self.shared.table.link(domain.no, &slug::of_path(path)?)?;
-        let hash = link.password().filter(|_| !link.is_disabled)?;
-        Some((link.no, hash.clone()))
-    }
-
-    /// A page between the link and where it leads.
-    fn between(&self, kind: InterstitialKind, cookie: Option<String>, ticket: Option<Ticket>) -> Reply {
-        bump(&self.counters.pages, 1);
-        Reply::Interstitial(Box::new(Interstitial { kind, cookie, ticket }))
     }
 
     /// The page of a cart link, logged as any click.

@@ -12,7 +12,6 @@ use super::request::Request;
 use super::worker::{Redirect, Reply, Worker};
 use crate::domain::cart::{self, Asked, CartRequest, Choice, StockPolicy};
 use crate::domain::click::{ClickFlags, Outcome};
-use crate::domain::click_id::ClickId;
 use crate::domain::id::StoreNo;
 use crate::domain::query;
 
@@ -39,12 +38,7 @@ impl Worker {
             return to(location, None, None);
         };
         let mut person = Person::read(request, &inbound.domain, link.workspace, &self.shared, &keys, now);
-        let id = ClickId {
-            at: now,
-            node: self.shared.options.node,
-            sequence: self.next_sequence(),
-            link: link.no,
-        };
+        let id = self.next_id(link.no, now);
         let may_send_id = !person.flags.has(ClickFlags::OPTED_OUT) || inbound.domain.has_legal_basis;
         let id_text = may_send_id.then(|| id.sign(&keys.click_id));
         if may_send_id {

@@ -13,6 +13,7 @@ pub mod lane;
 mod locate;
 mod lost;
 mod person;
+mod receive;
 mod reception;
 mod record;
 mod request;

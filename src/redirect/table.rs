@@ -414,6 +414,8 @@ pub(super) mod tests {
             not_found_url: None,
             expired_url: None,
             redir_hosts: Vec::new(),
+            proof: String::new(),
+            verified_at: None,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
         }

@@ -38,7 +38,8 @@ export function launch(hostRules = "") {
 }
 
 // A page of somebody who was never here before: no cookie, no cache, no TLS session.
-// `as`: width and height in CSS pixels, touch, scheme (light or dark), language, script (whether scripts may run).
+// `as`: width and height in CSS pixels, touch, scheme (light or dark), language, script (whether scripts may run), and the
+// user agent, where it matters which.
 export async function stranger(browser, as) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
@@ -51,7 +52,7 @@ export async function stranger(browser, as) {
   });
   const session = await page.createCDPSession();
   await session.send("Emulation.setUserAgentOverride", {
-    userAgent: as.touch ? PHONE : DESKTOP,
+    userAgent: as.agent ?? (as.touch ? PHONE : DESKTOP),
     acceptLanguage: as.language,
   });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: as.scheme }]);

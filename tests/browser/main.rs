@@ -21,6 +21,7 @@ mod slow_link;
 mod small_server;
 mod visit;
 
+mod between;
 mod console;
 mod landing;
 mod slow_phone;

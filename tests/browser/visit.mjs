@@ -2,8 +2,8 @@
 // output, both JSON (tests/browser/node.rs). Judges nothing.
 //
 // Description: { hostRules, screenshots (folder), visits: [{ name, url, width, height, touch, scheme, language, script,
-// cpuSlowdown?, axe, session?: { name, value }, choose?: { field: value } }] }. With `session`, that cookie is sent. With
-// `choose`, the fields are set and the one button is pressed.
+// agent?, cpuSlowdown?, axe, session?: { name, value }, choose?: { field: value } }] }. With `session`, that cookie is sent.
+// With `choose`, the fields are set and the one button is pressed.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -29,6 +29,9 @@ pub struct Visit {
     pub language: &'static str,
     /// Whether the browser runs scripts.
     pub script: bool,
+    /// What the browser calls itself, where it matters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<&'static str>,
     /// How many times slower the page's processor is.
     pub cpu_slowdown: Option<u32>,
     /// Whether axe-core looks at it.
@@ -53,6 +56,7 @@ impl Visit {
             scheme: "light",
             language: "en",
             script: true,
+            agent: None,
             cpu_slowdown: None,
             axe: false,
             session: None,

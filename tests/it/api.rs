@@ -1222,7 +1222,7 @@ fn no_entry_takes_a_destination_that_links_may_not_lead_to() {
     let path = format!("/links/{id}");
     let cart = |url: &str| json!({ "cart": { "storeId": store, "items": [{ "variantId": 1 }] }, "stockPolicy": { "onOut": "drop", "redirectUrl": url } });
     let shop = |url: &str| json!({ "name": "x", "provider": "shopify", "currency": "EUR", "baseUrl": url });
-    let rule = |url: &str| json!({ "rules": [{ "os": "iOS", "url": url }] });
+    let rule = |url: &str| json!({ "url": URL, "rules": [{ "os": "iOS", "url": url }] });
     let variants =
         |url: &str| json!({ "testVariants": [{ "url": URL, "percentage": 50 }, { "url": url, "percentage": 50 }] });
     api.patch("/settings", &json!({ "appSchemes": ["myshop"] }));
@@ -1273,20 +1273,31 @@ fn no_entry_takes_a_destination_that_links_may_not_lead_to() {
                 "{method} {target} {url:?}: {message}"
             );
         }
-        for (said, field) in [
-            (json!({ "url": url }), "url"),
-            (json!({ "url": URL, "expiredUrl": url }), "expiredUrl"),
-            (
-                json!({ "url": URL, "rules": [{ "os": "iOS", "url": url }] }),
-                "rules[0].url",
-            ),
-        ] {
-            let made = api.post("/links/bulk", &json!([said]));
-            let changed = api.patch("/links/bulk", &json!({ "linkIds": [id], "data": said }));
-            for told in [made, changed] {
-                let error = told[0]["error"].as_str().unwrap_or_default();
-                assert!(error.starts_with(&format!("{field}: ")), "{url:?}: {told}");
+        let data = json!({ "linkIds": [id], "data": rule(url) });
+        let told = api.patch("/links/bulk", &data);
+        let error = told[0]["error"].as_str().unwrap_or_default();
+        assert!(error.starts_with("rules[0].url: "), "{url:?}: {told}");
+    }
+    for (said, field) in [
+        (&(|url: &str| json!({ "url": url })) as &dyn Fn(&str) -> Value, "url"),
+        (&|url: &str| json!({ "url": URL, "expiredUrl": url }), "expiredUrl"),
+        (&rule, "rules[0].url"),
+    ] {
+        let all: Vec<Value> = hostile.iter().map(|url| said(url)).collect();
+        let told = api.post("/links/bulk", &Value::Array(all.clone()));
+        for dry_run in ["", "?dryRun=true"] {
+            let told = api.post(&format!("/links/import{dry_run}"), &json!(all));
+            for (url, result) in hostile.iter().zip(told["results"].as_array().expect("an array")) {
+                assert_eq!(
+                    (&result["status"], &result["field"]),
+                    (&json!("failed"), &json!(field)),
+                    "{url:?}: {result}"
+                );
             }
+        }
+        for (url, told) in hostile.iter().zip(told.as_array().expect("an array")) {
+            let error = told["error"].as_str().unwrap_or_default();
+            assert!(error.starts_with(&format!("{field}: ")), "{url:?}: {told}");
         }
     }
     let after = api.get(&path);

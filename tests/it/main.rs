@@ -4,6 +4,7 @@
 
 mod hostile;
 mod http;
+mod name_server;
 mod receiver;
 mod server;
 
@@ -20,11 +21,13 @@ mod console;
 mod conversions;
 mod counting;
 mod creator_page;
+mod domains;
 mod experiment;
 mod inbound;
 mod keys;
 mod landing;
 mod links;
+mod moving;
 mod operation;
 mod orders;
 mod privacy;

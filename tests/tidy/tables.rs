@@ -80,6 +80,8 @@ pub const PACKAGES: &[Package] = &[
     // Rings of clicks lie in files that outlive the process.
     only("memmap2", &["redirect"]),
     only("foldhash", &["clicklog", "domain", "flows", "redirect"]),
+    // Threads that stand behind those of the redirects.
+    only("rustix", &["app"]),
     // Every binary that uses the library allocates through it.
     only("mimalloc", &["app"]),
     // A checksum of frames and of records in rings, and the one inside an API key.
@@ -128,7 +130,10 @@ pub const PACKAGES: &[Package] = &[
     // The operator's files, and the demo's.
     only("toml", &["config", "cli"]),
     only("maxminddb", &["integrations"]),
-    // Brands' catalogues.
+    // Names: whose a domain is.
+    only("simple_dns", &["integrations"]),
+    only("resolv_conf", &["integrations"]),
+    // Brands' catalogues, and links from elsewhere.
     only("csv", &["integrations"]),
     // Signatures of shops: checked by integrations, made by the demo's shop; net chooses rustls's provider.
     only("aws_lc_rs", &["integrations", "net", "cli", "web"]),
@@ -160,10 +165,13 @@ pub const PACKAGES: &[Package] = &[
             "web",
         ],
     ),
-    // clicklog: names of a backup's parts.
-    only("blake3", &["app", "clicklog", "domain", "flows", "redirect", "web"]),
+    // clicklog: names of a backup's parts. cli: which file an import was cut off in.
+    only(
+        "blake3",
+        &["app", "cli", "clicklog", "domain", "flows", "redirect", "web"],
+    ),
     only("base64", &["cli", "domain", "integrations", "web"]),
-    only("percent_encoding", &["cli", "domain", "web"]),
+    only("percent_encoding", &["cli", "domain", "integrations", "web"]),
     only("jiff", &["cli", "domain", "web"]),
     only("base62", &["domain"]),
     only("unicode_normalization", &["domain"]),

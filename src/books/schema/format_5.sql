@@ -45,6 +45,22 @@ ALTER TABLE settings ADD COLUMN hides_cards INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE link_domains ADD COLUMN not_found_url TEXT;
 ALTER TABLE link_domains ADD COLUMN expired_url TEXT;
 ALTER TABLE link_domains ADD COLUMN redir_hosts TEXT;
+-- Whose a domain is: the word that a TXT record must hold, and when one did.
+ALTER TABLE link_domains ADD COLUMN proof TEXT NOT NULL DEFAULT '';
+ALTER TABLE link_domains ADD COLUMN verified_at INTEGER;
+UPDATE link_domains SET proof = lower(hex(randomblob(16)));
+
+CREATE TABLE utm_templates (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    workspace INTEGER NOT NULL REFERENCES workspaces (no),
+    name TEXT NOT NULL COLLATE NOCASE,
+    utm TEXT NOT NULL,
+    reference TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX utm_templates_by_name ON utm_templates (workspace, name);
 
 -- JSON of what a key may do (NULL = everything), until when, how often a minute (NULL = as the server says, 0 = as often
 -- as it likes), and its last call, to the minute.
@@ -91,7 +107,9 @@ CREATE VIRTUAL TABLE link_texts USING fts5 (
     text, content = '', columnsize = 0, detail = none, tokenize = 'trigram'
 );
 INSERT INTO link_texts (rowid, text)
-SELECT no, slug_fold || char(10) || destination || char(10) || coalesce(title, '') FROM links;
+SELECT no, slug_fold || char(10) || destination || char(10) || coalesce(title, '') || char(10) || char(10) FROM links;
+-- The trigrams themselves, each with its links: what begins with one or two characters.
+CREATE VIRTUAL TABLE link_terms USING fts5vocab (link_texts, instance);
 
 -- Webhooks out: who is told of what, what waits to be told, and what became of it.
 CREATE TABLE webhooks (

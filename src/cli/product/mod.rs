@@ -1,7 +1,7 @@
 //! `hopcart products`: imports catalogue files and lists products over the API.
 
 pub mod import;
-mod progress;
+pub mod progress;
 mod tally;
 
 use clap::{Args, Subcommand};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use crate::domain::click::{ClassSet, Click, ClickClass};
+use crate::domain::click::{CLASSES, ClassSet, Click, ClickClass};
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
@@ -27,6 +27,7 @@ pub(super) fn ask(reader: &Reader, naive: &Naive, question: &Question) -> Result
         let by_link = reader.count_by_link(&query)?;
         let by_link: BTreeMap<u32, u64> = by_link.into_iter().map(|(link, count)| (link.0, count)).collect();
         assert_eq!(by_link, naive.by_link(question), "by link of {question:?}");
+        by_class(reader, naive, question)?;
         timeseries(reader, naive, question)?;
     }
     for by in EVERY_BY {
@@ -68,13 +69,26 @@ fn timeseries(reader: &Reader, naive: &Naive, question: &Question) -> Result<(),
     Ok(())
 }
 
+/// Clicks by link and class, each class as if it alone had been asked for.
+fn by_class(reader: &Reader, naive: &Naive, question: &Question) -> Result<(), QueryError> {
+    let found = reader.count_by_link_and_class(&query(question))?;
+    for class in 0..CLASSES {
+        let mut alone = question.clone();
+        alone.classes = std::array::from_fn(|other| other == class && question.classes[class]);
+        let of_class = found.iter().filter(|(_, counts)| counts[class] > 0);
+        let of_class: BTreeMap<u32, u64> = of_class.map(|(link, counts)| (link.0, counts[class])).collect();
+        assert_eq!(of_class, naive.by_link(&alone), "class {class} by link of {question:?}");
+    }
+    Ok(())
+}
+
 /// People by groups of links that overlap.
 fn groups(reader: &Reader, naive: &Naive, question: &Question) -> Result<(), QueryError> {
     let first = 10 * question.workspace - 9;
     let links = |n: u32| [first + n, first + n + 1];
     let groups: Vec<Arc<HashSet<LinkNo>>> = (0..3).map(|n| Arc::new(links(n).map(LinkNo).into())).collect();
     let (start, end) = (Timestamp(question.start_ms), Timestamp(question.end_ms));
-    let found = reader.unique_visitors_by(WorkspaceNo(question.workspace), &groups, start, end)?;
+    let (found, all) = reader.unique_visitors_by(WorkspaceNo(question.workspace), &groups, start, end)?;
     let mut people = Question::everything(question.workspace);
     people.classes = std::array::from_fn(|class| class == ClickClass::Human as usize);
     (people.start_ms, people.end_ms) = (question.start_ms, question.end_ms);
@@ -85,6 +99,8 @@ fn groups(reader: &Reader, naive: &Naive, question: &Question) -> Result<(), Que
         })
         .collect();
     assert_eq!(found, expected, "visitors of groups, {question:?}");
+    people.links = Some((first..first + 4).collect());
+    assert_eq!(all, naive.visitors(&people), "visitors of all groups, {question:?}");
     Ok(())
 }
 

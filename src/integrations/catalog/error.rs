@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::sheet::HEADER_BYTES_MAX;
+use crate::integrations::table::{HEADER_BYTES_MAX, TableError};
 
 /// Why a file cannot be read at all.
 #[derive(Debug)]
@@ -57,9 +57,14 @@ impl fmt::Display for CatalogError {
 
 impl std::error::Error for CatalogError {}
 
-impl From<io::Error> for CatalogError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
+impl From<TableError> for CatalogError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Empty => Self::Empty,
+            TableError::Utf16 => Self::Utf16,
+            TableError::HeaderTooLong => Self::HeaderTooLong,
+            TableError::Io(error) => Self::Io(error),
+        }
     }
 }
 

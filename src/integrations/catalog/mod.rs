@@ -11,7 +11,6 @@ pub mod codes;
 mod column;
 mod error;
 mod google;
-mod lines;
 pub mod orders;
 mod own;
 pub mod rates;
@@ -19,7 +18,7 @@ mod sheet;
 mod shopify;
 mod slices;
 
-pub use column::Format;
+pub use column::{Format, letters};
 pub use error::{CatalogError, CellError};
 pub use slices::{Slice, SliceLimits, Slices};
 

@@ -1,31 +1,18 @@
-//! A table of text, row by row: finds the header, the separator, the place of each cell. Holds one row at a time.
+//! A catalogue's table: its rows under the columns that its header names. Holds one row at a time.
 
-use std::io::{BufRead, BufReader, Chain, Cursor, Read};
+use std::io::Read;
 
 use csv::ByteRecord;
 
-use super::column::{Column, Columns};
+use super::column::{Column, Columns, Format};
 use super::error::{CatalogError, CellError};
-use super::lines::Lines;
+use crate::integrations::formula::bare;
+use crate::integrations::table::Table;
 
-/// Longest first line, in bytes. 64 KiB: exports with hundreds of columns need a few; a file without line ends is no
-/// table, and is not read to its end to find that out.
-pub const HEADER_BYTES_MAX: u64 = 64 << 10;
-/// Most lines before the header that begin with `#`: Meta's templates have one or two that explain the columns.
-const REMARKS_MAX: usize = 8;
-
-const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
-const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
-
-/// The first line, which was read to find the separator, and what follows.
-type Source<R> = Lines<Chain<Cursor<Vec<u8>>, BufReader<R>>>;
-
-/// A table whose header is known.
+/// A table whose columns are known.
 pub struct Sheet<R: Read> {
-    reader: csv::Reader<Source<R>>,
-    header: ByteRecord,
+    table: Table<R>,
     columns: Columns,
-    record: ByteRecord,
 }
 
 impl<R: Read> Sheet<R> {
@@ -34,45 +21,10 @@ impl<R: Read> Sheet<R> {
     /// # Errors
     /// See [`CatalogError`].
     pub fn open(source: R) -> Result<Self, CatalogError> {
-        let mut source = BufReader::new(source);
-        let mut head = Vec::new();
-        source.by_ref().take(HEADER_BYTES_MAX).read_until(b'\n', &mut head)?;
-        if UTF16_MARKS.iter().any(|mark| head.starts_with(mark)) {
-            return Err(CatalogError::Utf16);
-        }
-        if head.starts_with(UTF8_MARK) {
-            head.drain(..UTF8_MARK.len());
-        }
-        let first_line = head
-            .split(|byte| matches!(byte, b'\r' | b'\n'))
-            .next()
-            .unwrap_or_default();
-        if first_line.len() as u64 + 1 >= HEADER_BYTES_MAX {
-            return Err(CatalogError::HeaderTooLong);
-        }
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(separator(first_line))
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(Lines::of(Cursor::new(head).chain(source)));
-        let mut header = ByteRecord::new();
-        for _ in 0..=REMARKS_MAX {
-            if !reader.read_byte_record(&mut header)? {
-                return Err(CatalogError::Empty);
-            }
-            if !header.get(0).is_some_and(|cell| cell.starts_with(b"#")) {
-                break;
-            }
-        }
-        let names: Vec<String> = header
-            .iter()
-            .map(|name| String::from_utf8_lossy(name).into_owned())
-            .collect();
+        let table = Table::open(source)?;
         Ok(Self {
-            reader,
-            columns: Columns::of(&names)?,
-            header,
-            record: ByteRecord::new(),
+            columns: Columns::of(&table.names())?,
+            table,
         })
     }
 
@@ -82,12 +34,12 @@ impl<R: Read> Sheet<R> {
 
     /// The header as it is written.
     pub fn header(&self) -> &ByteRecord {
-        &self.header
+        self.table.header()
     }
 
     /// Bytes of the source that were read.
     pub fn bytes_read(&self) -> u64 {
-        self.reader.position().byte()
+        self.table.bytes_read()
     }
 
     /// The next row; `None` at the end. Lines without any character are no rows.
@@ -95,32 +47,9 @@ impl<R: Read> Sheet<R> {
     /// # Errors
     /// [`CatalogError::Io`].
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, CatalogError> {
-        let has_more = self.reader.read_byte_record(&mut self.record)?;
-        if !has_more {
-            return Ok(None);
-        }
-        // What was read last is the row's line end, or its last byte.
-        let last = self.reader.position().byte().saturating_sub(1);
-        let line_ends = |cell: &[u8]| cell.iter().filter(|byte| **byte == b'\n').count() as u64;
-        let inside: u64 = self.record.iter().map(line_ends).sum();
-        Ok(Some(Row {
-            line: self.reader.get_mut().line_at(last).saturating_sub(inside),
-            record: &self.record,
-            columns: &self.columns,
-        }))
-    }
-}
-
-/// What stands between the cells of `header`: a tab if there is one, else the more frequent of comma and semicolon
-/// (which spreadsheets write where the comma is the decimal point).
-fn separator(header: &[u8]) -> u8 {
-    let count = |byte: u8| header.iter().filter(|known| **known == byte).count();
-    if count(b'\t') > 0 {
-        b'\t'
-    } else if count(b';') > count(b',') {
-        b';'
-    } else {
-        b','
+        let columns = &self.columns;
+        let row = self.table.next_record()?;
+        Ok(row.map(|(line, record)| Row { line, record, columns }))
     }
 }
 
@@ -172,6 +101,8 @@ impl<'a> Row<'a> {
             return Ok(None);
         };
         match std::str::from_utf8(bytes) {
+            // Our own exports are of orders.
+            Ok(text) if self.columns.format() == Format::Orders => Ok(Some(bare(text.trim()))),
             Ok(text) => Ok(Some(text.trim())),
             Err(_) => Err(self.error(column, "is not UTF-8 text: save the file as UTF-8")),
         }

@@ -1,4 +1,5 @@
-//! `/domains`: the dialect's link domains with our consent mode, legal basis, cookie domain, letter case and store.
+//! `/domains`: the dialect's link domains with our consent mode, legal basis, cookie domain, letter case and store, and
+//! how a brand shows that one is its own.
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
@@ -17,6 +18,7 @@ use crate::domain::link_domain::LinkDomain;
 use crate::domain::store::Store;
 use crate::flows::Error;
 use crate::flows::publish_domain::{self, DomainChange};
+use crate::flows::verify_domain;
 
 /// Default page size, as in the dialect.
 const PAGE_SIZE: u32 = 50;
@@ -104,6 +106,28 @@ pub(super) async fn update(
     Ok(Json(answer(&domain, &stores)))
 }
 
+/// Looks now whether the domain's TXT record says whose it is.
+pub(super) async fn verify(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(slug): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let (domain, problem) = verify_domain::verify(&api.context, &*api.records, caller.workspace, &slug).await?;
+    let stores = stores(&api, caller.workspace).await?;
+    let mut answer = answer(&domain, &stores);
+    answer["verification"]["problem"] = json!(problem);
+    Ok(Json(answer))
+}
+
+pub(super) async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(slug): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let domain = publish_domain::delete(&api.context, caller.workspace, &slug).await?;
+    Ok(Json(json!({ "slug": domain.slug })))
+}
+
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -136,7 +160,7 @@ fn answer(domain: &LinkDomain, stores: &[Store]) -> Value {
     json!({
         "id": domain.id,
         "slug": domain.slug,
-        "verified": false,
+        "verified": domain.verified_at.is_some(),
         "primary": domain.is_primary,
         "archived": domain.is_archived,
         "placeholder": null,
@@ -148,6 +172,8 @@ fn answer(domain: &LinkDomain, stores: &[Store]) -> Value {
         "createdAt": domain.created_at.to_string(),
         "updatedAt": domain.updated_at.to_string(),
         "registeredDomain": null,
+        "verifiedAt": domain.verified_at.map(|at| at.to_string()),
+        "verification": { "type": "TXT", "name": domain.proof_name(), "value": domain.proof_text() },
         "caseSensitive": domain.is_case_sensitive,
         "consent": domain.consent,
         "legalBasis": domain.has_legal_basis,

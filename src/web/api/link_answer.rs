@@ -96,6 +96,8 @@ pub(super) struct LinkView {
     campaign_id: Option<String>,
     content_id: Option<String>,
     content_url: Option<String>,
+    /// Whether letter case counts in the key.
+    case_sensitive: bool,
     /// Revenue less what was given back, by currency.
     sale_amounts: BTreeMap<String, i64>,
     /// What works and should still be looked at.
@@ -382,6 +384,7 @@ fn view_of(api: &Api, link: &Link, names: &Names, totals: &Totals, workspace_id:
         campaign_id: terms.campaign.and_then(|no| names.campaigns.get(&no).cloned()),
         content_id: terms.content_id,
         content_url: terms.content_url,
+        case_sensitive: link.is_exact,
         stock_policy: terms
             .cart
             .is_some()

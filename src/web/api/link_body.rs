@@ -55,6 +55,7 @@ pub(super) struct LinkBody {
     utm_term: Option<Option<String>>,
     #[serde(default, rename = "utm_content", alias = "utmContent", deserialize_with = "said")]
     utm_content: Option<Option<String>>,
+    utm_template_id: Option<String>,
     #[serde(default, rename = "ref", deserialize_with = "said")]
     reference: Option<Option<String>>,
     #[serde(default, deserialize_with = "said")]
@@ -261,6 +262,7 @@ impl LinkBody {
                 self.utm_term,
                 self.utm_content,
             ],
+            utm_template: self.utm_template_id.filter(|id| !id.is_empty()),
             reference: self.reference,
             cart,
             stock_policy,
@@ -275,6 +277,9 @@ impl LinkBody {
                 folder_id: self.folder_id.map(filled),
                 webhook_ids: self.webhook_ids.map(Option::unwrap_or_default),
             },
+            // Only an import says these.
+            created_at: None,
+            is_exact: None,
         })
     }
 }

@@ -27,6 +27,7 @@ mod link;
 mod link_answer;
 mod link_body;
 mod link_bulk;
+mod link_import;
 mod link_query;
 mod mint;
 mod mint_zip;
@@ -54,6 +55,7 @@ mod spend;
 mod store;
 mod tag;
 mod track;
+mod utm_template;
 mod waitlist;
 mod webhook;
 mod webhook_log;
@@ -69,7 +71,7 @@ use axum::routing::{delete, get, patch, post, put};
 use crate::clicklog;
 use crate::domain::consent::ConsentMode;
 use crate::domain::keyring::Keyring;
-use crate::domain::outside::Fetch;
+use crate::domain::outside::{Fetch, TextRecords};
 use crate::flows::Context;
 use crate::flows::backup::Backups;
 use crate::flows::track::Clicker;
@@ -117,6 +119,8 @@ pub struct Api {
     pub profiles: Arc<dyn Fetch>,
     /// Posts to webhooks' receivers.
     pub poster: Poster,
+    /// Reads what shows whose a domain is.
+    pub records: Arc<dyn TextRecords>,
     /// Makes backups of the server.
     pub backups: Backups,
     /// Largest body of a call, in bytes.
@@ -142,6 +146,10 @@ pub fn router(api: Api) -> Router {
                 .delete(link_bulk::delete)
                 .layer(DefaultBodyLimit::max(api.catalog_max)),
         )
+        .route(
+            "/links/import",
+            post(link_import::import).layer(DefaultBodyLimit::max(api.catalog_max)),
+        )
         .route("/links/{id}", get(link::show).patch(link::update).delete(link::delete))
         .route("/links/{id}/experiment", get(experiment::show))
         .route("/tags", get(tag::list).post(tag::create))
@@ -150,8 +158,14 @@ pub fn router(api: Api) -> Router {
         .route("/folders", get(folder::list).post(folder::create))
         .route("/folders/count", get(folder::count))
         .route("/folders/{id}", patch(folder::update).delete(folder::delete))
+        .route("/utm-templates", get(utm_template::list).post(utm_template::create))
+        .route(
+            "/utm-templates/{id}",
+            patch(utm_template::update).delete(utm_template::delete),
+        )
         .route("/domains", get(domain::list).post(domain::create))
-        .route("/domains/{slug}", patch(domain::update))
+        .route("/domains/{slug}", patch(domain::update).delete(domain::delete))
+        .route("/domains/{slug}/verify", post(domain::verify))
         .route("/stores", get(store::list).post(store::create))
         .route("/stores/{id}", get(store::show).patch(store::update))
         .route(
@@ -172,6 +186,7 @@ pub fn router(api: Api) -> Router {
         .route("/orders/{id}/credit", post(order::rule))
         .route("/program", get(program::show).patch(program::update))
         .route("/partners", get(partner::list).post(partner::enlist))
+        .route("/partners/{id}", get(partner::show))
         .route(
             "/partners/{id}/report-links",
             get(report_link::list).post(report_link::create),

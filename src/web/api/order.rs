@@ -15,6 +15,7 @@ use crate::books::{self, View};
 use crate::domain::attribution::{CreditState, Model, Ruling, decide};
 use crate::domain::id::{CreatorNo, LinkNo, WorkspaceNo};
 use crate::domain::order::{Quarantine, counts, refunded_by_line};
+use crate::domain::time::Timestamp;
 use crate::flows::{Error, publish_link, rule_on_credit};
 
 /// Default page size.
@@ -35,6 +36,7 @@ pub(in crate::web) async fn listed(api: &Api, caller: &Caller, query: Option<&st
     let page = params.page(PAGE_SIZE)?;
     let (partner, store, link) = (params.text("partnerId"), params.text("storeId"), params.text("linkId"));
     let credit = params.word("credit", &CreditState::ALL.map(CreditState::as_str))?;
+    let is_whole = params.flag("detail")?.unwrap_or(false);
     let (is_test, is_set_aside) = (params.flag("test")?, params.flag("quarantined")?);
     let called = params.text("search").map(|text| text.trim().to_owned());
     let has_period = ["interval", "start", "end"].iter().any(|name| params.has(name));
@@ -53,7 +55,8 @@ pub(in crate::web) async fn listed(api: &Api, caller: &Caller, query: Option<&st
             called,
         };
         let rows = books::order::list(view, workspace, &filter, &page)?;
-        rows.iter().map(|row| summary(view, row)).collect::<Result<Vec<_>, _>>()
+        let told = if is_whole { whole } else { summary };
+        rows.iter().map(|row| told(view, row)).collect::<Result<Vec<_>, _>>()
     });
     Ok(listed.await?)
 }
@@ -196,7 +199,7 @@ fn summary(view: &View<'_>, row: &OrderRow) -> Result<Value, Error> {
     }))
 }
 
-/// An order with its lines and flags.
+/// An order with its lines, refunds and flags.
 fn whole(view: &View<'_>, row: &OrderRow) -> Result<Value, Error> {
     let mut answer = summary(view, row)?;
     let snapshot = &row.order.snapshot;
@@ -216,6 +219,19 @@ fn whole(view: &View<'_>, row: &OrderRow) -> Result<Value, Error> {
     });
     answer["lines"] = lines.collect();
     answer["discountCodes"] = json!(snapshot.codes);
+    answer["updatedAt"] = json!(snapshot.updated_at.to_string());
+    answer["clickId"] = json!(snapshot.click_id);
+    // A hash of an address is nobody's business outside.
+    answer["customerId"] = json!(
+        snapshot
+            .customer
+            .as_ref()
+            .filter(|id| snapshot.buyer.as_ref() != Some(id))
+    );
+    let refunds = books::refund::of_order(view, row.order.store, &snapshot.external_id)?;
+    let refund =
+        |(id, at, amount): (String, Timestamp, i64)| json!({ "id": id, "at": at.to_string(), "amount": amount });
+    answer["refunds"] = refunds.into_iter().map(refund).collect();
     answer["flags"] = json!(order_journey::flags(view, row)?);
     Ok(answer)
 }

@@ -1,7 +1,7 @@
 //! `/partners`: creators, in the dialect's words, with our niche, platform, followers and cost.
 
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -117,6 +117,21 @@ pub(super) async fn list(
     });
     let (creators, caller) = found.await?;
     Ok(Json(answer(&api, &caller, creators).await?))
+}
+
+/// Ours: the dialect has no call for one partner.
+pub(super) async fn show(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let workspace = caller.workspace;
+    let found = api.context.books().read(move |view| {
+        let found = books::creator::by_id(view, workspace, &id)?;
+        found.ok_or(Error::NotFound { what: "partner" })
+    });
+    let mut answers = answer(&api, &caller, vec![found.await?]).await?;
+    Ok(Json(answers.pop().unwrap_or_default()))
 }
 
 async fn answer(api: &Api, caller: &Caller, creators: Vec<Creator>) -> Result<Vec<Value>, ApiError> {

@@ -84,13 +84,19 @@ impl Period {
         }
     }
 
-    /// The period that `interval` means at `now`.
+    /// The period that `interval` means at `now`. Those of several days begin with a day of `zone`.
     pub fn of_interval(interval: &str, now: Timestamp, zone: TimeZone) -> Self {
         // The present quarter hour is part of it: what happens now is seen now.
         let end = now.plus_ms(1);
-        let days = |days: i64| now.plus_ms(-days * DAY_MS);
+        // Whole days: a chart's first day is not a part of one, and no click of a day has to be read one by one.
+        let days = |days: i64| {
+            let before = now.plus_ms(-days * DAY_MS);
+            date_of(before, &zone)
+                .and_then(|date| midnight(date, &zone))
+                .unwrap_or(before)
+        };
         let start = match interval {
-            "24h" => days(1),
+            "24h" => now.plus_ms(-DAY_MS),
             "7d" => days(7),
             "30d" => days(30),
             "90d" => days(90),
@@ -221,8 +227,12 @@ fn instant_in(params: &mut Params, name: &str, zone: &TimeZone) -> Result<Option
         .ok_or_else(|| ApiError::invalid(name, "must be an instant such as 2026-11-21T10:00:00Z, or a date"))
 }
 
+fn date_of(at: Timestamp, zone: &TimeZone) -> Option<Date> {
+    Some(Instant::from_millisecond(at.0).ok()?.to_zoned(zone.clone()).date())
+}
+
 fn calendar_start(interval: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-    let today = Instant::from_millisecond(now.0).ok()?.to_zoned(zone.clone()).date();
+    let today = date_of(now, zone)?;
     let month = match interval {
         "mtd" => today.month(),
         "qtd" => (today.month() - 1) / 3 * 3 + 1,
@@ -245,6 +255,9 @@ mod tests {
         let berlin = TimeZone::get("Europe/Berlin").expect("a zone");
         for (interval, start) in [
             ("24h", "2026-11-20T10:30:00Z"),
+            ("7d", "2026-11-13T23:00:00Z"),
+            // In summer, when midnight is another hour.
+            ("90d", "2026-08-22T22:00:00Z"),
             ("mtd", "2026-10-31T23:00:00Z"),
             ("qtd", "2026-09-30T22:00:00Z"),
             ("ytd", "2025-12-31T23:00:00Z"),

@@ -14,17 +14,30 @@ use crate::domain::password::PASSWORD_MAX;
 
 /// Sent with every page.
 const STYLE: &str = "\
-*{box-sizing:border-box}body{margin:0;color-scheme:light dark;background:#f5f5f6;color:#15171c;\
+*{box-sizing:border-box}body{margin:0;padding:1rem;color-scheme:light dark;background:#f5f5f6;color:#15171c;\
 font:1.0625rem/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,sans-serif;overflow-wrap:break-word}\
-main{max-width:24rem;margin:0 auto;padding:16vh 1.25rem 2rem}h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}\
+main{max-width:26rem;margin:12vh auto 0;padding:2rem 1.5rem;background:#fff;border:1px solid #e3e4e8;border-radius:1.25rem}\
+.mark{display:block;width:2.5rem;height:2.5rem;margin:0 -.35rem 1rem;fill:none;stroke:#5a6170;stroke-width:1.5;\
+stroke-linecap:round;stroke-linejoin:round}h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}\
 p{margin:0 0 1.25rem;color:#5a6170}label{display:block;font-weight:600;margin-bottom:.375rem}\
 input{width:100%;font:inherit;padding:.75rem;border:1px solid #868c99;border-radius:.75rem;background:#fff;color:inherit}\
-.go,button{display:block;width:100%;margin-top:1rem;padding:.875rem;border:0;border-radius:.75rem;background:#15171c;\
+.host{padding:.75rem 1rem;border-radius:.75rem;background:#f5f5f6}.host strong{display:block;color:#15171c}\
+.go{display:block;width:100%;margin-top:1.25rem;padding:.875rem;border:0;border-radius:.75rem;background:#15171c;\
 color:#fff;font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}\
-.other{display:block;margin-top:1rem;padding:.75rem;color:inherit;text-align:center}.bad{color:#b3261e;font-weight:600}\
-:focus-visible{outline:3px solid currentColor;outline-offset:2px}\
-@media(prefers-color-scheme:dark){body{background:#0c0e11;color:#f2f3f5}p{color:#a6adba}\
-input{background:#16191e;border-color:#757d8c}.go,button{background:#f2f3f5;color:#101216}.bad{color:#ff9d94}}";
+.other{display:block;margin-top:.5rem;padding:.75rem;color:inherit;text-align:center}\
+.bad{margin:.5rem 0 0;color:#b3261e;font-weight:600}:focus-visible{outline:3px solid currentColor;outline-offset:2px}\
+@media(max-width:30rem){main{margin-top:6vh}}\
+@media(prefers-color-scheme:dark){body,.host{background:#0c0e11;color:#f2f3f5}main{background:#16191e;border-color:#2a2f37}\
+p{color:#a6adba}.mark{stroke:#a6adba}.host strong{color:#f2f3f5}input{background:#0c0e11;border-color:#757d8c}\
+.go{background:#f2f3f5;color:#101216}.bad{color:#ff9d94}}";
+
+/// What a page is about, at a glance: lines on a field of 24 by 24.
+const LOCK: &str =
+    "M7 11V8a5 5 0 0 1 10 0v3M6 11h12a1 1 0 0 1 1 1v8a1 1 0 0 1-1 1H6a1 1 0 0 1-1-1v-8a1 1 0 0 1 1-1zM12 15v2";
+const PHONE: &str = "M8 2h8a1 1 0 0 1 1 1v18a1 1 0 0 1-1 1H8a1 1 0 0 1-1-1V3a1 1 0 0 1 1-1zM11 18.5h2";
+const GLOBE: &str = "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c3.5 4 3.5 14 0 18M12 3c-3.5 4-3.5 14 0 18";
+const CHAIN: &str =
+    "M10 13.5a4 4 0 0 0 5.7.3l3-3a4 4 0 0 0-5.6-5.7l-1.4 1.4M14 10.5a4 4 0 0 0-5.7-.3l-3 3a4 4 0 0 0 5.6 5.7l1.4-1.4";
 
 /// Content-Security-Policy of these pages. Browsers built on Chromium hold `form-action` against every redirect that
 /// follows a form, also against the link's own to its destination, which may be any host.
@@ -148,6 +161,7 @@ fn words(language: Language) -> &'static Words {
 pub fn open_app_page(language: Language, app: &str, web: &str) -> String {
     let words = words(language);
     let content = html! {
+        (mark(PHONE))
         h1 { (words.app_title) }
         p { (words.app_advice) }
         a.go href=(app) { (words.app_open) }
@@ -160,6 +174,7 @@ pub fn open_app_page(language: Language, app: &str, web: &str) -> String {
 pub fn password_page(language: Language, is_wrong: bool) -> String {
     let words = words(language);
     let content = html! {
+        (mark(LOCK))
         h1 { (words.lock_title) }
         p { (words.lock_advice) }
         form method="post" {
@@ -172,7 +187,7 @@ pub fn password_page(language: Language, is_wrong: bool) -> String {
                 input #password type="password" name="password" required autofocus maxlength=(PASSWORD_MAX)
                     autocomplete="current-password";
             }
-            button { (words.lock_go) }
+            button.go { (words.lock_go) }
         }
     };
     frame(language, words.lock_title, &html! {}, &content)
@@ -222,9 +237,10 @@ pub fn card_page(card: &CardView<'_>) -> String {
 pub fn public_card_page(language: Language, card: &CardView<'_>, host: &str, path: &str) -> String {
     let words = words(language);
     let content = html! {
+        (mark(CHAIN))
         h1 { bdi { (card.title) } }
         @if let Some(text) = card.description { p { bdi { (text) } } }
-        @if !host.is_empty() { p { (words.card_leads_to) " " bdi { (host) } } }
+        @if !host.is_empty() { p.host { (words.card_leads_to) " " strong { bdi { (host) } } } }
         a.go href=(path) rel="nofollow" { (words.card_open) }
     };
     frame(language, card.title, &html! {}, &content)
@@ -234,12 +250,17 @@ pub fn public_card_page(language: Language, card: &CardView<'_>, host: &str, pat
 pub fn open_browser_page(language: Language, outside: &str, web: &str) -> String {
     let words = words(language);
     let content = html! {
+        (mark(GLOBE))
         h1 { (words.browser_title) }
         p { (words.browser_advice) }
         a.go href=(outside) { (words.browser_open) }
         @if let Some(web) = web_address(web) { a.other href=(web) rel="noopener" { (words.browser_stay) } }
     };
     frame(language, words.browser_title, &html! {}, &content)
+}
+
+fn mark(lines: &str) -> Markup {
+    html! { svg.mark viewBox="0 0 24 24" aria-hidden="true" { path d=(lines) {} } }
 }
 
 /// A whole page; `extra` goes into its head.

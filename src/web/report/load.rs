@@ -1,4 +1,5 @@
-//! What a report reads from the books, in one snapshot: who is who, what was sold, what was spent, and in which currency.
+//! What a report reads from the books: first who is who, what was spent, and in which currency; then what was sold, which
+//! takes longest. What changes between the two counts for whoever it belonged to before, or for nobody.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,7 +28,6 @@ pub(super) struct Loaded {
     /// Id and name.
     pub campaigns: HashMap<CampaignNo, (String, String)>,
     pub tiers: TierBounds,
-    pub sales: Sold,
     /// Only for reports by variant.
     pub variants: BTreeMap<VariantOf, Sales>,
     pub spend: Vec<Spent>,
@@ -88,7 +88,6 @@ pub(super) fn load(view: &View<'_>, request: &Request) -> Result<Loaded, Error> 
             .map(|(no, id, name)| (no, (id, name)))
             .collect(),
         tiers: settings.tiers,
-        sales: Sold::BySource(Vec::new()),
         variants: match request.group_by {
             GroupBy::Variant => books::experiment::sales(view, wanted)?,
             _ => BTreeMap::new(),
@@ -102,13 +101,18 @@ pub(super) fn load(view: &View<'_>, request: &Request) -> Result<Loaded, Error> 
         let group = loaded.wanted_group(view, workspace, *by, key)?;
         loaded.only.push((*by, group));
     }
-    loaded.sales = sold(view, request, wanted, &loaded)?;
     loaded.keep_what_is_wanted(request.country.is_some());
     Ok(loaded)
 }
 
 /// The sales that the report is about.
-fn sold(view: &View<'_>, request: &Request, wanted: Wanted<'_>, loaded: &Loaded) -> Result<Sold, Error> {
+pub(super) fn sold(view: &View<'_>, request: &Request, loaded: &Loaded) -> Result<Sold, Error> {
+    let wanted = Wanted {
+        workspace: request.workspace,
+        start: request.start,
+        end: request.end,
+        currency: &loaded.currency,
+    };
     let country = request.country.as_deref();
     let mark = match request.group_by {
         GroupBy::Code => Mark::Code,

@@ -1,6 +1,6 @@
 //! Clicks, sales and spend under the rows that they belong to.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::Request;
@@ -19,25 +19,36 @@ const UNKNOWN: &str = "Unknown";
 
 pub(super) type Groups = Vec<(Group, Performance)>;
 
-#[derive(Default)]
-struct Sums {
-    sums: Performance,
-    links: HashSet<LinkNo>,
-}
+type ByGroup = BTreeMap<Group, Performance>;
 
-type ByGroup = BTreeMap<Group, Sums>;
-
-/// What the report says: its groups, all of it together, and the clicks that it is about.
-pub(super) struct Put {
-    pub groups: Groups,
-    pub total: Performance,
+/// What followers did.
+pub(super) struct Followed {
+    /// The clicks that the report is about.
     pub counted: Query,
+    /// Clicks, taps and visitors.
+    groups: ByGroup,
+    /// The same of everything together. Clicks and taps only by variant: elsewhere they are the groups' sum.
+    total: Performance,
+    /// Only by variant: visitors of what belongs to none.
+    others: Option<u64>,
 }
 
-pub(super) fn put_together(clicks: &clicklog::Reader, request: &Request, loaded: &Loaded) -> Result<Put, Error> {
+/// What the click log says. Reads no sales, so that they can be read meanwhile.
+pub(super) fn followed(clicks: &clicklog::Reader, request: &Request, loaded: &Loaded) -> Result<Followed, Error> {
     let counted = counted(clicks, request, loaded)?;
-    let (groups, total) = sum_up(clicks, request, &counted, loaded)?;
-    Ok(Put { groups, total, counted })
+    let mut followed = Followed {
+        groups: ByGroup::new(),
+        total: Performance::default(),
+        others: None,
+        counted,
+    };
+    match request.group_by {
+        GroupBy::Variant => followed.by_variant(clicks)?,
+        GroupBy::Code => {}
+        GroupBy::Country => followed.by_country(clicks)?,
+        by => followed.by_link(clicks, by, loaded)?,
+    }
+    Ok(followed)
 }
 
 /// The clicks that the report is about.
@@ -75,39 +86,27 @@ fn counted(clicks: &clicklog::Reader, request: &Request, loaded: &Loaded) -> Res
     })
 }
 
-fn sum_up(
-    clicks: &clicklog::Reader,
+/// The rows, and all of it together.
+pub(super) fn put_together(
+    followed: Followed,
+    sold: Sold,
     request: &Request,
-    query: &Query,
     loaded: &Loaded,
 ) -> Result<(Groups, Performance), Error> {
     if request.group_by == GroupBy::Variant {
-        return variants(clicks, query, loaded);
+        return variants(followed, &sold, loaded);
     }
-    let mut groups = ByGroup::new();
+    let Followed {
+        mut groups, mut total, ..
+    } = followed;
     add_spend(&mut groups, request.group_by, loaded)?;
-    add_sales(&mut groups, request.group_by, loaded)?;
-    let unique = match request.group_by {
-        GroupBy::Code => None,
-        GroupBy::Country => {
-            add_clicks_by_country(&mut groups, clicks, query)?;
-            None
-        }
-        by => {
-            add_clicks_by_link(&mut groups, clicks, query, by, loaded)?;
-            // Visitors are counted by link and day, not by country.
-            match request.country {
-                None => Some(clicks.unique_visitors(query)?),
-                Some(_) => None,
-            }
-        }
-    };
-    let mut total = Performance {
-        unique_visitors: unique,
-        ..Performance::default()
-    };
+    add_sales(&mut groups, request.group_by, &sold, loaded)?;
     let mut rows = Vec::with_capacity(groups.len());
-    for (group, Sums { sums, .. }) in groups {
+    for (group, mut sums) in groups {
+        if total.unique_visitors.is_some() {
+            // Visitors are known, and there were none.
+            sums.unique_visitors.get_or_insert(0);
+        }
         total.clicks += sums.clicks;
         total.checkout_taps += sums.checkout_taps;
         total.unconverted_spend += sums.unconverted_spend;
@@ -122,24 +121,17 @@ fn sum_up(
 }
 
 /// Variants, and under nobody what belongs to none. Spend is nobody's variant's and left out, as with links.
-fn variants(clicks: &clicklog::Reader, query: &Query, loaded: &Loaded) -> Result<(Groups, Performance), Error> {
-    let mut total = Performance {
-        clicks: clicks.count(query)?,
-        checkout_taps: clicks.count(&of_taps(query))?,
-        unique_visitors: Some(clicks.unique_visitors(query)?),
-        ..Performance::default()
-    };
-    if let Sold::BySource(sold) = &loaded.sales {
+fn variants(followed: Followed, sold: &Sold, loaded: &Loaded) -> Result<(Groups, Performance), Error> {
+    let Followed {
+        mut groups,
+        mut total,
+        others,
+        ..
+    } = followed;
+    if let Sold::BySource(sold) = sold {
         for (_, sales) in sold {
             total.sales = total.sales.plus(sales).ok_or_else(overflow)?;
         }
-    }
-    let mut groups: BTreeMap<Group, Performance> = BTreeMap::new();
-    for ((link, variant), counted) in clicks.by_variant(query)? {
-        let sums = groups.entry(Group::Variant(link, variant)).or_default();
-        sums.clicks = counted.clicks;
-        sums.checkout_taps = counted.taps;
-        sums.unique_visitors = Some(counted.visitors);
     }
     for ((link, variant), sales) in &loaded.variants {
         groups.entry(Group::Variant(*link, *variant)).or_default().sales = *sales;
@@ -154,16 +146,7 @@ fn variants(clicks: &clicklog::Reader, query: &Query, loaded: &Loaded) -> Result
         rest.checkout_taps = rest.checkout_taps.saturating_sub(sums.checkout_taps);
         rest.sales = rest.sales.minus(&sums.sales).ok_or_else(overflow)?;
     }
-    // Not a difference: a visitor may be among those of a variant and among others.
-    let others = Query {
-        filter: Filter::of(vec![Condition {
-            by: Dimension::Variant,
-            names: vec![UNKNOWN.to_owned()],
-            is_excluded: false,
-        }]),
-        ..query.clone()
-    };
-    rest.unique_visitors = Some(clicks.unique_visitors(&others)?);
+    rest.unique_visitors = others;
     if happened(&rest) {
         groups.insert(Group::Nobody, rest);
     }
@@ -171,7 +154,7 @@ fn variants(clicks: &clicklog::Reader, query: &Query, loaded: &Loaded) -> Result
 }
 
 /// The variants as they are, and their sum.
-fn only_variants(groups: BTreeMap<Group, Performance>, total: Performance) -> Result<(Groups, Performance), Error> {
+fn only_variants(groups: ByGroup, total: Performance) -> Result<(Groups, Performance), Error> {
     let mut sum = Performance {
         unique_visitors: total.unique_visitors,
         ..Performance::default()
@@ -202,7 +185,7 @@ fn add_spend(groups: &mut ByGroup, by: GroupBy, loaded: &Loaded) -> Result<(), E
             GroupBy::Variant | GroupBy::Store | GroupBy::Code | GroupBy::Country => false,
         };
         if is_shown {
-            let sums = &mut groups.entry(loaded.group(by, spent.on)).or_default().sums;
+            let sums = groups.entry(loaded.group(by, spent.on)).or_default();
             sums.spend = sums.spend.checked_add(spent.amount).ok_or_else(overflow)?;
             sums.unconverted_spend += spent.unconverted;
         }
@@ -225,13 +208,13 @@ fn add_spend(groups: &mut ByGroup, by: GroupBy, loaded: &Loaded) -> Result<(), E
     Ok(())
 }
 
-fn add_sales(groups: &mut ByGroup, by: GroupBy, loaded: &Loaded) -> Result<(), Error> {
+fn add_sales(groups: &mut ByGroup, by: GroupBy, sold: &Sold, loaded: &Loaded) -> Result<(), Error> {
     let mut add = |group: Group, sales| {
-        let sums = &mut groups.entry(group).or_default().sums;
+        let sums = groups.entry(group).or_default();
         sums.sales = sums.sales.plus(sales).ok_or_else(overflow)?;
         Ok(())
     };
-    match &loaded.sales {
+    match sold {
         Sold::BySource(sold) => sold
             .iter()
             .try_for_each(|(source, sales)| add(loaded.group(by, doer_of(source)), sales)),
@@ -246,54 +229,79 @@ fn add_sales(groups: &mut ByGroup, by: GroupBy, loaded: &Loaded) -> Result<(), E
     }
 }
 
-fn add_clicks_by_link(
-    groups: &mut ByGroup,
-    clicks: &clicklog::Reader,
-    query: &Query,
-    by: GroupBy,
-    loaded: &Loaded,
-) -> Result<(), Error> {
-    let by_link = clicks.count_by_link(query)?;
-    let taps = clicks.count_by_link(&of_taps(query))?;
-    // Links that were deleted still had their clicks.
-    for link in by_link.keys().chain(taps.keys()) {
-        let group = groups.entry(loaded.group_of_link(by, *link)).or_default();
-        group.links.insert(*link);
-    }
-    let sets: Vec<Arc<HashSet<LinkNo>>> = groups
-        .values_mut()
-        .map(|group| Arc::new(std::mem::take(&mut group.links)))
-        .collect();
-    let unique: Vec<Option<u64>> = if query.filter.is_empty() {
-        let unique = clicks.unique_visitors_by(query.workspace, &sets, query.start, query.end)?;
-        unique.into_iter().map(Some).collect()
-    } else {
-        vec![None; sets.len()]
-    };
-    for ((group, links), unique) in groups.values_mut().zip(&sets).zip(unique) {
-        let sum = |counts: &HashMap<LinkNo, u64>| links.iter().filter_map(|link| counts.get(link)).sum();
-        group.sums.clicks = sum(&by_link);
-        group.sums.checkout_taps = sum(&taps);
-        group.sums.unique_visitors = unique;
-    }
-    Ok(())
-}
-
-fn add_clicks_by_country(groups: &mut ByGroup, clicks: &clicklog::Reader, query: &Query) -> Result<(), Error> {
-    let group = |country: String| {
-        if country == UNKNOWN {
-            Group::Nobody
-        } else {
-            Group::Word(country)
+impl Followed {
+    fn by_link(&mut self, clicks: &clicklog::Reader, by: GroupBy, loaded: &Loaded) -> Result<(), Error> {
+        let query = &self.counted;
+        let with_taps = Query {
+            classes: query.classes.including(ClickClass::Tap),
+            ..query.clone()
+        };
+        let by_link = clicks.count_by_link_and_class(&with_taps)?;
+        // Links that were deleted still had their clicks.
+        let mut links: BTreeMap<Group, HashSet<LinkNo>> = BTreeMap::new();
+        for (link, counts) in &by_link {
+            let group = loaded.group_of_link(by, *link);
+            let sums = self.groups.entry(group.clone()).or_default();
+            sums.clicks += query.classes.sum(counts);
+            sums.checkout_taps += counts[ClickClass::Tap as usize];
+            links.entry(group).or_default().insert(*link);
         }
-    };
-    for (country, count) in clicks.top(query, Dimension::Country, COUNTRIES_MAX)? {
-        groups.entry(group(country)).or_default().sums.clicks = count;
+        // Visitors are counted by link and day, not by country.
+        if !query.filter.is_empty() {
+            return Ok(());
+        }
+        let sets: Vec<Arc<HashSet<LinkNo>>> = links.into_values().map(Arc::new).collect();
+        let (unique, all) = clicks.unique_visitors_by(query.workspace, &sets, query.start, query.end)?;
+        for (sums, unique) in self.groups.values_mut().zip(unique) {
+            sums.unique_visitors = Some(unique);
+        }
+        self.total.unique_visitors = Some(all);
+        Ok(())
     }
-    for (country, count) in clicks.top(&of_taps(query), Dimension::Country, COUNTRIES_MAX)? {
-        groups.entry(group(country)).or_default().sums.checkout_taps = count;
+
+    fn by_country(&mut self, clicks: &clicklog::Reader) -> Result<(), Error> {
+        let group = |country: String| {
+            if country == UNKNOWN {
+                Group::Nobody
+            } else {
+                Group::Word(country)
+            }
+        };
+        for (country, count) in clicks.top(&self.counted, Dimension::Country, COUNTRIES_MAX)? {
+            self.groups.entry(group(country)).or_default().clicks = count;
+        }
+        for (country, count) in clicks.top(&of_taps(&self.counted), Dimension::Country, COUNTRIES_MAX)? {
+            self.groups.entry(group(country)).or_default().checkout_taps = count;
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn by_variant(&mut self, clicks: &clicklog::Reader) -> Result<(), Error> {
+        let query = &self.counted;
+        self.total = Performance {
+            clicks: clicks.count(query)?,
+            checkout_taps: clicks.count(&of_taps(query))?,
+            unique_visitors: Some(clicks.unique_visitors(query)?),
+            ..Performance::default()
+        };
+        for ((link, variant), counted) in clicks.by_variant(query)? {
+            let sums = self.groups.entry(Group::Variant(link, variant)).or_default();
+            sums.clicks = counted.clicks;
+            sums.checkout_taps = counted.taps;
+            sums.unique_visitors = Some(counted.visitors);
+        }
+        // Not a difference: a visitor may be among those of a variant and among others.
+        let others = Query {
+            filter: Filter::of(vec![Condition {
+                by: Dimension::Variant,
+                names: vec![UNKNOWN.to_owned()],
+                is_excluded: false,
+            }]),
+            ..query.clone()
+        };
+        self.others = Some(clicks.unique_visitors(&others)?);
+        Ok(())
+    }
 }
 
 fn of_taps(query: &Query) -> Query {

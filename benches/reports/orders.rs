@@ -1,16 +1,9 @@
-//! Guards what a performance report over a million orders costs the books: whole days, days that the period cuts, every
-//! model, by code and country, and all of it converted to another currency, which is done order by order. Prints a table;
-//! `HOPCART_BENCH_ORDERS` says how many orders (1,000,000).
-//!
-//! Orders of 90 days, of 200 creators with three links each; one in ten came by a journey of two creators, one in five is
-//! of a customer who bought before, and 8 % are refunded in part. Also tells how fast orders are stored, 500 in a commit.
+//! A brand with creators, links and a million orders over 90 days, and how it is stored.
 
 use std::time::{Duration, Instant};
 
-use hopcart::books::mark_sales::{Mark, by_mark};
-use hopcart::books::sales::{Wanted, by_source};
-use hopcart::books::{self, Books, Error, Options, Tx, View};
-use hopcart::domain::attribution::{ClickEvidence, Evidence, Model, PastTouch, credit};
+use hopcart::books::{self, Books, Error, Tx};
+use hopcart::domain::attribution::{ClickEvidence, Evidence, PastTouch, credit};
 use hopcart::domain::creator::{Creator, CreatorTerms};
 use hopcart::domain::id::{CreatorNo, LinkNo, StoreNo, WorkspaceNo};
 use hopcart::domain::money::Currency;
@@ -20,16 +13,34 @@ use hopcart::domain::rate::{DatedRate, Rate};
 use hopcart::domain::store::{Permalink, Provider, Store, StoreLook};
 use hopcart::domain::time::{DAY_MS, Timestamp};
 
-const START: i64 = 1_795_219_200_000;
-const DAYS: i64 = 90;
-const CREATORS: u64 = 200;
-const LINKS: u64 = 3;
+pub const DAYS: i64 = 90;
+pub const LINKS: u64 = 3;
 const COUNTRIES: [&str; 20] = [
     "AT", "BE", "CH", "CZ", "DE", "DK", "ES", "FI", "FR", "GB", "IE", "IT", "LU", "NL", "NO", "PL", "PT", "SE", "SK",
     "US",
 ];
 const GROUP: u64 = 500;
-const ROUNDS: usize = 5;
+
+/// Who sells what, and when.
+#[derive(Clone, Copy)]
+pub struct Brand {
+    pub workspace: WorkspaceNo,
+    pub store: StoreNo,
+    /// Of so many, with consecutive numbers.
+    pub first_creator: CreatorNo,
+    pub creators: u64,
+    /// Numbers of its links lie so far apart, from 1.
+    pub link_step: u32,
+    /// Instant of the first order, in ms.
+    pub start: i64,
+}
+
+impl Brand {
+    /// The link with number `place` of all that it has.
+    pub fn link(&self, place: u64) -> LinkNo {
+        LinkNo(1 + place as u32 * self.link_step)
+    }
+}
 
 /// Numbers that only look random (splitmix64).
 fn mixed(number: u64) -> u64 {
@@ -38,10 +49,10 @@ fn mixed(number: u64) -> u64 {
     mixed ^ mixed >> 27
 }
 
-fn set_up(tx: &Tx<'_>) -> Result<(WorkspaceNo, StoreNo, CreatorNo), Error> {
-    let workspace = books::workspace::insert(tx, "ws_1", "bench", Timestamp(1))?;
+/// A brand without links in `workspace`.
+pub fn set_up(tx: &Tx<'_>, workspace: WorkspaceNo, creators: u64, start: i64) -> Result<Brand, Error> {
     let mut first = None;
-    for number in 0..CREATORS {
+    for number in 0..creators {
         let creator = Creator {
             no: CreatorNo::default(),
             id: format!("pn_{number}"),
@@ -70,7 +81,7 @@ fn set_up(tx: &Tx<'_>) -> Result<(WorkspaceNo, StoreNo, CreatorNo), Error> {
         created_at: Timestamp(1),
     };
     let store = books::store::insert(tx, store, &[])?.no;
-    let first_day = Timestamp(START).day();
+    let first_day = Timestamp(start).day();
     let rates: Vec<DatedRate> = (0..DAYS as u32)
         .map(|day| DatedRate {
             base: Currency::EUR,
@@ -80,16 +91,23 @@ fn set_up(tx: &Tx<'_>) -> Result<(WorkspaceNo, StoreNo, CreatorNo), Error> {
         })
         .collect();
     books::rate::put(tx, workspace, &rates)?;
-    Ok((workspace, store, first.unwrap_or_default()))
+    Ok(Brand {
+        workspace,
+        store,
+        first_creator: first.unwrap_or_default(),
+        creators,
+        link_step: 1,
+        start,
+    })
 }
 
-fn order(number: u64, orders: u64, (workspace, store, first): (WorkspaceNo, StoreNo, CreatorNo)) -> (Order, Evidence) {
+fn order(number: u64, orders: u64, brand: Brand) -> (Order, Evidence) {
     let drawn = mixed(number);
-    let at = Timestamp(START + (number as i64 * DAYS * DAY_MS) / orders as i64);
+    let at = Timestamp(brand.start + (number as i64 * DAYS * DAY_MS) / orders as i64);
     let source = |drawn: u64| {
-        let creator = drawn % CREATORS;
-        let link = creator * LINKS + drawn / CREATORS % LINKS + 1;
-        (CreatorNo(first.0 + creator as u32), LinkNo(link as u32))
+        let creator = drawn % brand.creators;
+        let link = brand.link(creator * LINKS + drawn / brand.creators % LINKS);
+        (CreatorNo(brand.first_creator.0 + creator as u32), link)
     };
     let (creator, link) = source(drawn);
     let (before, before_link) = source(mixed(drawn));
@@ -135,8 +153,8 @@ fn order(number: u64, orders: u64, (workspace, store, first): (WorkspaceNo, Stor
         lines: Vec::new(),
     };
     let order = Order {
-        workspace,
-        store,
+        workspace: brand.workspace,
+        store: brand.store,
         ages: Ages::of(&snapshot),
         quarantine: None,
         credit: credit(&evidence, &Program::default(), at, None),
@@ -147,12 +165,13 @@ fn order(number: u64, orders: u64, (workspace, store, first): (WorkspaceNo, Stor
     (order, evidence)
 }
 
-fn fill(books: &Books, orders: u64, place: (WorkspaceNo, StoreNo, CreatorNo)) -> Duration {
+/// Stores `orders` orders, 500 in a commit.
+pub fn fill(books: &Books, orders: u64, brand: Brand) -> Duration {
     let began = Instant::now();
     for group in (0..orders).step_by(GROUP as usize) {
         let stored = books.commit_blocking(move |tx| {
             for number in group..(group + GROUP).min(orders) {
-                let (order, evidence) = order(number, orders, place);
+                let (order, evidence) = order(number, orders, brand);
                 if mixed(number ^ 5) % 100 < 8 {
                     let refund = Refund {
                         external_id: format!("r{number}"),
@@ -161,7 +180,7 @@ fn fill(books: &Books, orders: u64, place: (WorkspaceNo, StoreNo, CreatorNo)) ->
                         is_running_total: false,
                         lines: Vec::new(),
                     };
-                    books::refund::insert(tx, place.1, &refund, 700, refund.at)?;
+                    books::refund::insert(tx, brand.store, &refund, 700, refund.at)?;
                 }
                 books::order::put(tx, &order, &evidence, order.snapshot.ordered_at)?;
             }
@@ -170,59 +189,4 @@ fn fill(books: &Books, orders: u64, place: (WorkspaceNo, StoreNo, CreatorNo)) ->
         stored.expect("stored");
     }
     began.elapsed()
-}
-
-fn main() {
-    let orders = std::env::var("HOPCART_BENCH_ORDERS").map_or(1_000_000, |text| text.parse().expect("a number"));
-    let directory = tempfile::tempdir().expect("a directory");
-    let books = Books::open(Options::at(directory.path().join("books.sqlite"))).expect("new books");
-    let place = books.commit_blocking(set_up).expect("set up");
-    let took = fill(&books, orders, place);
-    let (rate, bytes) = (
-        orders as f64 / took.as_secs_f64(),
-        books.stats().file_bytes / orders.max(1),
-    );
-    println!("{orders} orders stored, {rate:.0} a second, {bytes} bytes each");
-    println!("| period | what | rows | shortest of {ROUNDS}, ms |\n|---|---|---|---|");
-    let end = START + DAYS * DAY_MS;
-    for (name, span) in [
-        ("90 whole days", (START, end)),
-        ("all time, to now", (0, end - 12_345)),
-        (
-            "30 days, cut at both ends",
-            (end - 30 * DAY_MS - 40_000_000, end - 40_000_000),
-        ),
-    ] {
-        let wanted = Wanted {
-            workspace: place.0,
-            start: Timestamp(span.0),
-            end: Timestamp(span.1),
-            currency: "EUR",
-        };
-        for (what, mark) in [("by code", Mark::Code), ("by country", Mark::Country)] {
-            time(&books, name, what, |view| by_mark(view, wanted, mark));
-        }
-        for model in Model::ALL {
-            time(&books, name, model.as_str(), |view| by_source(view, wanted, model));
-        }
-        let dollars = Wanted {
-            currency: "USD",
-            ..wanted
-        };
-        time(&books, name, "last, converted", |view| {
-            by_source(view, dollars, Model::Last)
-        });
-    }
-}
-
-/// Asks [`ROUNDS`] times and prints a row of the table.
-fn time<T>(books: &Books, period: &str, what: &str, ask: impl Fn(&View<'_>) -> Result<Vec<T>, Error>) {
-    let (mut shortest, mut rows) = (Duration::MAX, 0);
-    for _ in 0..ROUNDS {
-        let began = Instant::now();
-        rows = books.read_blocking(&ask).expect("read").len();
-        shortest = shortest.min(began.elapsed());
-    }
-    let ms = shortest.as_secs_f64() * 1000.0;
-    println!("| {period} | {what} | {rows} | {ms:.1} |");
 }
