@@ -64,7 +64,8 @@ const FIELDS: [&str; 51] = [
     "webhookIds",
 ];
 /// Ours, after them.
-const OUR_FIELDS: [&str; 10] = [
+const OUR_FIELDS: [&str; 11] = [
+    "caseSensitive",
     "maxClicks",
     "openInBrowser",
     "rules",
@@ -101,7 +102,7 @@ fn a_link_answers_the_dialects_fields_and_ours() {
         api.link(&json!({ "cart": { "storeId": store, "items": [{ "variantId": 1 }] } })),
     ];
     let expected: BTreeSet<&str> = FIELDS.into_iter().chain(OUR_FIELDS).collect();
-    assert_eq!(expected.len(), 61);
+    assert_eq!(expected.len(), 62);
     for link in &links {
         let found: BTreeSet<&str> = link
             .as_object()
