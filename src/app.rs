@@ -297,6 +297,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     context.set_public(name);
 
     let (stop_api, stopped) = oneshot::channel::<()>();
+    let gate = Arc::new(api::Gate::new(config.limits.api_calls_per_minute));
     let operations = Operations {
         table: reader,
         workers: counters,
@@ -308,6 +309,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         conversions: Arc::clone(context.conversion_tally()),
         codes: Arc::clone(context.code_desk()),
         telling: Arc::clone(context.telling()),
+        gate: Arc::clone(&gate),
         clock: Arc::clone(&world.clock),
     };
     let profiles: Arc<dyn Fetch> = Arc::new(
@@ -325,6 +327,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         &recorder,
         (Arc::clone(&profiles), records(&config, Arc::clone(&world.entropy))),
         poster.clone(),
+        &gate,
     );
     let router = router(api.clone(), operations);
     serve_api(&runtime, admin_listener, router, &config, stopped)?;
@@ -580,6 +583,7 @@ fn api_of(
     recorder: &Recorder,
     (profiles, records): (Arc<dyn Fetch>, Arc<dyn TextRecords>),
     poster: Poster,
+    gate: &Arc<api::Gate>,
 ) -> api::Api {
     let (ring, cookie_ring) = (Arc::clone(keys), Arc::clone(keys));
     api::Api {
@@ -599,7 +603,7 @@ fn api_of(
         backups: Backups::new(&config.data, Arc::clone(&recorder.stats)),
         body_max: config.limits.api_bytes_max,
         catalog_max: config.limits.catalog_bytes_max,
-        gate: Arc::new(api::Gate::new(config.limits.api_calls_per_minute)),
+        gate: Arc::clone(gate),
     }
 }
 

@@ -145,6 +145,17 @@ pub fn counts(view: &View<'_>) -> Result<(u64, u64), Error> {
     Ok((live, given_up))
 }
 
+/// What webhooks were not told for want of room, over all of them that are there.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn untold(view: &View<'_>) -> Result<u64, Error> {
+    view.count(
+        "SELECT coalesce(sum(untold), 0) FROM webhooks WHERE deleted_at IS NULL",
+        [],
+    )
+}
+
 /// Takes webhook number `no` away.
 ///
 /// # Errors

@@ -72,7 +72,7 @@ impl Trigger {
     ];
 
     /// The dialect's word.
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::LinkCreated => "link.created",
             Self::LinkUpdated => "link.updated",

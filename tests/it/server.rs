@@ -10,7 +10,7 @@ use hopcart::app::{self, Running, World};
 use hopcart::config::{Config, Masked};
 use hopcart::domain::outside::{Clock, FixedClock};
 use hopcart::domain::time::Timestamp;
-use hopcart::net::{CertificatePair, Names};
+use hopcart::net::{CertificatePair, LookingUp, Names};
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -43,6 +43,16 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Knows no name: nothing that a test tells leaves this machine.
+#[derive(Debug)]
+struct NoNames;
+
+impl Names for NoNames {
+    fn look_up(&self, _host: &str) -> LookingUp {
+        Box::pin(async { Err(std::io::ErrorKind::NotFound.into()) })
+    }
+}
+
 /// A running server with its data.
 pub struct TestServer {
     /// Lives as long as the server.
@@ -50,7 +60,7 @@ pub struct TestServer {
     config: Config,
     certificate: Option<CertificateDer<'static>>,
     pub clock: Arc<FixedClock>,
-    names: Option<Arc<dyn Names>>,
+    names: Arc<dyn Names>,
     running: Option<Running>,
 }
 
@@ -69,7 +79,7 @@ impl TestServer {
     pub fn with_names(names: Arc<dyn Names>, change: impl FnOnce(&mut Config)) -> Self {
         let mut server = Self::with(change);
         server.stop();
-        server.names = Some(names);
+        server.names = names;
         server.run();
         server
     }
@@ -117,7 +127,7 @@ impl TestServer {
             config,
             certificate,
             clock,
-            names: None,
+            names: Arc::new(NoNames),
             running: None,
         };
         server.run();
@@ -127,7 +137,7 @@ impl TestServer {
     fn run(&mut self) {
         let world = World {
             clock: self.clock.clone(),
-            names: self.names.clone(),
+            names: Some(Arc::clone(&self.names)),
             ..World::default()
         };
         let started = app::start_in(self.config.clone(), world);

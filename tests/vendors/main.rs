@@ -12,8 +12,11 @@ mod receiver;
 #[expect(dead_code, reason = "the journeys of tests/it need more of it")]
 mod server;
 
+mod every;
+mod fuzz;
 mod node;
 mod python;
+mod readme;
 mod script;
 
 use aws_lc_rs::hmac;

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Api;
 use super::error::ApiError;
-use super::gate::finish;
+use super::gate::{Tally, finish};
 use crate::books::author::{Author, on_behalf_of};
 use crate::domain::id::WorkspaceNo;
 use crate::flows::keep_answers::{self, ClaimNo, KeptAnswer, Turn};
@@ -95,7 +95,10 @@ pub(super) async fn carry_out(
     let turn = keep_answers::claim(&api.context, workspace, name, hasher.finalize().into()).await?;
     let claim = match turn {
         Turn::Run(claim) => claim,
-        Turn::Replay(answer) => return Ok(again(answer)),
+        Turn::Replay(answer) => {
+            Tally::count(&api.gate.tally.replayed);
+            return Ok(again(answer));
+        }
         Turn::Other => {
             return Err(ApiError::invalid(
                 "Idempotency-Key",
@@ -108,6 +111,7 @@ pub(super) async fn carry_out(
             ));
         }
         Turn::TooMany => {
+            Tally::count(&api.gate.tally.over_names);
             return Err(ApiError::too_many(
                 "Idempotency-Key: too many keys within 24 hours; call without one, or later.",
             ));

@@ -2,12 +2,12 @@
 //! once: where it is made.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::body::{Body, said};
+use super::body::{self, Body, parse, said};
 use super::error::ApiError;
 use super::params::Params;
 use super::webhook_teller::ApiTeller;
@@ -133,8 +133,14 @@ pub(super) async fn test(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
-    Body(body): Body<TestBody>,
+    request: Request,
 ) -> Result<Json<Value>, ApiError> {
+    let bytes = body::bytes(request, &api).await?;
+    let body: TestBody = if bytes.is_empty() {
+        TestBody::default()
+    } else {
+        parse(&bytes)?
+    };
     let (workspace, named) = (caller.workspace, id.clone());
     let webhook = api
         .context

@@ -46,6 +46,7 @@ impl Collector for Snapshot {
         self.conversions(&mut out)?;
         self.codes(&mut out)?;
         self.webhooks(&mut out)?;
+        self.calls(&mut out)?;
         self.connections(&mut out)
     }
 }
@@ -365,6 +366,11 @@ impl Snapshot {
         out.gauges("webhooks", "Webhooks by state", "state", &states)?;
         out.gauge("webhook_outbox", "Events not queued yet", figures.outbox as f64)?;
         out.gauge(
+            "webhook_without_room",
+            "Events that webhooks were not told of because too much waited, since these webhooks were made",
+            figures.untold as f64,
+        )?;
+        out.gauge(
             "webhook_in_flight",
             "Deliveries under way",
             read(&tally.in_flight) as f64,
@@ -384,6 +390,26 @@ impl Snapshot {
             "Deliveries that wait, by webhook",
             "webhook",
             &backlogs,
+        )
+    }
+
+    fn calls(&self, out: &mut Lines<'_>) -> fmt::Result {
+        let tally = &self.0.gate.tally;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let limited = [
+            ("key", read(&tally.over_pace)),
+            ("idempotency_keys", read(&tally.over_names)),
+        ];
+        out.counters(
+            "api_calls_limited",
+            "Calls answered 429, by what was too much",
+            "reason",
+            &limited,
+        )?;
+        out.counter(
+            "api_calls_replayed",
+            "Calls with an Idempotency-Key that were answered as before",
+            read(&tally.replayed),
         )
     }
 

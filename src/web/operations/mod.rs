@@ -20,6 +20,7 @@ use crate::flows::record_clicks::RecorderStats;
 use crate::flows::{hand_out_codes, join_waitlist, tell, track};
 use crate::net::Tally;
 use crate::redirect::{Counters, TableReader};
+use crate::web::api::Gate;
 
 /// Most stores whose last order is shown: each is a time series of its own, and a server of many brands would flood
 /// whoever collects them.
@@ -39,6 +40,8 @@ struct WebhookFigures {
     given_up: u64,
     /// Events that are not queued yet.
     outbox: u64,
+    /// Events that they were not told of for want of room, ever.
+    untold: u64,
     /// Deliveries that wait, by webhook; the most.
     backlogs: Vec<(String, u64)>,
 }
@@ -56,6 +59,8 @@ pub struct Operations {
     pub conversions: Arc<track::Tally>,
     pub codes: Arc<hand_out_codes::Desk>,
     pub telling: Arc<tell::Desk>,
+    /// What stands before the API's calls.
+    pub gate: Arc<Gate>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -123,6 +128,7 @@ async fn webhooks(operations: &Operations) -> Result<WebhookFigures, books::Erro
             live,
             given_up,
             outbox: books::outbox::count(view)?,
+            untold: books::webhook::untold(view)?,
             backlogs: books::webhook_delivery::backlogs(view, WEBHOOKS_MAX)?,
         })
     });
