@@ -157,6 +157,19 @@ pub fn next_due(view: &View<'_>) -> Result<Vec<(i64, Timestamp, bool)>, Error> {
         .collect())
 }
 
+/// When the first delivery of `webhook` is due that is not due at `now`.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn due_after(view: &View<'_>, webhook: i64, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    let found = view.first(
+        "SELECT min(due_at) FROM webhook_deliveries WHERE webhook = ? AND state = 'waiting' AND due_at > ?",
+        (webhook, now),
+        |row| row.get::<_, Option<Timestamp>>(0),
+    )?;
+    Ok(found.flatten())
+}
+
 /// At most `count` deliveries of `webhook` that are due at `now`, the oldest first; of one link only the first that is
 /// not delivered, unless that was tried often.
 ///

@@ -80,9 +80,14 @@ impl Office {
                 let busy = by_webhook.get(&no).copied().unwrap_or_default();
                 // One that fails is tried with one delivery; the others wait for what becomes of it.
                 let places = if is_failing { 1 } else { AT_ONCE_FOR_ONE };
-                if at > now {
-                    next = Some(next.map_or(at, |next| next.min(at)));
-                } else if busy < places
+                // What is due may wait for an earlier one of its link, which is due later.
+                let later = match at > now {
+                    true => Some(at),
+                    false => webhook_delivery::due_after(view, no, now)?,
+                };
+                next = next.into_iter().chain(later).min();
+                if at <= now
+                    && busy < places
                     && let Some(webhook) = books::webhook::by_no(view, no)?
                 {
                     // Those under way are among what is found.
@@ -107,7 +112,7 @@ impl Office {
                 under_way.spawn(send(context.clone(), poster.clone(), webhook.clone(), due));
             }
         }
-        // What waits for an earlier one of its link, or for room, is found when that is done.
+        // What waits for one that is under way, or for room, is found when that is done.
         Ok(())
     }
 
