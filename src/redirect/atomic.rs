@@ -1,0 +1,3 @@
+//! The atomics of what is lock-free in this room: the standard library's. `interleaved` puts loom's in their place.
+
+pub(super) use std::sync::atomic::{AtomicU64, Ordering};
