@@ -12,6 +12,7 @@ mod analytics;
 mod api;
 mod attribution;
 mod backup;
+mod bench;
 mod campaigns;
 mod cart_loop;
 mod carts;

@@ -92,16 +92,19 @@ pub const PACKAGES: &[Package] = &[
     only("nix", &["net"]),
     only("libc", &["net"]),
     only("ppp", &["net"]),
-    only("memchr", &["net"]),
+    // The load generator (cli) reads heads and shakes hands itself, as lightly as it can.
+    only("memchr", &["net", "cli"]),
+    only("rustls", &["net", "cli"]),
+    only("mio", &["cli"]),
+    only("hdrhistogram", &["cli"]),
     // The fast path: hyper's own parser, and its form of a date.
     only("httparse", &["net"]),
     only("httpdate", &["net"]),
-    only("rustls", &["net"]),
     only("tokio_rustls", &["net"]),
     only("hyper_rustls", &["net"]),
     only("hyper_util", &["net"]),
     only("webpki", &["net"]),
-    only("webpki_roots", &["net"]),
+    only("webpki_roots", &["net", "cli"]),
     // HTTP's own words: web implements net's handler trait, cli calls net's client.
     only("hyper", &["net", "web", "cli"]),
     only("bytes", &["net", "web", "cli"]),
