@@ -1,7 +1,8 @@
 //! Links: one row each, found by number, id, the brand's own id, or slug.
 //!
 //! Keeps two promises that need the whole table: no two links of a domain conflict, and no two links of a workspace
-//! share an external id. Numbers are never used twice. Lists are in [`super::link_list`], re-exported here.
+//! share an external id. Numbers are never used twice. Whatever changes a link tells of it in the outbox of the same
+//! transaction. Lists are in [`super::link_list`], re-exported here.
 
 pub use super::link_list::{
     LinkFilter, LinkOwner, LinkPlace, LinkSort, TagsWanted, count, count_by_domain, count_by_folder, count_by_tag,
@@ -11,11 +12,13 @@ pub use super::link_list::{
 use super::columns::{self, Columns, Json};
 use super::error::Error;
 use super::link_search;
+use super::outbox;
 use super::view::{Tx, View};
-use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
+use crate::domain::id::{CreatorNo, DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::link::{Link, LinkTerms, slugs_conflict};
 use crate::domain::slug;
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::Trigger;
 
 /// A link that has no number yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +136,7 @@ pub fn insert(tx: &Tx<'_>, new: &NewLink) -> Result<Link, Error> {
         ..link
     };
     link_search::add(tx, &link)?;
+    outbox::put_link(tx, Trigger::LinkCreated, &link)?;
     Ok(link)
 }
 
@@ -154,7 +158,8 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
         Some(link.no),
         link,
     )?;
-    link_search::change(tx, &before, link)
+    link_search::change(tx, &before, link)?;
+    outbox::put_link(tx, Trigger::LinkUpdated, link)
 }
 
 /// Runs `sql` with the columns of `link` as ?2 to ?30, in the order of the schema.
@@ -220,6 +225,7 @@ fn refuse_conflict(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
 pub fn delete(tx: &Tx<'_>, no: LinkNo) -> Result<bool, Error> {
     let Some(link) = by_no(tx, no)? else { return Ok(false) };
     link_search::remove(tx, &link)?;
+    outbox::put_link(tx, Trigger::LinkDeleted, &link)?;
     Ok(tx.run("DELETE FROM links WHERE no = ?", [no])? > 0)
 }
 
@@ -255,7 +261,8 @@ pub fn by_external_id(view: &View<'_>, workspace: WorkspaceNo, external_id: &str
     )
 }
 
-/// The workspace's oldest link whose destination is `destination` to the letter, on `domain` if one is given.
+/// The workspace's oldest link whose destination is `destination` to the letter, on `domain` and `creator`'s
+/// where those are given.
 ///
 /// # Errors
 /// [`Error::Failed`].
@@ -263,16 +270,40 @@ pub fn by_destination(
     view: &View<'_>,
     workspace: WorkspaceNo,
     domain: Option<DomainNo>,
+    creator: Option<CreatorNo>,
     destination: &str,
 ) -> Result<Option<Link>, Error> {
     view.first(
         &format!(
             "SELECT {COLUMNS} FROM links WHERE workspace = ?1 AND destination = ?2 AND (?3 IS NULL OR domain = ?3)
-             ORDER BY no LIMIT 1"
+             AND (?4 IS NULL OR creator = ?4) ORDER BY no LIMIT 1"
         ),
-        (workspace, destination, domain),
+        (workspace, destination, domain, creator),
         read,
     )
+}
+
+/// Public ids of `creator`'s links that are on, at most `most`, in no order.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn ids_on_of_creator(view: &View<'_>, creator: CreatorNo, most: usize) -> Result<Vec<String>, Error> {
+    let sql = "SELECT id FROM links WHERE creator = ? AND disabled_at IS NULL LIMIT ?";
+    view.all(sql, (creator, most as i64), |row| row.get(0))
+}
+
+/// Public ids of `creator`'s links that were switched off at or after `since`, at most `most`, in no order.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn ids_off_of_creator(
+    view: &View<'_>,
+    creator: CreatorNo,
+    since: Timestamp,
+    most: usize,
+) -> Result<Vec<String>, Error> {
+    let sql = "SELECT id FROM links WHERE creator = ? AND disabled_at >= ? LIMIT ?";
+    view.all(sql, (creator, since, most as i64), |row| row.get(0))
 }
 
 /// The link that a follower of `slug` on `domain` means, whoever owns it: the exact one of these very letters, else

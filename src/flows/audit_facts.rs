@@ -4,13 +4,14 @@
 use serde_json::{Value, json};
 
 use crate::domain::campaign::Campaign;
-use crate::domain::creator::Creator;
+use crate::domain::creator::{BanReason, Creator};
 use crate::domain::discount_code::DiscountCode;
 use crate::domain::link_domain::LinkDomain;
 use crate::domain::order::Order;
 use crate::domain::program::Program;
 use crate::domain::settings::Settings;
 use crate::domain::store::Store;
+use crate::domain::webhook::{Trigger, Webhook};
 
 pub(super) fn of_domain(domain: &LinkDomain) -> Value {
     json!({
@@ -47,7 +48,10 @@ pub(super) fn of_store(store: &Store, has_new_secrets: bool) -> Value {
 /// Who a creator is stays with the creator, who may ask to be forgotten.
 pub(super) fn of_creator(creator: &Creator) -> Value {
     let terms = &creator.terms;
+    let ban = creator.departure.and_then(|departure| departure.ban);
     json!({
+        "status": creator.status(),
+        "banReason": ban.map(BanReason::as_str),
         "tenantId": terms.tenant_id,
         "niche": terms.niche,
         "platform": terms.platform,
@@ -99,4 +103,21 @@ pub(super) fn of_settings(settings: &Settings) -> Value {
 /// Of an order: whether its credit stands, and by whose word.
 pub(super) fn of_credit(order: &Order) -> Value {
     json!({ "credit": order.credit.state.as_str(), "decision": order.ruling })
+}
+
+/// Of a webhook's secret it is only told when there is a new one.
+pub(super) fn of_webhook(webhook: &Webhook, has_new_secret: bool) -> Value {
+    let triggers: Vec<&str> = webhook.triggers.iter().map(Trigger::word).collect();
+    let mut facts = json!({
+        "name": webhook.name,
+        "url": webhook.url,
+        "triggers": triggers,
+        "clicksPerEvent": webhook.clicks_per_event,
+        "ofSomeLinks": webhook.is_narrow,
+        "disabled": webhook.disabled.is_some(),
+    });
+    if has_new_secret {
+        facts["secret"] = json!("set");
+    }
+    facts
 }

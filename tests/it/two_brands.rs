@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Answer, Request};
 use crate::openapi::{Document, Operation};
+use crate::receiver::Receiver;
 use crate::server::{Api, IPHONE, TestServer, eventually, id_of};
 
 /// Stands in every name that the first brand gives.
@@ -144,6 +145,7 @@ impl Things {
             events[0]["click"]["visitorId"].as_str().map(str::to_owned)
         });
         let waiting = waiting(server, api, &store);
+        let (webhook, delivery) = told(api);
         // Clicks are written beside what followers get: what is compared later must hold both.
         eventually("both clicks count", || (api.clicks("") == 2).then_some(()));
 
@@ -163,9 +165,27 @@ impl Things {
         things.insert("/discount-codes/pools/{id}", pool);
         things.insert("/waitlist/{id}", waiting);
         things.insert("/visitors/{id}", visitor);
+        things.insert("/webhooks/{id}", webhook);
+        things.insert("/webhooks/{id}/deliveries/{event}", delivery);
         things.insert("/keys/{id}", key);
         Self(things)
     }
+}
+
+/// A webhook that took one event and is told of nothing that the tests do: its id and the event's.
+fn told(api: &Api<'_>) -> (String, String) {
+    let receiver = Receiver::start();
+    let url = format!("{}/{MARK}", receiver.url());
+    let webhook = id_of(&api.post(
+        "/webhooks",
+        &json!({ "name": MARK, "url": url, "triggers": ["link.clicked"], "linkIds": [] }),
+    ));
+    let event = id_of(&api.post(&format!("/webhooks/{webhook}/test"), &json!({})));
+    let delivery = format!("/webhooks/{webhook}/deliveries/{event}");
+    eventually("the delivery is noted", || {
+        (api.get(&delivery)["state"] == "delivered").then_some(())
+    });
+    (webhook, event)
 }
 
 /// Somebody waits for a sold-out link of `store`; the entry's id.
@@ -195,6 +215,10 @@ fn read(api: &Api<'_>, operation: Operation<'_>, things: &Things) -> Answer {
             let name = parameter["name"].as_str().expect("a name");
             query.push(format!("{name}={}", things.named(operation, name).unwrap_or("none")));
         }
+    }
+    // They are about one creator, named either way, so that neither name is required.
+    if ["/partners/analytics", "/partners/links"].contains(&operation.path) {
+        query.push(format!("partnerId={}", things.id("/partners/{id}")));
     }
     let target = format!("{}?{}", things.target(operation.path), query.join("&"));
     api.call("GET", target.trim_end_matches('?'), None)
@@ -240,6 +264,8 @@ fn a_brand_reads_and_counts_nothing_of_another() {
             .chain([
                 ("/orders/{id}", "none".to_owned()),
                 ("/discount-codes/pools/{id}", "none".to_owned()),
+                ("/webhooks/{id}", "none".to_owned()),
+                ("/webhooks/{id}/deliveries/{event}", "none".to_owned()),
             ])
             .collect(),
     );
@@ -363,7 +389,14 @@ fn every_example_is_taken_and_every_answer_is_as_described() {
     let things = Things::of(&server, &first);
     // What erases and ends comes last, and what was read before is read again after it.
     let mut operations = document.operations();
-    operations.sort_by_key(|operation| (operation.method == "delete", operation.method != "get"));
+    operations.sort_by_key(|operation| {
+        let parting = match operation.path {
+            "/partners/deactivate" => 1,
+            "/partners/ban" => 2,
+            _ => 0,
+        };
+        (operation.method == "delete", operation.method != "get", parting)
+    });
     let mut faults = Vec::new();
     for operation in operations {
         let is_owners = operation.told["description"]
