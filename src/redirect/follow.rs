@@ -11,6 +11,7 @@ use super::locate::locate;
 use super::person::{Person, bare_referrer, first_language, utm_of};
 use super::record::{DomainRecord, LinkRecord};
 use super::request::Request;
+use super::view::View;
 use super::worker::{Keys, Redirect, Refusal, Reply, Worker};
 use crate::domain::click::{ClickFlags, Outcome, Tapped, UTM_MAX, cut};
 use crate::domain::click_id::ClickId;
@@ -27,26 +28,29 @@ impl Worker {
     /// Answers a GET or HEAD of a path that is not reserved.
     pub fn follow(&self, request: &Request<'_>) -> Reply {
         let now = self.shared.clock.now();
-        let domain = self.shared.table.domain(&host::of_authority(request.host));
+        let View {
+            domains, stores, links, ..
+        } = &mut *self.view.borrow_mut();
+        let domain = domains.find(&host::of_authority(request.host));
         let slug = slug::of_path(request.path);
-        let Some(link) = slug.as_ref().and_then(|slug| self.shared.table.link(domain.no, slug)) else {
-            return self.nowhere(&domain, request, now);
+        let Some(link) = slug.as_ref().and_then(|slug| links.find(domain.no, slug)) else {
+            return self.nowhere(domain, request, now);
         };
         let keys = self.shared.keys.load();
-        let mut person = Person::read(request, &domain, link.workspace, &self.shared, &keys, now);
-        let is_locked = Self::is_locked(request, &link, &keys, now);
-        if let Some(reply) = self.gate(&domain, &link, &mut person, !is_locked, now) {
+        let mut person = Person::read(request, domain, link.workspace, &self.shared, &keys, now);
+        let is_locked = Self::is_locked(request, link, &keys, now);
+        if let Some(reply) = self.gate(domain, link, &mut person, !is_locked, now) {
             return reply;
         }
-        let detour = match self.receive(request, &domain, &link, &mut person, is_locked, now) {
+        let detour = match self.receive(request, domain, link, &mut person, is_locked, now) {
             Ok(detour) => detour,
             Err(reply) => return reply,
         };
-        let offer = detour.offer(&link, &person);
+        let offer = detour.offer(link, &person);
         let id = self.next_id(link.no, now);
-        let store = offer.store().and_then(|store| self.shared.table.store(store));
+        let store = offer.store().and_then(|store| stores.find(store));
         let may_send_id = !person.flags.has(ClickFlags::OPTED_OUT) || domain.has_legal_basis;
-        if let (None, Some(landed)) = (detour.app, page_for(offer, store.as_ref())) {
+        if let (None, Some(landed)) = (detour.app, page_for(offer, store)) {
             let shown = Shown {
                 click: id,
                 variant: person.offered,
@@ -56,24 +60,24 @@ impl Worker {
                 notice: None,
                 now,
             };
-            return self.land(request, &domain, link, person, landed, &shown, &keys);
+            return self.land(request, domain, Arc::clone(link), person, landed, &shown, &keys);
         }
         let id_text = (link.sends_click_id && may_send_id).then(|| id.sign(&keys.click_id));
         if id_text.is_some() {
             person.flags = person.flags.with(ClickFlags::ID_SENT);
         }
-        let (cookie, new_visitor) = self.cookie(request, &domain, &link, &person, &keys, now);
+        let (cookie, new_visitor) = self.cookie(request, domain, link, &person, &keys, now);
         let mut location = String::with_capacity(LOCATION_CAPACITY);
         let outcome = locate(
             &mut location,
             offer,
-            store.as_deref(),
+            store.map(|store| &**store),
             request,
             id_text.as_ref().map(|text| text.as_str()),
-            Claim::of(self.shared.table.codes(), &link, &person, new_visitor, id, now).as_ref(),
+            Claim::of(self.shared.table.codes(), link, &person, new_visitor, id, now).as_ref(),
         );
-        let ticket = self.enqueue(request, &domain, &link, &person, outcome, new_visitor, &id, None);
-        if let Some(kind) = detour.page(request, &link, &person, &location) {
+        let ticket = self.enqueue(request, domain, link, &person, outcome, new_visitor, &id, None);
+        if let Some(kind) = detour.page(request, link, &person, &location) {
             return self.between(kind, cookie, ticket);
         }
         let (counter, status) = match offer.cart {
@@ -162,7 +166,7 @@ impl Worker {
             && !link.is_disabled
             && link.limit.as_ref().is_some_and(|limit| {
                 if takes && person.is_use() {
-                    !limit.take()
+                    !limit.take(self.seat)
                 } else {
                     !limit.has_left()
                 }

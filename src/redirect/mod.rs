@@ -3,25 +3,36 @@
 //! Never waits, never touches a disk, holds no lock across anything. One [`Worker`] a core; what changes is pushed
 //! into the [`Table`] from outside ([`TableWriter`]), what happened leaves through a [`lane`].
 
+mod arena;
+mod atomic;
 mod codes;
 mod counters;
 mod follow;
+mod generations;
+#[cfg(test)]
+mod histories;
 mod inbound;
 mod interstitial;
 mod land;
 pub mod lane;
+mod links;
 mod locate;
 mod lost;
+mod origins;
+mod packed;
 mod person;
 mod receive;
 mod reception;
 mod record;
 mod request;
 mod ring;
+mod shorthand;
 mod table;
 mod tap;
 mod throttle;
 mod track;
+mod uses;
+mod view;
 mod words;
 mod worker;
 
@@ -39,4 +50,6 @@ pub use table::{Table, TableReader, TableWriter};
 pub use tap::FORM_MAX;
 pub use throttle::Throttle;
 pub use track::Tracked;
+pub use uses::Uses;
+pub use view::View;
 pub use worker::{Keys, Options, Redirect, Refusal, Reply, Shared, Worker};

@@ -1,11 +1,11 @@
 //! What the hot path keeps of links, domains and stores: only what an answer needs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
 use super::reception::{FIRST_TARGET, ReceptionRecord};
+use super::uses::Uses;
 use crate::domain::app_link;
 use crate::domain::cart::{self, Cart, CartBase, Landing, OnOut, StockPolicy};
 use crate::domain::consent::ConsentMode;
@@ -36,14 +36,15 @@ pub struct LinkRecord {
     pub is_disabled: bool,
     pub expires_at: Option<Timestamp>,
     pub expired_url: Option<Box<str>>,
-    pub limit: Option<Limit>,
+    /// Uses that are left, where they are limited; shared by all versions of the link.
+    pub limit: Option<Arc<Uses>>,
 }
 
 /// Where followers are led.
 #[derive(Debug)]
 pub struct Offer {
     /// Serialised URL; for a cart what is sent when its store is not known (yet).
-    pub destination: Box<str>,
+    pub destination: String,
     pub cart: Option<Box<CartRecord>>,
 }
 
@@ -123,29 +124,6 @@ fn filled(own: &[Option<String>; 5], links: &[Option<String>; 5]) -> [Option<Str
     std::array::from_fn(|place| own[place].clone().or_else(|| links[place].clone()))
 }
 
-/// A click limit with the uses so far; the count is shared by all versions of the link.
-#[derive(Debug)]
-pub struct Limit {
-    pub max: u64,
-    pub uses: Arc<AtomicU64>,
-}
-
-impl Limit {
-    /// Takes one use; `false` when none is left. Exact however many take at once.
-    pub fn take(&self) -> bool {
-        self.uses
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |uses| {
-                (uses < self.max).then_some(uses + 1)
-            })
-            .is_ok()
-    }
-
-    /// Whether a use is left.
-    pub fn has_left(&self) -> bool {
-        self.uses.load(Ordering::Relaxed) < self.max
-    }
-}
-
 /// A cart link's cart.
 #[derive(Debug)]
 pub struct CartRecord {
@@ -164,14 +142,10 @@ impl CartRecord {
 }
 
 impl LinkRecord {
-    /// The record of `link`, counting on `uses`.
-    pub fn new(link: &Link, uses: Option<Arc<AtomicU64>>) -> Self {
+    /// The record of `link`, which is limited to `limit`.
+    pub fn new(link: &Link, limit: Option<Arc<Uses>>) -> Self {
         let terms = &link.terms;
         let experiment = terms.experiment.as_ref();
-        let limit = terms.clicks_max.map(|max| Limit {
-            max,
-            uses: uses.unwrap_or_default(),
-        });
         Self {
             no: link.no,
             workspace: link.workspace,
@@ -191,6 +165,26 @@ impl LinkRecord {
             expires_at: terms.expires_at,
             expired_url: terms.expired_url.as_deref().map(Box::from),
             limit,
+        }
+    }
+
+    /// A record of no link, for its memory.
+    pub(super) fn empty() -> Self {
+        Self {
+            no: LinkNo(0),
+            workspace: WorkspaceNo(0),
+            own: Offer {
+                destination: String::new(),
+                cart: None,
+            },
+            experiment: None,
+            reception: None,
+            sends_click_id: false,
+            creator: None,
+            is_disabled: false,
+            expires_at: None,
+            expired_url: None,
+            limit: None,
         }
     }
 
@@ -271,7 +265,7 @@ impl DomainRecord {
         let wanted = query::value_of(query, "redir_url")?;
         let url = policy.check(&wanted, |_, _| false).ok()?;
         Some(Offer {
-            destination: String::from(url).into(),
+            destination: url.into(),
             cart: None,
         })
     }
@@ -344,26 +338,5 @@ impl StoreRecord {
             front: cart::front(store.provider, &store.base_url).into(),
             shelf: ArcSwap::new(shelf),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_is_exact_under_contention() {
-        let limit = Limit {
-            max: 1000,
-            uses: Arc::default(),
-        };
-        let taken: usize = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4)
-                .map(|_| scope.spawn(|| (0..500).filter(|_| limit.take()).count()))
-                .collect();
-            threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
-        });
-        assert_eq!(taken, 1000);
-        assert!(!limit.has_left());
     }
 }

@@ -1,40 +1,41 @@
 //! The link table: what every follow reads and only flows write.
 //!
-//! Short slugs are found by a 64-bit key, the rest in a second map. Reading and writing are different types, so that
-//! the request path cannot write. No guard leaves a method: a caller cannot hold a shard's lock.
+//! Reading and writing are different types, so that the request path cannot write. No guard leaves a method: a caller
+//! cannot hold a shard's lock. Workers read through a [`View`] of their own.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
 use super::codes::{CodeTally, Codes};
+use super::links::Links;
 use super::record::{CreatorRecord, DomainRecord, LinkRecord, StoreRecord};
+use super::uses::{Account, Uses};
+use super::view::View;
 use crate::domain::code_pool::{GivenCode, PoolCode};
 use crate::domain::creator::Creator;
 use crate::domain::id::{CodePoolNo, CreatorNo, DomainNo, LinkNo, StoreNo, WorkspaceNo};
 use crate::domain::link::Link;
 use crate::domain::link_domain::LinkDomain;
-use crate::domain::slug::{self, SLUG_MAX, SlugKey};
+use crate::domain::slug;
 use crate::domain::store::{Shelf, Store};
 use crate::domain::time::Timestamp;
 
-/// Most hosts are found without hashing a long name twice; this many bytes hold any long key.
-const LONG_KEY_MAX: usize = 5 + SLUG_MAX * 4;
+/// Most links that room is made for in advance. 128 million: what is never used of it takes a byte a link.
+const ROOM_MAX: usize = 1 << 27;
 
 /// Everything that follows read.
 #[derive(Debug)]
 pub struct Table {
-    short: DashMap<u64, Arc<LinkRecord>, RandomState>,
-    long: DashMap<Box<[u8]>, Arc<LinkRecord>, RandomState>,
+    pub(super) links: Links,
     /// Uses of links with a click limit, shared by all versions of a link.
-    uses: DashMap<LinkNo, Arc<AtomicU64>, RandomState>,
-    domains: ArcSwap<Domains>,
-    stores: ArcSwap<HashMap<StoreNo, Arc<StoreRecord>>>,
+    uses: DashMap<LinkNo, Account, RandomState>,
+    pub(super) domains: Arc<ArcSwap<Domains>>,
+    pub(super) stores: Arc<ArcSwap<Stores>>,
     creators: DashMap<CreatorNo, Arc<CreatorRecord>, RandomState>,
     /// Creators by what links may call them; a name that two share names neither.
     creator_names: DashMap<(WorkspaceNo, Box<str>), Vec<CreatorNo>, RandomState>,
@@ -44,35 +45,56 @@ pub struct Table {
     /// Single-use codes that are ready to be handed out.
     codes: Codes,
     is_loaded: AtomicBool,
+    /// Links that were changed or removed while the table fills: what the books said of them before is obsolete.
+    touched: DashMap<LinkNo, (), RandomState>,
     /// Whether the uses so far of limited links are known; they come from the click log.
     are_uses_known: AtomicBool,
+    /// Views that were handed out.
+    views: AtomicUsize,
 }
 
+/// Stores by number.
+pub(super) type Stores = HashMap<StoreNo, Arc<StoreRecord>, RandomState>;
+
+/// Domains by host.
 #[derive(Debug)]
-struct Domains {
-    by_host: HashMap<Box<str>, Arc<DomainRecord>>,
+pub(super) struct Domains {
+    by_host: HashMap<Box<str>, Arc<DomainRecord>, RandomState>,
     default: Arc<DomainRecord>,
+}
+
+impl Domains {
+    /// The domain that answers for `host` (lower case, no port).
+    pub fn of_host(&self, host: &str) -> &Arc<DomainRecord> {
+        self.by_host.get(host).unwrap_or(&self.default)
+    }
 }
 
 impl Table {
     /// An empty table whose every host is `default`.
     #[expect(clippy::new_ret_no_self, reason = "a table is its two ends, as a channel is")]
     pub fn new(default: &LinkDomain) -> (TableReader, TableWriter) {
+        Self::with_room(default, 0)
+    }
+
+    /// As [`Self::new`], with room for `links` links before it grows: growing leaves memory behind, and takes time.
+    pub fn with_room(default: &LinkDomain, links: usize) -> (TableReader, TableWriter) {
         let table = Arc::new(Self {
-            short: DashMap::with_hasher(RandomState::default()),
-            long: DashMap::with_hasher(RandomState::default()),
+            links: Links::new(links.min(ROOM_MAX)),
             uses: DashMap::with_hasher(RandomState::default()),
-            domains: ArcSwap::from_pointee(Domains {
-                by_host: HashMap::new(),
+            domains: Arc::new(ArcSwap::from_pointee(Domains {
+                by_host: HashMap::default(),
                 default: Arc::new(default.into()),
-            }),
-            stores: ArcSwap::from_pointee(HashMap::new()),
+            })),
+            stores: Arc::default(),
             creators: DashMap::with_hasher(RandomState::default()),
             creator_names: DashMap::with_hasher(RandomState::default()),
             keys: ArcSwap::from_pointee(HashMap::new()),
             codes: Codes::default(),
             is_loaded: AtomicBool::new(false),
+            touched: DashMap::with_hasher(RandomState::default()),
             are_uses_known: AtomicBool::new(false),
+            views: AtomicUsize::new(0),
         });
         (TableReader(Arc::clone(&table)), TableWriter(table))
     }
@@ -85,8 +107,7 @@ pub struct TableReader(Arc<Table>);
 impl TableReader {
     /// The domain that answers for `host` (lower case, no port).
     pub fn domain(&self, host: &str) -> Arc<DomainRecord> {
-        let domains = self.0.domains.load();
-        Arc::clone(domains.by_host.get(host).unwrap_or(&domains.default))
+        Arc::clone(self.0.domains.load().of_host(host))
     }
 
     /// Whether `host` is a registered link domain.
@@ -94,17 +115,14 @@ impl TableReader {
         self.0.domains.load().by_host.contains_key(host)
     }
 
+    /// A worker's own view of the table: finds the same, without writing what other workers read.
+    pub fn view(&self) -> View {
+        View::new(&self.0, self.0.views.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// The link that `slug` (decoded) names on `domain`: the exact one first, then one in any letter case.
     pub fn link(&self, domain: DomainNo, slug: &str) -> Option<Arc<LinkRecord>> {
-        self.get(&SlugKey::new(domain, true, slug)).or_else(|| {
-            let is_folded = slug.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-            let folded = if is_folded {
-                Cow::Borrowed(slug)
-            } else {
-                Cow::Owned(slug::fold(slug))
-            };
-            self.get(&SlugKey::new(domain, false, &folded))
-        })
+        self.0.links.record(domain, slug)
     }
 
     /// The store with number `store`.
@@ -167,7 +185,7 @@ impl TableReader {
 
     /// Number of links.
     pub fn links(&self) -> usize {
-        self.0.short.len() + self.0.long.len()
+        self.0.links.len()
     }
 
     /// Whether every link of the books is in.
@@ -179,17 +197,6 @@ impl TableReader {
     pub fn are_uses_known(&self) -> bool {
         self.0.are_uses_known.load(Ordering::Acquire)
     }
-
-    fn get(&self, key: &SlugKey<'_>) -> Option<Arc<LinkRecord>> {
-        match key {
-            SlugKey::Short(number) => self.0.short.get(number).map(|found| Arc::clone(&found)),
-            SlugKey::Long(domain, is_exact, slug) => {
-                let mut bytes = [0; LONG_KEY_MAX];
-                let key = long_key(&mut bytes, *domain, *is_exact, slug)?;
-                self.0.long.get(key).map(|found| Arc::clone(&found))
-            }
-        }
-    }
 }
 
 /// Changes the table. Flows hold it; the request path does not.
@@ -199,41 +206,50 @@ pub struct TableWriter(Arc<Table>);
 impl TableWriter {
     /// Makes `link` followable, replacing its earlier version `before`.
     pub fn put(&self, link: &Link, before: Option<&Link>) {
-        let uses = link
-            .terms
-            .clicks_max
-            .map(|_| Arc::clone(&self.0.uses.entry(link.no).or_default()));
-        let record = Arc::new(LinkRecord::new(link, uses));
-        record.code_pools().for_each(|pool| self.0.codes.want(pool));
-        if let Some(before) = before.filter(|before| key_of(before) != key_of(link)) {
-            self.unlist(before);
+        self.touch(link.no);
+        let record = self.record(link, |max| Some(self.0.uses.entry(link.no).or_default().limit(max)));
+        self.0.links.put(link, record);
+        if let Some(before) = before.filter(|before| !Links::are_found_alike(before, link)) {
+            self.0.links.remove(before);
         }
-        match key_of(link) {
-            Key::Short(number) => {
-                self.0.short.insert(number, record);
-            }
-            Key::Long(bytes) => {
-                self.0.long.insert(bytes, record);
-            }
-        }
+    }
+
+    /// As [`Self::put`], for what the books said at some moment while the table fills: it does not replace what was put,
+    /// nor bring back what was removed, since it fills. Once it is loaded, nothing is missing and nothing is done.
+    pub fn load(&self, link: &Link) {
+        // In this order: what was touched is forgotten only after the table is said to be loaded.
+        let is_obsolete = || self.0.touched.contains_key(&link.no) || self.0.is_loaded.load(Ordering::Acquire);
+        let record = self.record(link, |max| {
+            let mut account = self.0.uses.entry(link.no).or_default();
+            // Looked at under the account's lock: a limit that is set after this look replaces this one.
+            (!is_obsolete()).then(|| account.limit(max))
+        });
+        self.0.links.put_unless(link, record, is_obsolete);
     }
 
     /// Makes `link` unknown.
     pub fn remove(&self, link: &Link) {
+        self.touch(link.no);
+        self.0.links.remove(link);
         self.0.uses.remove(&link.no);
-        self.unlist(link);
     }
 
-    fn unlist(&self, link: &Link) {
-        match key_of(link) {
-            Key::Short(number) => drop(self.0.short.remove_if(&number, |_, record| record.no == link.no)),
-            Key::Long(bytes) => drop(self.0.long.remove_if(&bytes, |_, record| record.no == link.no)),
+    /// Notes, before it happens, that a link changes: what is read of it from now on may be older than the change.
+    fn touch(&self, link: LinkNo) {
+        if !self.0.is_loaded.load(Ordering::Acquire) {
+            self.0.touched.insert(link, ());
         }
     }
 
-    /// Sets the uses so far of a link with a click limit.
+    fn record(&self, link: &Link, limit: impl FnOnce(u64) -> Option<Arc<Uses>>) -> LinkRecord {
+        let record = LinkRecord::new(link, link.terms.clicks_max.and_then(limit));
+        record.code_pools().for_each(|pool| self.0.codes.want(pool));
+        record
+    }
+
+    /// Sets the uses so far of a link with a click limit, before they are known.
     pub fn restore_uses(&self, link: LinkNo, uses: u64) {
-        self.0.uses.entry(link).or_default().store(uses, Ordering::Relaxed);
+        self.0.uses.entry(link).or_default().restore(uses);
     }
 
     /// Replaces all domains.
@@ -350,45 +366,13 @@ impl TableWriter {
     /// Says that every link of the books is in.
     pub fn set_loaded(&self) {
         self.0.is_loaded.store(true, Ordering::Release);
+        self.0.touched.clear();
     }
 
     /// From now on links with a click limit are followed: their uses were restored.
     pub fn set_uses_known(&self) {
         self.0.are_uses_known.store(true, Ordering::Release);
     }
-}
-
-#[derive(PartialEq, Eq)]
-enum Key {
-    Short(u64),
-    Long(Box<[u8]>),
-}
-
-fn key_of(link: &Link) -> Key {
-    let slug = if link.is_exact {
-        Cow::Borrowed(link.slug.as_str())
-    } else {
-        Cow::Owned(slug::fold(&link.slug))
-    };
-    match SlugKey::new(link.domain, link.is_exact, &slug) {
-        SlugKey::Short(number) => Key::Short(number),
-        SlugKey::Long(domain, is_exact, slug) => {
-            let mut bytes = Vec::with_capacity(5 + slug.len());
-            bytes.extend_from_slice(&domain.0.to_be_bytes());
-            bytes.push(u8::from(is_exact));
-            bytes.extend_from_slice(slug.as_bytes());
-            Key::Long(bytes.into())
-        }
-    }
-}
-
-/// Writes the key that [`key_of`] makes into `bytes`; `None` when `slug` is longer than any stored one.
-fn long_key<'a>(bytes: &'a mut [u8; LONG_KEY_MAX], domain: DomainNo, is_exact: bool, slug: &str) -> Option<&'a [u8]> {
-    let end = 5 + slug.len();
-    bytes[..4].copy_from_slice(&domain.0.to_be_bytes());
-    bytes[4] = u8::from(is_exact);
-    bytes.get_mut(5..end)?.copy_from_slice(slug.as_bytes());
-    Some(&bytes[..end])
 }
 
 #[cfg(test)]
@@ -518,10 +502,68 @@ pub(super) mod tests {
         let take = || {
             reader
                 .link(DomainNo::DEFAULT, "few")
-                .and_then(|record| record.limit.as_ref().map(|limit| limit.take()))
+                .and_then(|record| record.limit.as_ref().map(|limit| limit.take(0)))
         };
         assert_eq!(take(), Some(true));
         writer.put(&limited(6), Some(&limited(5)));
         assert_eq!([take(), take(), take()], [Some(true), Some(true), Some(false)]);
+    }
+
+    #[test]
+    fn a_limit_is_exact_under_contention() {
+        for max in [1_000, 40_003] {
+            let uses = Account::default().limit(max);
+            let take = |seat| {
+                std::iter::repeat_with(|| uses.take(seat))
+                    .take_while(|taken| *taken)
+                    .count() as u64
+            };
+            let taken: u64 = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|seat| scope.spawn(move || take(seat))).collect();
+                threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+            });
+            assert_eq!(taken, max);
+            assert!(!uses.has_left());
+        }
+    }
+
+    /// How many uses are left, taken one after the other by workers in turn.
+    fn drain(uses: &Uses) -> u64 {
+        (0..).take_while(|seat| uses.take(*seat)).count() as u64
+    }
+
+    #[test]
+    fn a_new_limit_counts_what_was_taken() {
+        for (restored, first, taken, second, left) in [
+            (0, 5, 2, 9, 7),
+            (3, 5, 2, 6, 1),
+            (7, 5, 0, 10, 3),
+            (0, 5, 4, 2, 0),
+            (0, 10_000, 3, 5, 2),
+            (0, 5, 2, 10_000, 9_998),
+            (9_000, 10_000, 1_000, 9_000, 0),
+        ] {
+            let mut account = Account::default();
+            account.restore(restored);
+            let uses = account.limit(first);
+            assert_eq!((0..taken).filter(|seat| uses.take(*seat)).count(), taken);
+            assert_eq!(
+                drain(&account.limit(second)),
+                left,
+                "{restored} {first} {taken} {second}"
+            );
+        }
+    }
+
+    #[test]
+    fn uses_are_restored_before_or_after_the_limit_is_known_and_more_than_once() {
+        let mut account = Account::default();
+        let uses = account.limit(10);
+        account.restore(4);
+        account.restore(4);
+        assert_eq!(drain(&account.limit(10)), 6);
+        assert!(!uses.has_left(), "all versions of the link share them");
+        account.restore(12);
+        assert_eq!(drain(&account.limit(13)), 1);
     }
 }

@@ -12,6 +12,7 @@ use super::person::Person;
 use super::reception::FIRST_TARGET;
 use super::record::{LinkRecord, StoreRecord};
 use super::request::Request;
+use super::view::View;
 use super::worker::{Keys, Redirect, Refusal, Reply, Worker};
 use crate::domain::cart::{self, CartRequest, QUANTITY_MAX, Refill};
 use crate::domain::click::{ClickFlags, Outcome, Tapped};
@@ -55,25 +56,28 @@ impl Worker {
     pub fn tap(&self, request: &Request<'_>, form: &str) -> Reply {
         let now = self.shared.clock.now();
         let keys = self.shared.keys.load();
-        let domain = self.shared.table.domain(&host::of_authority(request.host));
+        let View {
+            domains, stores, links, ..
+        } = &mut *self.view.borrow_mut();
+        let domain = domains.find(&host::of_authority(request.host));
         let form = Form::read(form);
         let token = PageToken::verify(&form.token, &keys.click_id).filter(|token| token.domain == domain.no);
         let Some(token) = token else {
             return self.miss(request, now);
         };
-        let link = self.shared.table.link(token.domain, &token.slug);
+        let link = links.find(token.domain, &token.slug);
         let link = link.filter(|link| {
             link.no == token.click.link && !link.is_disabled && link.expires_at.is_none_or(|end| end > now)
         });
-        let store = |link: &Arc<LinkRecord>| self.shared.table.store(link.offer(token.variant).store()?);
-        let Some((link, store)) = link.and_then(|link| store(&link).map(|store| (link, store))) else {
+        let found = link.and_then(|link| Some((link, stores.find(link.offer(token.variant).store()?)?)));
+        let Some((link, store)) = found else {
             bump(&self.counters.gone, 1);
             return Reply::Refused(Refusal::Gone);
         };
-        let mut person = Person::read(request, &domain, link.workspace, &self.shared, &keys, now);
+        let mut person = Person::read(request, domain, link.workspace, &self.shared, &keys, now);
         // Taken on the way to the shop, not when the page is drawn: most who look at one do not go on.
-        let claim = Claim::of(self.shared.table.codes(), &link, &person, 0, token.click, now);
-        let (location, outcome) = match self.lead_on(request, &link, &store, &token, &form, &keys, claim.as_ref()) {
+        let claim = Claim::of(self.shared.table.codes(), link, &person, 0, token.click, now);
+        let (location, outcome) = match self.lead_on(request, link, store, &token, &form, &keys, claim.as_ref()) {
             Ok(found) => found,
             Err(page) => {
                 bump(&self.counters.pages, 1);
@@ -97,7 +101,7 @@ impl Worker {
             sequence: token.click.sequence,
             at: token.click.at,
         };
-        let ticket = self.enqueue(request, &domain, &link, &person, outcome, 0, &id, Some(tapped));
+        let ticket = self.enqueue(request, domain, link, &person, outcome, 0, &id, Some(tapped));
         bump(&self.counters.taps, 1);
         Reply::Redirect(Redirect {
             status: 303,

@@ -9,6 +9,7 @@ use super::lane::Ticket;
 use super::person::Person;
 use super::record::LinkRecord;
 use super::request::Request;
+use super::view::View;
 use super::worker::Worker;
 use crate::domain::click::{ClickFlags, Outcome};
 use crate::domain::click_id::ClickId;
@@ -39,9 +40,10 @@ impl Worker {
     /// `knows_address` false the address is not the follower's, and nobody is known again by it.
     pub fn track(&self, request: &Request<'_>, workspace: WorkspaceNo, knows_address: bool) -> Tracked {
         let now = self.shared.clock.now();
-        let domain = self.shared.table.domain(&host::of_authority(request.host));
+        let View { domains, links, .. } = &mut *self.view.borrow_mut();
+        let domain = domains.find(&host::of_authority(request.host));
         let slug = slug::of_path(request.path);
-        let link = slug.as_ref().and_then(|slug| self.shared.table.link(domain.no, slug));
+        let link = slug.as_ref().and_then(|slug| links.find(domain.no, slug));
         let Some(link) = link.filter(|link| link.workspace == workspace) else {
             let is_loaded = self.shared.table.is_loaded();
             let counter = if is_loaded {
@@ -57,7 +59,7 @@ impl Worker {
             };
         };
         let keys = self.shared.keys.load();
-        let mut person = Person::read(request, &domain, workspace, &self.shared, &keys, now);
+        let mut person = Person::read(request, domain, workspace, &self.shared, &keys, now);
         if !knows_address {
             person.identity = 0;
             person.place = Default::default();
@@ -67,7 +69,7 @@ impl Worker {
             return Tracked::Unavailable;
         }
         let is_over = link.is_disabled || link.expires_at.is_some_and(|end| end <= now);
-        if is_over || !takes_use(&link, &mut person) {
+        if is_over || !takes_use(link, &mut person, self.seat) {
             bump(&self.counters.gone, 1);
             return Tracked::Gone;
         }
@@ -82,12 +84,12 @@ impl Worker {
             person.flags = person.flags.with(ClickFlags::ID_SENT);
         }
         let new_visitor = if person.may_be_recognised() && person.known.is_none() && knows_address {
-            self.new_visitor(&link, &person).id
+            self.new_visitor(link, &person).id
         } else {
             0
         };
         let outcome = Outcome::Destination;
-        let ticket = self.enqueue(request, &domain, &link, &person, outcome, new_visitor, &id, None);
+        let ticket = self.enqueue(request, domain, link, &person, outcome, new_visitor, &id, None);
         bump(&self.counters.redirected, 1);
         Tracked::Clicked {
             link: link.no,
@@ -98,11 +100,11 @@ impl Worker {
 }
 
 /// Whether a use was left of a link with a limit, or none was needed; what was taken is noted.
-fn takes_use(link: &LinkRecord, person: &mut Person<'_>) -> bool {
+fn takes_use(link: &LinkRecord, person: &mut Person<'_>, seat: usize) -> bool {
     let Some(limit) = &link.limit else { return true };
     if !person.is_use() {
         return limit.has_left();
     }
     person.flags = person.flags.with(ClickFlags::USE);
-    limit.take()
+    limit.take(seat)
 }

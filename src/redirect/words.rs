@@ -1,4 +1,4 @@
-//! Memory of a ring: 64-bit words, either in a file that outlives the process or in the process alone.
+//! Memory of rings and of packed links: 64-bit words, either in a file that outlives the process or in the process alone.
 //!
 //! The one file with `unsafe` in it: a mapped file is looked at as atomic numbers. Never hands out a plain reference
 //! into a mapping.
@@ -15,7 +15,8 @@ use memmap2::{MmapOptions, MmapRaw};
 pub(super) enum Words {
     /// Gone with the process.
     Memory(Box<[AtomicU64]>),
-    /// Whatever is stored is in the page cache at once: a kill takes nothing of it away.
+    /// Of a file: whatever is stored is in the page cache at once, and a kill takes nothing of it away. Or of no file: then
+    /// it is gone with the process.
     Mapped(MmapRaw),
 }
 
@@ -23,6 +24,23 @@ impl Words {
     /// `count` words, all 0, of the process alone.
     pub(super) fn zeroed(count: usize) -> Self {
         Self::Memory((0..count).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// `count` words, all 0, of the process alone, that take memory once they are written. Many of them are put on huge
+    /// pages where the system does that: a look-up among millions then misses one address translation less.
+    pub(super) fn untouched(count: usize) -> Self {
+        /// Below two huge pages there is nothing to win.
+        const HUGE_MIN: usize = 4 << 20;
+        let bytes = count * 8;
+        let Ok(map) = MmapOptions::new().len(bytes).map_anon() else {
+            return Self::zeroed(count);
+        };
+        #[cfg(target_os = "linux")]
+        if bytes >= HUGE_MIN {
+            // Without it everything works, a little slower.
+            let _ = map.advise(memmap2::Advice::HugePage);
+        }
+        Self::Mapped(map.into())
     }
 
     /// The words that `bytes` hold; bytes after the last whole word are left out.
@@ -62,7 +80,7 @@ impl Deref for Words {
             // *Aliasing*: the slice is shared and its elements may change behind it, for they are atomics; nobody else
             // in the process has a pointer into this mapping, and whatever another process writes is one more write to
             // an atomic: it can be a wrong value, which checksums notice, but no data race of ours.
-            // *Files that get shorter* end the process by SIGBUS, which is no undefined behaviour; ring files are
+            // *Files that get shorter* (where there is one) end the process by SIGBUS, which is no undefined behaviour; ring files are
             // written to their full length before they are mapped, locked, and never made shorter.
             Self::Mapped(map) => unsafe {
                 std::slice::from_raw_parts(map.as_mut_ptr().cast::<AtomicU64>(), map.len() / 8)

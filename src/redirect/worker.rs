@@ -14,6 +14,7 @@ use super::person::Person;
 use super::record::LinkRecord;
 use super::table::TableReader;
 use super::throttle::Throttle;
+use super::view::View;
 use crate::domain::keyring::Keyring;
 use crate::domain::outside::{Clock, Places};
 use crate::domain::visitor::Visitor;
@@ -62,6 +63,10 @@ pub struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) lane: RefCell<Lane>,
     pub(super) counters: Arc<Counters>,
+    /// Borrowed while a request is answered.
+    pub(super) view: RefCell<View>,
+    /// The number of the view.
+    pub(super) seat: usize,
     lease: RefCell<(u64, u64)>,
     random: RefCell<blake3::OutputReader>,
 }
@@ -70,10 +75,13 @@ impl Worker {
     /// A worker that queues into `lane`; `seed` must be fresh from the system's entropy.
     pub fn new(shared: Arc<Shared>, lane: Lane, counters: Arc<Counters>, seed: [u8; 32]) -> Self {
         let random = blake3::Hasher::new_keyed(&seed).finalize_xof();
+        let view = shared.table.view();
         Self {
             shared,
             lane: RefCell::new(lane),
             counters,
+            seat: view.seat,
+            view: RefCell::new(view),
             lease: RefCell::new((0, 0)),
             random: RefCell::new(random),
         }

@@ -77,7 +77,7 @@ pub const PACKAGES: &[Package] = &[
     only("zstd", &["clicklog"]),
     only("datasketches", &["clicklog"]),
     only("dashmap", &["redirect"]),
-    // Rings of clicks lie in files that outlive the process.
+    // Rings of clicks lie in files that outlive the process, packed links on huge pages.
     only("memmap2", &["redirect"]),
     only("foldhash", &["clicklog", "domain", "flows", "redirect"]),
     // app: threads that stand behind those of the redirects. net: one system call to accept a connection.
@@ -186,6 +186,8 @@ pub const PACKAGES: &[Package] = &[
     only("aho_corasick", &["domain"]),
     // What tests and benches are made with.
     tests_only("proptest"),
+    // Every interleaving of what is lock-free: tests/interleaved.rs.
+    split("loom", &[], &[]),
     tests_only("tempfile"),
     tests_only("rcgen"),
     split("criterion", &[], &[]),

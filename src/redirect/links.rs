@@ -1,0 +1,354 @@
+//! Every link by its slug: short slugs by a 64-bit key, the rest in a second map, and behind both 32 bits that say where
+//! the link lies.
+//!
+//! Plain links lie packed in the arena; what has a cart, rules, a limit or the like has a record of its own, shared by
+//! whoever reads it. A link is copied out under its shard's lock, which no method lets out.
+
+use std::borrow::Cow;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use foldhash::fast::RandomState;
+
+use super::arena::Arena;
+use super::generations::{Generations, STRIPES, Stamp};
+use super::origins::Origins;
+use super::packed::{self, PACKED_MAX};
+use super::record::LinkRecord;
+use crate::domain::id::{DomainNo, LinkNo};
+use crate::domain::link::Link;
+use crate::domain::slug::{self, SLUG_MAX, SlugKey};
+
+/// Bytes that hold any long key.
+const LONG_KEY_MAX: usize = 5 + SLUG_MAX * 4;
+/// Shards of the map of short slugs. 1,024: 128 KiB, and when one grows, with its readers waiting, it moves some
+/// thousand entries and not a million.
+const SHARDS: usize = 1024;
+
+/// A short key with the alignment of 32 bits, so that it and a place take 12 bytes and not 16.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ShortKey([u32; 2]);
+
+impl ShortKey {
+    fn new(number: u64) -> Self {
+        Self([number as u32, (number >> 32) as u32])
+    }
+}
+
+impl std::hash::Hash for ShortKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.0[1]) << 32 | u64::from(self.0[0]));
+    }
+}
+
+/// Where a link lies: at a word of the arena, or with [`RICH`] among those with a record of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place(u32);
+
+const RICH: u32 = 1 << 31;
+
+/// Room for one packed link.
+pub(super) type Buffer = [u8; PACKED_MAX];
+
+/// A link as it was found.
+pub(super) enum Found<'a> {
+    /// See [`packed`].
+    Packed(&'a [u8]),
+    Rich(Arc<LinkRecord>),
+}
+
+/// See the file's head.
+#[derive(Debug)]
+pub(super) struct Links {
+    short: DashMap<ShortKey, Place, RandomState>,
+    long: DashMap<Box<[u8]>, Place, RandomState>,
+    arena: Arena,
+    origins: Origins,
+    rich: DashMap<u32, Arc<LinkRecord>, RandomState>,
+    /// The number of the next rich link, without [`RICH`].
+    next_rich: AtomicU32,
+    generations: Generations,
+    /// Of keys, for generations.
+    hasher: RandomState,
+}
+
+impl Links {
+    /// No link yet, and room for `room` with short slugs before the map of them grows.
+    pub fn new(room: usize) -> Self {
+        Self {
+            short: DashMap::with_capacity_and_hasher_and_shard_amount(room, RandomState::default(), SHARDS),
+            long: DashMap::with_hasher(RandomState::default()),
+            arena: Arena::new(),
+            origins: Origins::new(),
+            rich: DashMap::with_hasher(RandomState::default()),
+            next_rich: AtomicU32::new(0),
+            generations: Generations::new(STRIPES),
+            hasher: RandomState::default(),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.short.len() + self.long.len()
+    }
+
+    /// The link that `slug` (decoded) names on `domain`: the exact one first, then one in any letter case. It holds for
+    /// as long as the stamp is current: the other of the two keys cannot come into use before this one is free
+    /// (`domain::link::slugs_conflict`).
+    pub fn find<'a>(&self, domain: DomainNo, slug: &str, buffer: &'a mut Buffer) -> Option<(Stamp, Found<'a>)> {
+        let key = SlugKey::new(domain, true, slug);
+        if let Some((stamp, place)) = self.look(&key, buffer) {
+            return Some((stamp, place.found(buffer)));
+        }
+        let is_folded = slug.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        let folded = if is_folded {
+            Cow::Borrowed(slug)
+        } else {
+            Cow::Owned(slug::fold(slug))
+        };
+        let (stamp, place) = self.look(&SlugKey::new(domain, false, &folded), buffer)?;
+        Some((stamp, place.found(buffer)))
+    }
+
+    /// As [`Self::find`], as a record of the caller's own.
+    pub fn record(&self, domain: DomainNo, slug: &str) -> Option<Arc<LinkRecord>> {
+        let mut buffer = [0; PACKED_MAX];
+        let (_, found) = self.find(domain, slug, &mut buffer)?;
+        let mut record = Arc::new(LinkRecord::empty());
+        self.fill(&mut record, found);
+        Some(record)
+    }
+
+    /// Makes `record` what was found. The memory of one that nobody else holds is used again.
+    pub fn fill(&self, record: &mut Arc<LinkRecord>, found: Found<'_>) {
+        match found {
+            Found::Rich(rich) => *record = rich,
+            Found::Packed(bytes) => match Arc::get_mut(record) {
+                Some(own) => packed::unpack(bytes, &self.origins, own),
+                None => {
+                    let mut own = LinkRecord::empty();
+                    packed::unpack(bytes, &self.origins, &mut own);
+                    *record = Arc::new(own);
+                }
+            },
+        }
+    }
+
+    /// Whether what was found under `stamp` is still so.
+    pub fn is_current(&self, stamp: Stamp) -> bool {
+        self.generations.is_current(stamp)
+    }
+
+    /// Puts `record` where `link` is found, in the place of what was there.
+    pub fn put(&self, link: &Link, record: LinkRecord) {
+        let place = self.keep(record);
+        let key = Key::of(link);
+        let before = match &key {
+            Key::Short(key) => self.short.insert(*key, place),
+            Key::Long(key) => self.long.insert(key.clone(), place),
+        };
+        self.end(&key, before);
+    }
+
+    /// Whether `link` and `other` are found by the same key.
+    pub fn are_found_alike(link: &Link, other: &Link) -> bool {
+        Key::of(link) == Key::of(other)
+    }
+
+    /// As [`Self::put`], unless a link is there or `is_obsolete` says, at a moment when nobody changes what is there,
+    /// that this one must not be.
+    pub fn put_unless(&self, link: &Link, record: LinkRecord, is_obsolete: impl FnOnce() -> bool) -> bool {
+        let place = self.keep(record);
+        let is_put = match Key::of(link) {
+            Key::Short(key) => insert_unless(self.short.entry(key), place, is_obsolete),
+            Key::Long(key) => insert_unless(self.long.entry(key), place, is_obsolete),
+        };
+        // No generation ends: nobody remembers that there was nothing.
+        if !is_put {
+            self.release(place);
+        }
+        is_put
+    }
+
+    /// Takes `link` away from where it is found, unless another link is there.
+    pub fn remove(&self, link: &Link) {
+        let key = Key::of(link);
+        let is_it = |place: &Place| self.link_no(*place) == Some(link.no);
+        let before = match &key {
+            Key::Short(key) => self
+                .short
+                .remove_if(key, |_, place| is_it(place))
+                .map(|(_, place)| place),
+            Key::Long(key) => self
+                .long
+                .remove_if(key, |_, place| is_it(place))
+                .map(|(_, place)| place),
+        };
+        self.end(&key, before);
+    }
+
+    /// What was found at `key` until now is no more: workers forget it, and its memory is used again. Nobody reads it
+    /// any more, for it is read under the lock under which it was taken away.
+    fn end(&self, key: &Key, before: Option<Place>) {
+        self.generations.bump(self.hasher.hash_one(key));
+        if let Some(place) = before {
+            self.release(place);
+        }
+    }
+
+    fn keep(&self, record: LinkRecord) -> Place {
+        let packed = packed::pack(&record, &self.origins).and_then(|bytes| self.arena.store(&bytes));
+        packed.map(Place).unwrap_or_else(|| {
+            let record = Arc::new(record);
+            // Numbers come again after two thousand million rich links; one that is held is passed over.
+            loop {
+                let number = self.next_rich.fetch_add(1, Ordering::Relaxed) & !RICH;
+                if let Entry::Vacant(vacant) = self.rich.entry(number) {
+                    vacant.insert(Arc::clone(&record));
+                    return Place(number | RICH);
+                }
+            }
+        })
+    }
+
+    fn release(&self, place: Place) {
+        if place.is_rich() {
+            self.rich.remove(&place.number());
+        } else {
+            self.arena.release(place.0);
+        }
+    }
+
+    fn link_no(&self, place: Place) -> Option<LinkNo> {
+        if place.is_rich() {
+            return self.rich.get(&place.number()).map(|record| record.no);
+        }
+        Some(packed::link_no(self.arena.load(place.0, &mut [0; PACKED_MAX])))
+    }
+
+    /// Reads what lies at `key`, with a stamp from before.
+    fn look(&self, key: &SlugKey<'_>, buffer: &mut Buffer) -> Option<(Stamp, Read)> {
+        match key {
+            SlugKey::Short(number) => {
+                let key = ShortKey::new(*number);
+                let stamp = self.generations.stamp(self.hasher.hash_one(Key::Short(key)));
+                let place = self.short.get(&key)?;
+                Some((stamp, self.read(*place, buffer)?))
+            }
+            SlugKey::Long(domain, is_exact, slug) => {
+                let mut bytes = [0; LONG_KEY_MAX];
+                let key = long_key(&mut bytes, *domain, *is_exact, slug)?;
+                let stamp = self.generations.stamp(self.hasher.hash_one(LongKey(key)));
+                let place = self.long.get(key)?;
+                Some((stamp, self.read(*place, buffer)?))
+            }
+        }
+    }
+
+    /// Reads what lies at `place`. The caller holds the lock of the shard that says so: until it lets go, nobody takes
+    /// the link away. (Who holds a lock of the rich links never asks for one of a shard.)
+    fn read(&self, place: Place, buffer: &mut Buffer) -> Option<Read> {
+        if place.is_rich() {
+            let record = self.rich.get(&place.number())?;
+            return Some(Read::Rich(Arc::clone(&record)));
+        }
+        Some(Read::Packed(self.arena.load(place.0, buffer).len()))
+    }
+}
+
+impl Place {
+    fn is_rich(self) -> bool {
+        self.0 & RICH != 0
+    }
+
+    fn number(self) -> u32 {
+        self.0 & !RICH
+    }
+}
+
+/// What [`Links::look`] has read: a record, or so many bytes of the buffer.
+enum Read {
+    Packed(usize),
+    Rich(Arc<LinkRecord>),
+}
+
+impl Read {
+    fn found(self, buffer: &Buffer) -> Found<'_> {
+        match self {
+            Self::Packed(length) => Found::Packed(&buffer[..length]),
+            Self::Rich(record) => Found::Rich(record),
+        }
+    }
+}
+
+fn insert_unless<K: Eq + std::hash::Hash>(
+    entry: Entry<'_, K, Place>,
+    place: Place,
+    is_obsolete: impl FnOnce() -> bool,
+) -> bool {
+    match entry {
+        Entry::Vacant(vacant) if !is_obsolete() => {
+            vacant.insert(place);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// What a link is found by.
+#[derive(PartialEq, Eq)]
+enum Key {
+    Short(ShortKey),
+    Long(Box<[u8]>),
+}
+
+impl Key {
+    /// The key of `link`.
+    fn of(link: &Link) -> Self {
+        let slug = if link.is_exact {
+            Cow::Borrowed(link.slug.as_str())
+        } else {
+            Cow::Owned(slug::fold(&link.slug))
+        };
+        match SlugKey::new(link.domain, link.is_exact, &slug) {
+            SlugKey::Short(number) => Self::Short(ShortKey::new(number)),
+            SlugKey::Long(domain, is_exact, slug) => {
+                let mut bytes = Vec::with_capacity(5 + slug.len());
+                bytes.extend_from_slice(&domain.0.to_be_bytes());
+                bytes.push(u8::from(is_exact));
+                bytes.extend_from_slice(slug.as_bytes());
+                Self::Long(bytes.into())
+            }
+        }
+    }
+}
+
+impl std::hash::Hash for Key {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Short(key) => key.hash(state),
+            Self::Long(bytes) => LongKey(bytes).hash(state),
+        }
+    }
+}
+
+/// A long key that is not kept; hashed as one that is.
+struct LongKey<'a>(&'a [u8]);
+
+impl std::hash::Hash for LongKey<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+/// Writes the key that [`Key::of`] makes into `bytes`; `None` when `slug` is longer than any stored one.
+fn long_key<'a>(bytes: &'a mut [u8; LONG_KEY_MAX], domain: DomainNo, is_exact: bool, slug: &str) -> Option<&'a [u8]> {
+    let end = 5 + slug.len();
+    bytes[..4].copy_from_slice(&domain.0.to_be_bytes());
+    bytes[4] = u8::from(is_exact);
+    bytes.get_mut(5..end)?.copy_from_slice(slug.as_bytes());
+    Some(&bytes[..end])
+}
