@@ -1217,6 +1217,7 @@ fn no_entry_takes_a_destination_that_links_may_not_lead_to() {
     let api = server.api();
     api.post("/domains", &json!({ "slug": "go.brand.example" }));
     let store = api.store();
+    let partner = api.partner("Mia", "mugs");
     let link = api.link(&json!({ "key": "a", "url": URL }));
     let id = id_of(&link);
     let path = format!("/links/{id}");
@@ -1259,6 +1260,24 @@ fn no_entry_takes_a_destination_that_links_may_not_lead_to() {
             ("PATCH", path.as_str(), json!({ "geo": { "DE": url } }), "geo.DE"),
             ("PATCH", path.as_str(), rule(url), "rules[0].url"),
             ("PATCH", path.as_str(), variants(url), "testVariants[1].url"),
+            (
+                "POST",
+                "/partners/links",
+                json!({ "partnerId": partner, "url": url }),
+                "url",
+            ),
+            (
+                "POST",
+                "/partners/links",
+                json!({ "partnerId": partner, "url": URL, "linkProps": { "expiredUrl": url } }),
+                "expiredUrl",
+            ),
+            (
+                "PUT",
+                "/partners/links/upsert",
+                json!({ "partnerId": partner, "url": url }),
+                "url",
+            ),
             ("POST", "/stores", shop(url), "baseUrl"),
             (
                 "PATCH",
