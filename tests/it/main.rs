@@ -36,6 +36,7 @@ mod recovery;
 mod redirect;
 mod report;
 mod rough;
+mod starting;
 mod stock;
 mod stores;
 mod tags;
