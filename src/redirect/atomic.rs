@@ -1,3 +1,4 @@
-//! The atomics of what is lock-free in this room: the standard library's. `interleaved` puts loom's in their place.
+//! The atomics of what is lock-free in this room: the standard library's. tests/interleaved.rs puts loom's in
+//! their place.
 
 pub(super) use std::sync::atomic::{AtomicU64, Ordering};

@@ -76,10 +76,10 @@ pub(super) struct Links {
 }
 
 impl Links {
-    /// No link yet.
-    pub fn new() -> Self {
+    /// No link yet, and room for `room` with short slugs before the map of them grows.
+    pub fn new(room: usize) -> Self {
         Self {
-            short: DashMap::with_capacity_and_hasher_and_shard_amount(0, RandomState::default(), SHARDS),
+            short: DashMap::with_capacity_and_hasher_and_shard_amount(room, RandomState::default(), SHARDS),
             long: DashMap::with_hasher(RandomState::default()),
             arena: Arena::new(),
             origins: Origins::new(),

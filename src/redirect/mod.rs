@@ -12,8 +12,6 @@ mod generations;
 #[cfg(test)]
 mod histories;
 mod inbound;
-#[cfg(test)]
-mod interleaved;
 mod interstitial;
 mod land;
 pub mod lane;

@@ -25,6 +25,9 @@ use crate::domain::slug;
 use crate::domain::store::{Shelf, Store};
 use crate::domain::time::Timestamp;
 
+/// Most links that room is made for in advance. 128 million: what is never used of it takes a byte a link.
+const ROOM_MAX: usize = 1 << 27;
+
 /// Everything that follows read.
 #[derive(Debug)]
 pub struct Table {
@@ -71,8 +74,13 @@ impl Table {
     /// An empty table whose every host is `default`.
     #[expect(clippy::new_ret_no_self, reason = "a table is its two ends, as a channel is")]
     pub fn new(default: &LinkDomain) -> (TableReader, TableWriter) {
+        Self::with_room(default, 0)
+    }
+
+    /// As [`Self::new`], with room for `links` links before it grows: growing leaves memory behind, and takes time.
+    pub fn with_room(default: &LinkDomain, links: usize) -> (TableReader, TableWriter) {
         let table = Arc::new(Self {
-            links: Links::new(),
+            links: Links::new(links.min(ROOM_MAX)),
             uses: DashMap::with_hasher(RandomState::default()),
             domains: Arc::new(ArcSwap::from_pointee(Domains {
                 by_host: HashMap::default(),

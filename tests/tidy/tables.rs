@@ -180,8 +180,8 @@ pub const PACKAGES: &[Package] = &[
     only("aho_corasick", &["domain"]),
     // What tests and benches are made with.
     tests_only("proptest"),
-    // Every interleaving of what is lock-free.
-    split("loom", &[], &["redirect"]),
+    // Every interleaving of what is lock-free: tests/interleaved.rs.
+    split("loom", &[], &[]),
     tests_only("tempfile"),
     tests_only("rcgen"),
     split("criterion", &[], &[]),

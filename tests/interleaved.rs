@@ -1,4 +1,4 @@
-//! What is lock-free in here, under every interleaving that the memory model allows (loom).
+//! What is lock-free in `redirect`, under every interleaving that the memory model allows (loom).
 //!
 //! Compiles the same files once more with loom's atomics in the place of the standard library's.
 
@@ -9,10 +9,10 @@ use loom::thread;
 mod atomic {
     pub use loom::sync::atomic::{AtomicU64, Ordering};
 }
-#[path = "generations.rs"]
+#[path = "../src/redirect/generations.rs"]
 #[expect(dead_code, reason = "the table has hundreds of stripes, a model one")]
 mod generations;
-#[path = "uses.rs"]
+#[path = "../src/redirect/uses.rs"]
 #[expect(dead_code, reason = "what is not lock-free is tested elsewhere")]
 mod uses;
 
