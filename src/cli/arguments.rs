@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    backup, campaign, clicks, codes, completions, demo, doctor, export, import, keys, link, order, product, rates,
-    restore, serve, waitlist,
+    backup, bench, campaign, clicks, codes, completions, demo, doctor, export, import, keys, link, order, product,
+    rates, restore, serve, waitlist,
 };
 
 /// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
@@ -54,6 +54,8 @@ pub enum Command {
     Clicks(clicks::Arguments),
     /// Check a running server and say what to do
     Doctor(doctor::Arguments),
+    /// Measure redirects, of this server or any other: latency, requests a second, processor time
+    Bench(Box<bench::Arguments>),
     /// Print a shell's completion script
     Completions(completions::Arguments),
 }
@@ -89,6 +91,7 @@ mod tests {
             "restore",
             "clicks",
             "doctor",
+            "bench",
             "completions",
         ] {
             assert!(help.contains(name), "{name}: {help}");

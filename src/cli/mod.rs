@@ -7,6 +7,7 @@
 mod api;
 mod arguments;
 mod backup;
+mod bench;
 mod campaign;
 mod clicks;
 mod codes;
@@ -58,6 +59,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Backup(arguments) => backup::run(&arguments),
         Command::Restore(arguments) => restore::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };
     match done {

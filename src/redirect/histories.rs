@@ -170,7 +170,7 @@ proptest! {
         for (version, step) in steps.iter().enumerate() {
             bench.take(step, version);
             bench.check(&SLUGS, false)?;
-            if version % 7 == 0 {
+            if version.is_multiple_of(7) {
                 bench.check(&SLUGS[version % 3..], true)?;
             }
         }
@@ -228,7 +228,7 @@ fn what_is_read_while_others_write_is_whole() {
         let slug = slug_of(no, version / 8);
         let mut link = link(no, &slug, false);
         link.terms.destination = whole(no, &slug, version);
-        link.terms.reception.is_card = version % 11 == 0;
+        link.terms.reception.is_card = version.is_multiple_of(11);
         link
     };
     // Writers own every second link each; what they share is the memory that links leave and take.
@@ -239,7 +239,7 @@ fn what_is_read_while_others_write_is_whole() {
         for version in 1..ROUNDS {
             let no = first + 2 * (version * 7 % u64::from(LINKS / 2)) as u32;
             writer.put(&version_of(no, version), Some(&version_of(no, version + 8)));
-            if version % 5 == 0 {
+            if version.is_multiple_of(5) {
                 writer.remove(&version_of(no, version));
             }
         }

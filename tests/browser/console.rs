@@ -107,6 +107,8 @@ impl Brand {
             ("campaigns", "/console/campaigns".to_owned()),
             ("campaign", format!("/console/campaigns/{campaign}")),
             ("experiments", "/console/experiments".to_owned()),
+            ("reference", "/docs?q=partners".to_owned()),
+            ("reference-one", "/docs?q=upsertLink".to_owned()),
             ("experiment", format!("/console/links/{tried}/experiment")),
         ];
         drop(api);
@@ -192,4 +194,9 @@ fn creators_and_campaigns_fit_every_screen() {
 #[test]
 fn experiments_fit_every_screen() {
     look_at(&["experiments", "experiment"]);
+}
+
+#[test]
+fn the_reference_fits_every_screen() {
+    look_at(&["reference", "reference-one"]);
 }

@@ -5,12 +5,14 @@
 mod hostile;
 mod http;
 mod name_server;
+mod schema;
 mod server;
 
 mod analytics;
 mod api;
 mod attribution;
 mod backup;
+mod bench;
 mod campaigns;
 mod cart_loop;
 mod carts;
@@ -27,6 +29,7 @@ mod keys;
 mod landing;
 mod links;
 mod moving;
+mod openapi;
 mod operation;
 mod orders;
 mod privacy;
@@ -40,4 +43,5 @@ mod starting;
 mod stock;
 mod stores;
 mod tags;
+mod two_brands;
 mod waitlist;

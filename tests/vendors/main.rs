@@ -9,8 +9,11 @@ mod http;
 #[expect(dead_code, reason = "the journeys of tests/it need more of it")]
 mod server;
 
+mod every;
+mod fuzz;
 mod node;
 mod python;
+mod readme;
 mod script;
 
 use aws_lc_rs::hmac;

@@ -1,7 +1,7 @@
 //! Runs the scripts of this folder that are for Node, and installs their packages once.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::PoisonError;
 
@@ -22,10 +22,15 @@ pub fn ask(tasks: &[Value]) -> Vec<Value> {
 
 /// What `script` says to `task`.
 pub fn run(script: &str, task: &Value) -> Value {
+    script::run(&installed(), script, task)
+}
+
+/// Node, with its packages beside the scripts.
+pub fn installed() -> PathBuf {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let node = program("node", PACKAGES);
     install(&script::folder());
-    script::run(&node, script, task)
+    node
 }
 
 /// `npm ci`, unless what the lock file says is there already.

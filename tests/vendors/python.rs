@@ -1,5 +1,5 @@
-//! Runs the scripts of this folder that are for Python, in an environment of their own below the build's directory, which
-//! is made once.
+//! Runs the scripts of this folder that are for Python, in environments of their own below the build's directory, which
+//! are made once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,20 @@ use super::script::{self, ONE_AT_A_TIME, program};
 /// What `script` says to `task`.
 pub fn run(script: &str, task: &Value) -> Value {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let python = install();
+    let python = install("requirements.txt", "vendors-python");
     script::run(&python, script, task)
 }
 
-/// The environment's interpreter, with the packages that the list names.
-fn install() -> PathBuf {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vendors-python");
+/// The interpreter of the environment called `name`, with the packages that the file `list` names.
+pub fn environment(list: &str, name: &str) -> PathBuf {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    install(list, name)
+}
+
+fn install(list: &str, name: &str) -> PathBuf {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let python = home.join("bin/python");
-    let list = script::folder().join("requirements.txt");
+    let list = script::folder().join(list);
     let wanted = fs::read(&list).expect("a list");
     // Written last, so that what was cut short is done again.
     let stamp = home.join("installed.txt");
@@ -41,7 +46,7 @@ fn install() -> PathBuf {
         "-r",
     ];
     script::install(
-        "pip install of tests/vendors/requirements.txt",
+        &format!("pip install of {}", list.display()),
         pip.args(quiet).arg(&list),
     );
     fs::write(stamp, wanted).expect("written");

@@ -12,7 +12,7 @@ use crate::books::audit::{Entry, EntryFilter};
 use crate::flows::Error;
 
 /// Entries of a page, by default and at most.
-const PAGE_SIZE: u32 = 100;
+pub(super) const PAGE_SIZE: u32 = 100;
 
 /// Newest first; the next page is `startingAfter` the last entry's id.
 pub(super) async fn list(

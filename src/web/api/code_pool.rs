@@ -36,7 +36,7 @@ pub(super) struct PoolBody {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct CodesBody {
+pub(super) struct CodesBody {
     codes: Vec<Value>,
     /// Of those that say none themselves.
     expires_at: Option<String>,

@@ -87,7 +87,7 @@ pub(super) async fn list(
 }
 
 /// Where the click that parameter `name` names lies in the order of events.
-fn place(api: &Api, params: &mut Params, name: &str) -> Result<Option<(Timestamp, u64)>, ApiError> {
+fn place(api: &Api, params: &mut Params, name: &'static str) -> Result<Option<(Timestamp, u64)>, ApiError> {
     let Some(text) = params.text(name) else { return Ok(None) };
     match ClickId::verify(&text, &(api.click_ids)()) {
         Some(id) => Ok(Some((id.at, id.sequence))),

@@ -31,14 +31,6 @@ pub(super) struct KeyBody {
     kind: Kind,
     /// Where a publishable key may be used.
     origins: Option<Vec<String>>,
-    #[serde(flatten)]
-    bounds: BoundsBody,
-}
-
-/// What a key may do, until when, and how often.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BoundsBody {
     #[serde(default, deserialize_with = "said")]
     scopes: Option<Option<Vec<String>>>,
     #[serde(default, deserialize_with = "said")]
@@ -47,7 +39,14 @@ struct BoundsBody {
     calls_per_minute: Option<Option<u32>>,
 }
 
-impl BoundsBody {
+/// What a key may do, until when, and how often.
+struct Bounds {
+    scopes: Option<Option<Vec<String>>>,
+    expires_at: Option<Option<String>>,
+    calls_per_minute: Option<Option<u32>>,
+}
+
+impl Bounds {
     fn change(self, name: Option<String>) -> Result<KeyChange, ApiError> {
         let instant = |text: String| {
             let advice = "must be an instant such as 2027-01-01T00:00:00Z";
@@ -66,8 +65,12 @@ impl BoundsBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct KeyChangeBody {
     name: Option<String>,
-    #[serde(flatten)]
-    bounds: BoundsBody,
+    #[serde(default, deserialize_with = "said")]
+    scopes: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "said")]
+    expires_at: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    calls_per_minute: Option<Option<u32>>,
 }
 
 #[derive(Deserialize, Default, PartialEq)]
@@ -121,7 +124,12 @@ pub(super) async fn issue(
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let workspace_id = body.workspace_id.unwrap_or_else(|| caller.workspace_id.clone());
     let is_own = workspace_id == caller.workspace_id;
-    let terms = body.bounds.change(Some(body.name))?;
+    let bounds = Bounds {
+        scopes: body.scopes,
+        expires_at: body.expires_at,
+        calls_per_minute: body.calls_per_minute,
+    };
+    let terms = bounds.change(Some(body.name))?;
     let issued = match (body.kind, body.origins) {
         (Kind::Secret, None) => {
             caller.must_own()?;
@@ -155,7 +163,12 @@ pub(super) async fn update(
     Body(body): Body<KeyChangeBody>,
 ) -> Result<Json<Value>, ApiError> {
     caller.must_own()?;
-    let change = body.bounds.change(body.name)?;
+    let bounds = Bounds {
+        scopes: body.scopes,
+        expires_at: body.expires_at,
+        calls_per_minute: body.calls_per_minute,
+    };
+    let change = bounds.change(body.name)?;
     let (key, workspace_id) = issue_key::change(&api.context, id, change).await?;
     Ok(Json(answer(&key, &workspace_id)))
 }

@@ -99,8 +99,11 @@ pub(super) struct LinkBody {
     tag_names: Option<Texts>,
     #[serde(default, deserialize_with = "said")]
     folder_id: Option<Option<String>>,
-    #[serde(flatten)]
-    not_yet: NotYetFields,
+    program_id: NotYet,
+    rewrite: NotYet,
+    do_index: NotYet,
+    public_stats: NotYet,
+    webhook_ids: NotYet,
 }
 
 /// One text, in which commas part several, or a list of them.
@@ -122,30 +125,6 @@ impl Texts {
             Self::Many(texts) => texts,
         }
     }
-}
-
-macro_rules! not_yet_fields {
-    ($($name:ident $wire:literal),+ $(,)?) => {
-        #[derive(Deserialize)]
-        struct NotYetFields {
-            $(#[serde(rename = $wire)] $name: NotYet,)+
-        }
-
-        impl NotYetFields {
-            /// 422 for the first that is set to anything but nothing.
-            fn refuse(&self) -> Result<(), ApiError> {
-                $(if self.$name.as_ref().is_some_and(is_something) {
-                    return Err(ApiError::invalid($wire, "is not supported yet"));
-                })+
-                Ok(())
-            }
-        }
-    };
-}
-
-not_yet_fields! {
-    program_id "programId", rewrite "rewrite",
-    do_index "doIndex", public_stats "publicStats", webhook_ids "webhookIds",
 }
 
 /// `null`, `false`, an empty text, list or object say "nothing", as clients send for what they do not use.
@@ -189,7 +168,7 @@ struct CartItemBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct VariantBody {
     url: Option<String>,
-    percentage: Option<serde_json::Number>,
+    percentage: Option<f64>,
     // Ours.
     name: Option<String>,
     cart: Option<CartBody>,
@@ -204,9 +183,27 @@ struct StockPolicyBody {
 }
 
 impl LinkBody {
+    /// 422 for the first field that is not built yet and set to anything but nothing.
+    fn refuse_not_yet(&self) -> Result<(), ApiError> {
+        let not_yet = [
+            ("programId", &self.program_id),
+            ("rewrite", &self.rewrite),
+            ("doIndex", &self.do_index),
+            ("publicStats", &self.public_stats),
+            ("webhookIds", &self.webhook_ids),
+        ];
+        let set = not_yet
+            .into_iter()
+            .find(|(_, value)| value.as_ref().is_some_and(is_something));
+        match set {
+            Some((field, _)) => Err(ApiError::invalid(field, "is not supported yet")),
+            None => Ok(()),
+        }
+    }
+
     /// What the caller said, in our words.
     pub fn change(self) -> Result<LinkChange, ApiError> {
-        self.not_yet.refuse()?;
+        self.refuse_not_yet()?;
         let expires_at = instant("expiresAt", self.expires_at)?;
         let cart = self
             .cart
@@ -303,10 +300,10 @@ impl VariantBody {
         Ok(VariantDraft {
             name: self.name,
             // Some clients have no whole numbers: 50.0 is 50.
-            percentage: self.percentage.and_then(|number| match number.as_f64() {
-                Some(float) if float.fract() == 0.0 && float.abs() <= 100.0 => Some(float as i64),
-                _ => None,
-            }),
+            percentage: self
+                .percentage
+                .filter(|number| number.fract() == 0.0 && number.abs() <= 100.0)
+                .map(|number| number as i64),
             url: self.url,
             cart: self.cart.map(|body| body.draft(&field)).transpose()?,
             codes: self.discount_codes,

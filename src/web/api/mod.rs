@@ -14,6 +14,7 @@ mod conversion;
 mod conversion_event;
 mod conversion_filter;
 mod customer;
+mod description;
 mod discount_code;
 mod domain;
 mod erasure;
@@ -46,9 +47,11 @@ mod program;
 mod qr;
 mod rate;
 mod reception_body;
+mod reference;
 mod report;
 mod report_link;
 mod report_query;
+mod routes;
 mod row_error;
 mod settings;
 mod spend;
@@ -63,7 +66,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, patch, post, put};
 
 use crate::clicklog;
 use crate::domain::consent::ConsentMode;
@@ -123,115 +125,14 @@ pub struct Api {
     pub gate: Arc<Gate>,
 }
 
-/// All routes of the API.
+/// All routes of the API, and `/openapi.json` and `/docs`, which describe them.
 pub fn router(api: Api) -> Router {
-    let routes = Router::new()
-        .route("/links", post(link::create).get(link::list))
-        .route("/links/info", get(link::info))
-        .route("/links/count", get(link::count))
-        .route("/links/exists", get(link::exists))
-        .route("/links/upsert", put(link::upsert))
-        .route(
-            "/links/bulk",
-            post(link_bulk::create)
-                .patch(link_bulk::update)
-                .delete(link_bulk::delete)
-                .layer(DefaultBodyLimit::max(api.catalog_max)),
-        )
-        .route(
-            "/links/import",
-            post(link_import::import).layer(DefaultBodyLimit::max(api.catalog_max)),
-        )
-        .route("/links/{id}", get(link::show).patch(link::update).delete(link::delete))
-        .route("/links/{id}/experiment", get(experiment::show))
-        .route("/tags", get(tag::list).post(tag::create))
-        .route("/tags/count", get(tag::count))
-        .route("/tags/{id}", patch(tag::update).delete(tag::delete))
-        .route("/folders", get(folder::list).post(folder::create))
-        .route("/folders/count", get(folder::count))
-        .route("/folders/{id}", patch(folder::update).delete(folder::delete))
-        .route("/utm-templates", get(utm_template::list).post(utm_template::create))
-        .route(
-            "/utm-templates/{id}",
-            patch(utm_template::update).delete(utm_template::delete),
-        )
-        .route("/domains", get(domain::list).post(domain::create))
-        .route("/domains/{slug}", patch(domain::update).delete(domain::delete))
-        .route("/domains/{slug}/verify", post(domain::verify))
-        .route("/stores", get(store::list).post(store::create))
-        .route("/stores/{id}", get(store::show).patch(store::update))
-        .route(
-            "/products",
-            put(product_upsert::upsert)
-                .layer(DefaultBodyLimit::max(api.catalog_max))
-                .get(product::list),
-        )
-        .route("/stores/{id}/refresh", post(store::refresh))
-        .route("/products/stock", put(product::set_stock))
-        .route(
-            "/orders/import",
-            post(order_import::import).layer(DefaultBodyLimit::max(api.catalog_max)),
-        )
-        .route("/orders", get(order::list))
-        .route("/orders/{id}", get(order::show))
-        .route("/orders/{id}/journey", get(order::journey))
-        .route("/orders/{id}/credit", post(order::rule))
-        .route("/program", get(program::show).patch(program::update))
-        .route("/partners", get(partner::list).post(partner::enlist))
-        .route("/partners/{id}", get(partner::show))
-        .route(
-            "/partners/{id}/report-links",
-            get(report_link::list).post(report_link::create),
-        )
-        .route("/partners/{id}/report-links/{link}", delete(report_link::revoke))
-        .route("/campaigns", get(campaign::list).post(campaign::create))
-        .route("/campaigns/{id}", get(campaign::show).patch(campaign::update))
-        .route("/campaigns/{id}/mint", post(mint::mint))
-        .route("/spend", get(spend::list).post(spend::record))
-        .route("/spend/{id}/void", post(spend::void))
-        .route(
-            "/rates",
-            put(rate::load)
-                .layer(DefaultBodyLimit::max(api.catalog_max))
-                .get(rate::list),
-        )
-        .route("/settings", get(settings::show).patch(settings::update))
-        .route("/track/click", post(track::click))
-        .route("/track/lead", post(track::lead))
-        .route("/track/sale", post(track::sale))
-        .route("/customers", get(customer::list))
-        .route(
-            "/customers/{id}",
-            get(customer::show).patch(customer::update).delete(customer::erase),
-        )
-        .route("/discount-codes", get(discount_code::list).post(discount_code::issue))
-        .route("/discount-codes/{id}", patch(discount_code::update))
-        .route("/discount-codes/pools", get(code_pool::list).post(code_pool::create))
-        .route(
-            "/discount-codes/pools/{id}",
-            get(code_pool::show).delete(code_pool::delete),
-        )
-        .route(
-            "/discount-codes/pools/{id}/codes",
-            post(code_pool::upload).layer(DefaultBodyLimit::max(api.catalog_max)),
-        )
-        .route("/waitlist", get(waitlist::list).delete(waitlist::erase))
-        .route("/waitlist/count", get(waitlist::count))
-        .route("/waitlist/export", get(waitlist::export))
-        .route("/waitlist/{id}", delete(waitlist::erase_one))
-        .route("/qr", get(qr::draw))
-        .route("/analytics", get(analytics::read))
-        .route("/events", get(event::list))
-        .route("/erasures", get(erasure::list).post(erasure::erase))
-        .route("/visitors/{id}", delete(erasure::erase_visitor))
-        .route("/reports/performance", get(report::performance))
-        .route("/workspaces", get(key::list_workspaces).post(key::open_workspace))
-        .route("/keys", get(key::list).post(key::issue))
-        .route("/keys/{id}", patch(key::update).delete(key::revoke))
-        .route("/audit-log", get(audit::list))
-        .route("/backups", get(backup::show).post(backup::make))
+    let (routes, described) = routes::all(api.catalog_max).split();
+    let reference = reference::router(described, Arc::clone(&api.base_url));
+    let routes = routes
         .layer(DefaultBodyLimit::max(api.body_max))
         .layer(from_fn_with_state(api.clone(), gate::pass))
-        .with_state(api);
+        .with_state(api)
+        .merge(reference);
     Router::new().merge(routes.clone()).nest("/api", routes)
 }

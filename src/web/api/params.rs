@@ -11,7 +11,11 @@ const PAGE_SIZE_MAX: u32 = 100;
 const PARAMS_MAX: usize = 64;
 
 /// The parameters of one call.
-pub(super) struct Params(BTreeMap<String, Vec<String>>);
+pub(super) struct Params {
+    given: BTreeMap<String, Vec<String>>,
+    /// What the call has asked for.
+    known: Vec<&'static str>,
+}
 
 impl Params {
     /// Reads a raw query. Of a name that comes twice the last value counts; empty values count as left out.
@@ -27,18 +31,23 @@ impl Params {
         for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
             values.entry(name).or_default().push(value);
         }
-        Ok(Self(values))
+        Ok(Self {
+            given: values,
+            known: Vec::new(),
+        })
     }
 
     /// Takes the text `name`.
-    pub fn text(&mut self, name: &str) -> Option<String> {
-        self.0.remove(name)?.pop()
+    pub fn text(&mut self, name: &'static str) -> Option<String> {
+        self.known.push(name);
+        self.given.remove(name)?.pop()
     }
 
     /// Takes the texts of `name`, which may come several times (also as `name[]`) and hold several between commas.
-    pub fn texts(&mut self, name: &str) -> Option<Vec<String>> {
-        let plain = self.0.remove(name);
-        let bracketed = self.0.remove(&format!("{name}[]"));
+    pub fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
+        self.known.push(name);
+        let plain = self.given.remove(name);
+        let bracketed = self.given.remove(&format!("{name}[]"));
         if plain.is_none() && bracketed.is_none() {
             return None;
         }
@@ -49,25 +58,27 @@ impl Params {
 
     /// The text `name`, which stays to be taken.
     pub fn peek(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.last().map(String::as_str)
+        self.given.get(name)?.last().map(String::as_str)
     }
 
     /// Whether `name` was given and not taken yet.
     pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.given.contains_key(name)
     }
 
     /// Takes the whole number `name`, from `min` to `max`.
-    pub fn number(&mut self, name: &str, min: u32, max: u32) -> Result<Option<u32>, ApiError> {
+    pub fn number(&mut self, name: &'static str, min: u32, max: u32) -> Result<Option<u32>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let number = text.parse().ok().filter(|number| (min..=max).contains(number));
+        // Some clients have no whole numbers: 2.0 is 2.
+        let whole = text.strip_suffix(".0").unwrap_or(&text);
+        let number = whole.parse().ok().filter(|number| (min..=max).contains(number));
         number
             .map(Some)
             .ok_or_else(|| ApiError::invalid(name, &format!("must be a whole number from {min} to {max}")))
     }
 
     /// Takes the flag `name`.
-    pub fn flag(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
+    pub fn flag(&mut self, name: &'static str) -> Result<Option<bool>, ApiError> {
         match self.text(name).as_deref() {
             None => Ok(None),
             Some("true" | "1") => Ok(Some(true)),
@@ -77,7 +88,7 @@ impl Params {
     }
 
     /// Takes one of `words`.
-    pub fn word(&mut self, name: &str, words: &[&'static str]) -> Result<Option<&'static str>, ApiError> {
+    pub fn word(&mut self, name: &'static str, words: &[&'static str]) -> Result<Option<&'static str>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let word = words.iter().find(|word| **word == text).copied();
         word.map(Some)
@@ -113,18 +124,24 @@ impl Params {
 
     /// 422 when one of `names`, known to the dialect but not built yet, is set: never ignored.
     pub fn not_yet(&mut self, names: &[&str]) -> Result<(), ApiError> {
-        match names.iter().find(|name| self.0.contains_key(**name)) {
+        match names.iter().find(|name| self.given.contains_key(**name)) {
             Some(name) => Err(ApiError::invalid(name, "is not supported yet")),
             None => Ok(()),
         }
     }
 
-    /// 422 when anything is left.
-    pub fn end(self) -> Result<(), ApiError> {
-        match self.0.keys().next() {
-            Some(name) => Err(ApiError::invalid(name, "is not a known query parameter")),
-            None => Ok(()),
-        }
+    /// 422 when anything is left: says what this call knows.
+    pub fn end(mut self) -> Result<(), ApiError> {
+        let Some(name) = self.given.keys().next() else {
+            return Ok(());
+        };
+        self.known.sort_unstable();
+        self.known.dedup();
+        let advice = match self.known.join(", ") {
+            none if none.is_empty() => "is not a known query parameter: this call takes none".to_owned(),
+            known => format!("is not a known query parameter: this call takes {known}"),
+        };
+        Err(ApiError::invalid(name, &advice))
     }
 }
 
@@ -138,7 +155,7 @@ mod tests {
         assert_eq!(params.page(50).expect("a page"), Page::Number { number: 2, size: 10 });
         assert_eq!(
             params.end().expect_err("colour").message(),
-            "colour: is not a known query parameter"
+            "colour: is not a known query parameter: this call takes endingBefore, page, pageSize, startingAfter"
         );
     }
 
@@ -165,6 +182,8 @@ mod tests {
         for (query, good) in [
             ("", true),
             ("page=0", false),
+            ("page=2.0", true),
+            ("page=2.5", false),
             ("pageSize=101", false),
             ("pageSize=x", false),
             ("startingAfter=link_1", true),

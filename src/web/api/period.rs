@@ -211,7 +211,7 @@ fn midnight(date: Date, zone: &TimeZone) -> Option<Timestamp> {
 }
 
 /// Takes the instant `name`; a date without a time is where it begins in `zone`.
-fn instant_in(params: &mut Params, name: &str, zone: &TimeZone) -> Result<Option<Timestamp>, ApiError> {
+fn instant_in(params: &mut Params, name: &'static str, zone: &TimeZone) -> Result<Option<Timestamp>, ApiError> {
     let Some(text) = params.text(name) else { return Ok(None) };
     let date = if text.contains('T') {
         None

@@ -22,14 +22,14 @@ use crate::integrations::catalog::{self, Catalog, CatalogError};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ProductsBody {
+pub(super) struct ProductsBody {
     store_id: String,
     products: Vec<Value>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ProductBody {
+pub(super) struct ProductBody {
     sku: String,
     variant_id: Value,
     title: String,

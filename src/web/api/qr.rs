@@ -52,7 +52,7 @@ pub(super) async fn draw(RawQuery(query): RawQuery) -> Result<Response, ApiError
 }
 
 fn look(params: &mut Params) -> Result<Look, ApiError> {
-    let mut colour = |name: &str, default: Rgb| match params.text(name) {
+    let mut colour = |name: &'static str, default: Rgb| match params.text(name) {
         Some(text) => Rgb::parse(&text).ok_or_else(|| ApiError::invalid(name, "must be a colour such as #000000")),
         None => Ok(default),
     };

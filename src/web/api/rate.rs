@@ -25,13 +25,13 @@ const PAGE_SIZE: u32 = 100;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RatesBody {
+pub(super) struct RatesBody {
     rates: Vec<Value>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RateBody {
+pub(super) struct RateBody {
     base: String,
     quote: String,
     date: String,
@@ -167,7 +167,7 @@ pub(super) async fn list(
     Ok(Json(rows.collect()))
 }
 
-fn currency(params: &mut Params, name: &str) -> Result<Option<Currency>, ApiError> {
+fn currency(params: &mut Params, name: &'static str) -> Result<Option<Currency>, ApiError> {
     let Some(code) = params.text(name) else { return Ok(None) };
     let known = money::currency(&code);
     known

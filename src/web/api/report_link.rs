@@ -1,13 +1,12 @@
 //! `/partners/{id}/report-links`: links that show a creator their own report. Ours, not the dialect's.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::body::parse;
+use super::body::{self, parse};
 use super::error::ApiError;
 use super::params::Params;
 use super::{Api, Caller};
@@ -18,7 +17,7 @@ use crate::web::public::CREATOR_PAGE;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ShareBody {
+pub(super) struct ShareBody {
     /// How long it lasts; 90 when it is left out.
     days: Option<u32>,
 }
@@ -27,8 +26,9 @@ pub(super) async fn create(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
-    bytes: Bytes,
+    request: Request,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let bytes = body::bytes(request, &api).await?;
     let body: ShareBody = if bytes.is_empty() {
         ShareBody::default()
     } else {

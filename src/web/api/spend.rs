@@ -1,13 +1,12 @@
 //! `/spend`: what was paid for creators, campaigns and links. Entries are voided, never edited. Ours, not the dialect's.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::body::{Body, parse};
+use super::body::{self, Body, parse};
 use super::error::ApiError;
 use super::order::{link_id, partner_id};
 use super::params::Params;
@@ -62,7 +61,7 @@ pub(super) async fn record(
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct VoidBody {
+pub(super) struct VoidBody {
     note: Option<String>,
 }
 
@@ -70,8 +69,9 @@ pub(super) async fn void(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
-    bytes: Bytes,
+    request: Request,
 ) -> Result<Json<Value>, ApiError> {
+    let bytes = body::bytes(request, &api).await?;
     let body: VoidBody = if bytes.is_empty() {
         VoidBody::default()
     } else {

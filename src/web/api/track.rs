@@ -259,7 +259,7 @@ fn bounded<'a>(field: &str, text: &'a Option<String>) -> Result<&'a str, ApiErro
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ClickBody {
+pub(super) struct ClickBody {
     domain: Option<String>,
     key: String,
     /// The page that was landed on, with its query.
@@ -280,7 +280,7 @@ impl ClickBody {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct LeadBody {
+pub(super) struct LeadBody {
     click_id: Option<String>,
     event_name: String,
     #[serde(alias = "externalId", alias = "customerId")]
@@ -320,7 +320,7 @@ impl LeadBody {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SaleBody {
+pub(super) struct SaleBody {
     #[serde(alias = "externalId", alias = "customerId")]
     customer_external_id: String,
     amount: i64,

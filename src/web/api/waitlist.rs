@@ -28,7 +28,7 @@ const PAGE_SIZE: u32 = 100;
 /// Rows of an export that are read at once: half a megabyte as rows usually are, 7 MB at their longest.
 const SLICE: u32 = 500;
 /// Most rows of an export that asks for a part.
-const PART_MAX: u32 = 10_000;
+pub(super) const PART_MAX: u32 = 10_000;
 
 /// First line of an export.
 const COLUMNS: [&str; 8] = [

@@ -1,0 +1,167 @@
+//! Rounds: every target has one slice in each, and another one begins each round.
+
+use std::thread;
+use std::time::Instant;
+
+use super::cpu::{CpuTime, Processes};
+use super::draw::Dice;
+use super::generator::{self, Moment, Task};
+use super::plan::{Asked, Plan};
+use super::stats::Stats;
+use super::view::View;
+use crate::cli::failure::Failure;
+
+/// One slice's figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Round {
+    /// Answers a second.
+    pub rate: f64,
+    pub answered: u64,
+    /// Latencies in µs.
+    pub p50: f64,
+    pub p99: f64,
+    /// The server's processor time for each answer, in µs; nothing when nobody's was asked for.
+    pub cpu_total: Option<f64>,
+    pub cpu_serving: Option<f64>,
+}
+
+/// All of one target.
+#[derive(Debug)]
+pub struct Outcome {
+    pub name: String,
+    pub url: String,
+    pub rounds: Vec<Round>,
+    pub all: Stats,
+}
+
+/// Measures everything.
+///
+/// # Errors
+/// When a process that is watched has ended, or the system has no thread or event queue left.
+pub fn measure(plan: &Plan) -> Result<Vec<Outcome>, Failure> {
+    let mut outcomes = Vec::new();
+    for asked in &plan.asked {
+        outcomes.push(Outcome {
+            name: asked.target.name.clone(),
+            url: asked.target.url.to_string(),
+            rounds: Vec::new(),
+            all: Stats::new()?,
+        });
+    }
+    let mut view = View::new(plan);
+    let mut dice: Vec<Dice> = (0..plan.threads).map(|number| Dice::new(plan.seed, number)).collect();
+    for round in 0..plan.rounds {
+        for place in order(round, plan.asked.len()) {
+            let (Some(asked), Some(outcome)) = (plan.asked.get(place), outcomes.get_mut(place)) else {
+                continue;
+            };
+            view.begin(round);
+            let (stats, cpu) = run_slice(plan, asked, &mut dice, &mut |stats, now| view.going(place, stats, now))?;
+            outcome.rounds.push(Round::of(&stats, cpu));
+            outcome.all.add(&stats, true);
+            view.done(place, outcome);
+        }
+    }
+    view.finish();
+    Ok(outcomes)
+}
+
+/// The places of `count` targets, another one first in each round.
+fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |place| (place + round) % count)
+}
+
+fn run_slice(
+    plan: &Plan,
+    asked: &Asked,
+    dice: &mut [Dice],
+    going: &mut dyn FnMut(&Stats, Instant),
+) -> Result<(Stats, Option<CpuTime>), Failure> {
+    let processes = match asked.roots.as_slice() {
+        [] => None,
+        roots => Some(Processes::of(roots)?),
+    };
+    let measured_from = Instant::now() + plan.warm_up();
+    let task = |thread: usize| Task {
+        address: asked.target.address,
+        tls: asked.tls.as_ref(),
+        requests: &asked.requests,
+        is_head: plan.is_head,
+        is_closing: plan.is_closing,
+        // The first threads have one more where they cannot be shared evenly.
+        connections: (plan.connections + plan.threads - 1 - thread) / plan.threads,
+        rate: plan.rate,
+        thread,
+        threads: plan.threads,
+        measured_from,
+        until: measured_from + plan.slice,
+        timeout: plan.timeout,
+    };
+    let mut readings = Vec::new();
+    let read = || processes.as_ref().map(Processes::read);
+    let mut tell = |moment: Moment<'_>| match moment {
+        Moment::Going(stats, now) => going(stats, now),
+        Moment::MeasureBegins | Moment::MeasureEnds => readings.extend(read()),
+    };
+    let Some((first, others)) = dice.split_first_mut() else {
+        return Err(Failure::Usage("--threads must be 1 or more".to_owned()));
+    };
+    let mut stats = thread::scope(|scope| {
+        let mut running = Vec::new();
+        for (before, dice) in others.iter_mut().enumerate() {
+            let task = task(before + 1);
+            running.push(scope.spawn(move || generator::run(&task, dice, &mut |_| {})));
+        }
+        let mut stats = generator::run(&task(0), first, &mut tell)?;
+        for other in running {
+            let broken = |_| Failure::Failed("a thread of the generator broke off".to_owned());
+            stats.add(&other.join().map_err(broken)??, false);
+        }
+        Ok::<_, Failure>(stats)
+    })?;
+    stats.seconds = plan.slice.as_secs_f64();
+    let cpu = match readings.as_slice() {
+        [before, after] => Some(after.since(before, plan.serving.as_deref())),
+        _ => None,
+    };
+    Ok((stats, cpu))
+}
+
+impl Round {
+    fn of(stats: &Stats, cpu: Option<CpuTime>) -> Self {
+        let each = |ns: u64| (stats.answered > 0).then(|| ns as f64 / 1e3 / stats.answered as f64);
+        Self {
+            rate: stats.rate(),
+            answered: stats.answered,
+            p50: stats.at(0.5),
+            p99: stats.at(0.99),
+            cpu_total: cpu.and_then(|cpu| each(cpu.total_ns)),
+            cpu_serving: cpu.and_then(|cpu| each(cpu.serving_ns)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_is_first_in_turn() {
+        let rounds: Vec<Vec<usize>> = (0..4).map(|round| order(round, 3).collect()).collect();
+        assert_eq!(rounds, [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 1, 2]]);
+    }
+
+    #[test]
+    fn processor_time_is_shared_among_answers() {
+        let mut stats = Stats::new().expect("room");
+        (stats.answered, stats.seconds) = (1_000, 0.5);
+        let cpu = CpuTime {
+            total_ns: 9_000_000,
+            serving_ns: 7_000_000,
+        };
+        let round = Round::of(&stats, Some(cpu));
+        assert_eq!((round.cpu_total, round.cpu_serving), (Some(9.0), Some(7.0)));
+        assert!((round.rate - 2_000.0).abs() < 1e-9);
+        assert_eq!(Round::of(&Stats::new().expect("room"), Some(cpu)).cpu_total, None);
+    }
+}
