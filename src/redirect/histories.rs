@@ -197,6 +197,11 @@ proptest! {
         }
         bench.writer.set_loaded();
         bench.check(&SLUGS, false)?;
+        // What somebody has read before that, and brings now.
+        for no in 1..8 {
+            bench.take(&Step::Load { no }, 0);
+        }
+        bench.check(&SLUGS, false)?;
     }
 }
 

@@ -215,15 +215,16 @@ impl TableWriter {
     }
 
     /// As [`Self::put`], for what the books said at some moment while the table fills: it does not replace what was put,
-    /// nor bring back what was removed, since it fills.
+    /// nor bring back what was removed, since it fills. Once it is loaded, nothing is missing and nothing is done.
     pub fn load(&self, link: &Link) {
-        let is_touched = || self.0.touched.contains_key(&link.no);
+        // In this order: what was touched is forgotten only after the table is said to be loaded.
+        let is_obsolete = || self.0.touched.contains_key(&link.no) || self.0.is_loaded.load(Ordering::Acquire);
         let record = self.record(link, |max| {
             let mut account = self.0.uses.entry(link.no).or_default();
             // Looked at under the account's lock: a limit that is set after this look replaces this one.
-            (!is_touched()).then(|| account.limit(max))
+            (!is_obsolete()).then(|| account.limit(max))
         });
-        self.0.links.put_unless(link, record, is_touched);
+        self.0.links.put_unless(link, record, is_obsolete);
     }
 
     /// Makes `link` unknown.
