@@ -31,10 +31,12 @@ use crate::flows::backup::{Backups, NewestBackup};
 use crate::flows::record_clicks::{self, Recorder};
 use crate::flows::track::Clicker;
 use crate::flows::{
-    self, Context, PublicName, hand_out_codes, issue_key, load_table, refresh_profiles, rotate_secrets, watch_codes,
+    self, Context, PublicName, hand_out_codes, issue_key, load_table, refresh_profiles, rotate_secrets, tell,
+    watch_codes,
 };
 use crate::integrations::dns::{NameServers, NoNameServers};
 use crate::integrations::maxmind::PlaceFile;
+use crate::integrations::receiver::Poster;
 use crate::integrations::ucp::ProfileFetch;
 use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch};
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
@@ -129,6 +131,8 @@ pub struct Running {
 pub struct World {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    /// Finds the addresses of webhooks' receivers; `None` = the system.
+    pub names: Option<Arc<dyn net::Names>>,
     /// Does not wait for the table when it starts.
     pub filling: Option<Filling>,
 }
@@ -148,6 +152,7 @@ impl Default for World {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             filling: None,
+            names: None,
         }
     }
 }
@@ -179,9 +184,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         .ok_or_else(|| {
             StartError::Unavailable("the books have no default domain: restore them from a backup".to_owned())
         })?;
-    let room = books
-        .read_blocking(|view| books::link::last_no(view))
-        .map_err(broken)?;
+    let room = books.read_blocking(|view| books::link::last_no(view)).map_err(broken)?;
     let (reader, table) = Table::with_room(&default, room as usize);
     let guess = public_name(&config, config.listen, None)?;
     let policy = Policy {
@@ -319,6 +322,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     context.set_public(name);
 
     let (stop_api, stopped) = oneshot::channel::<()>();
+    let gate = Arc::new(api::Gate::new(config.limits.api_calls_per_minute));
     let operations = Operations {
         table: reader,
         workers: counters,
@@ -329,26 +333,39 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         waitlist: Arc::clone(context.waitlist_tally()),
         conversions: Arc::clone(context.conversion_tally()),
         codes: Arc::clone(context.code_desk()),
+        telling: Arc::clone(context.telling()),
+        gate: Arc::clone(&gate),
         clock: Arc::clone(&world.clock),
     };
     let profiles: Arc<dyn Fetch> = Arc::new(
         ProfileFetch::new(config.destinations.allow_private)
             .map_err(|error| StartError::Unavailable(format!("outbound calls cannot be made: {error}")))?,
     );
-    let router = router(
+    let poster = Poster::new(config.webhooks.allow_local, world.names.clone())
+        .map_err(|error| StartError::Unavailable(format!("outbound calls cannot be made: {error}")))?;
+    let api = api_of(
         &config,
         &context,
         (&clicks, eraser, &clicker),
         &keys,
         admin,
-        operations,
+        &recorder,
         (Arc::clone(&profiles), records(&config, Arc::clone(&world.entropy))),
+        poster.clone(),
+        &gate,
     );
+    let router = router(api.clone(), operations);
     serve_api(&runtime, admin_listener, router, &config, stopped)?;
     look_after_profiles(&runtime, context.clone(), profiles);
     look_after_secrets(&runtime, context.clone(), keys);
     look_after_codes(&runtime, context.clone(), clicks.clone());
     look_after_single_use_codes(&runtime, context.clone());
+    runtime.spawn(tell::tell(
+        context.clone(),
+        clicks.clone(),
+        Arc::new(api::ApiTeller(api)),
+    ));
+    runtime.spawn(tell::deliver(context.clone(), poster));
     let tls_watch = tls.map(|tls| tls.watch(TLS_RELOAD)).transpose();
     let tls_watch =
         tls_watch.map_err(|error| StartError::Unavailable(format!("certificates cannot be watched: {error}")))?;
@@ -371,7 +388,11 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         filler,
     };
     // A table that takes longer fills on in the background; what it has not got yet is read for itself.
-    let patience = if world.filling.is_some() { Duration::ZERO } else { LINKS_PATIENCE };
+    let patience = if world.filling.is_some() {
+        Duration::ZERO
+    } else {
+        LINKS_PATIENCE
+    };
     if let Ok(Err(error)) = filled.recv_timeout(patience) {
         running.stop();
         return Err(broken(error));
@@ -628,17 +649,20 @@ fn start_edge(
     Edge::start(options, make).map_err(|error| not_bound(&error))
 }
 
-fn router(
+#[expect(clippy::too_many_arguments, reason = "a list of what the API works with, used once")]
+fn api_of(
     config: &Config,
     context: &Context,
     (clicks, eraser, clicker): (&clicklog::Reader, clicklog::Eraser, &Clicker),
     keys: &Arc<ArcSwap<Keys>>,
     admin: SocketAddr,
-    operations: Operations,
+    recorder: &Recorder,
     (profiles, records): (Arc<dyn Fetch>, Arc<dyn TextRecords>),
-) -> Router {
+    poster: Poster,
+    gate: &Arc<api::Gate>,
+) -> api::Api {
     let (ring, cookie_ring) = (Arc::clone(keys), Arc::clone(keys));
-    let api = api::Api {
+    api::Api {
         context: context.clone(),
         clicks: clicks.clone(),
         eraser,
@@ -651,11 +675,15 @@ fn router(
         clicker: clicker.clone(),
         profiles,
         records,
-        backups: Backups::new(&config.data, Arc::clone(&operations.recorder)),
+        poster,
+        backups: Backups::new(&config.data, Arc::clone(&recorder.stats)),
         body_max: config.limits.api_bytes_max,
         catalog_max: config.limits.catalog_bytes_max,
-        gate: Arc::new(api::Gate::new(config.limits.api_calls_per_minute)),
-    };
+        gate: Arc::clone(gate),
+    }
+}
+
+fn router(api: api::Api, operations: Operations) -> Router {
     api::router(api.clone())
         .merge(console::router(api))
         .merge(operations::router(operations))

@@ -181,7 +181,7 @@ impl Stage {
             clock: Arc::clone(&clock) as _,
             // One stream for the whole history: a restart must not draw the same numbers again.
             entropy: Arc::new(SeededEntropy::new(7)),
-            filling: None,
+            ..World::default()
         };
         let mut stage = Self {
             home: tempfile::tempdir().expect("a directory"),

@@ -55,7 +55,9 @@ fn main() {
     let began = Instant::now();
     store::fill(&bench.data.join("books.sqlite"), links);
     println!("{links} links made in {:.0} s", began.elapsed().as_secs_f64());
-    println!("| start | first redirect, ms | answers before it | table loaded, ms | bytes a link |\n|---|---|---|---|---|");
+    println!(
+        "| start | first redirect, ms | answers before it | table loaded, ms | bytes a link |\n|---|---|---|---|---|"
+    );
     let entropy = SeededEntropy::new(5);
     let mut slowest = Duration::ZERO;
     for start in 0..starts {
@@ -116,7 +118,11 @@ impl Bench {
     }
 
     fn start(&self) -> Server {
-        let log = fs::File::options().create(true).append(true).open(&self.log).expect("a log");
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .expect("a log");
         let began = Instant::now();
         let child = Command::new(env!("CARGO_BIN_EXE_hopcart"))
             .args(["serve", "--listen", &self.public.to_string()])

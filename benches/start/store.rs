@@ -9,7 +9,11 @@ pub fn fill(path: &Path, count: u32) {
     let mut books = Connection::open(path).expect("the server has made them");
     let indexes = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'links' AND sql IS NOT NULL";
     let by_slug: String = books
-        .query_row("SELECT sql FROM sqlite_master WHERE name = 'links_by_slug'", [], |row| row.get(0))
+        .query_row(
+            "SELECT sql FROM sqlite_master WHERE name = 'links_by_slug'",
+            [],
+            |row| row.get(0),
+        )
         .expect("links are found by their slug");
     let names: Vec<String> = books
         .prepare(indexes)
@@ -25,7 +29,15 @@ pub fn fill(path: &Path, count: u32) {
         let mut insert = work.prepare(sql).expect("the table has these columns");
         for no in 1..=count {
             let slug = slug(no);
-            let row = params![no, format!("link_{no:026}"), slug, slug.to_ascii_lowercase(), destination(no), no, no];
+            let row = params![
+                no,
+                format!("link_{no:026}"),
+                slug,
+                slug.to_ascii_lowercase(),
+                destination(no),
+                no,
+                no
+            ];
             insert.execute(row).expect("there is room");
         }
     }
@@ -41,7 +53,10 @@ fn destination(no: u32) -> String {
     let drawn = mixed(no.into());
     let thing = ["tea-towel", "wool-sock", "clay-bowl", "oak-stool"][drawn as usize % 4];
     let variant = drawn % 100_000_000;
-    let url = format!("https://www.shop{:02}.example/products/{thing}-{no:08}?variant={variant:08}", no % 40);
+    let url = format!(
+        "https://www.shop{:02}.example/products/{thing}-{no:08}?variant={variant:08}",
+        no % 40
+    );
     assert_eq!(url.len(), 71, "{url}");
     url
 }

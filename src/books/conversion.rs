@@ -165,6 +165,17 @@ fn read_sale(row: &rusqlite::Row<'_>) -> rusqlite::Result<Sale> {
     })
 }
 
+/// Order number `no` as a sale; `None` = it is none, or no more.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn sale(view: &View<'_>, no: i64) -> Result<Option<Sale>, Error> {
+    let sql = format!(
+        "SELECT {SALE_COLUMNS} FROM orders WHERE no = ? AND counts = 1 AND (link IS NOT NULL OR creator IS NOT NULL)"
+    );
+    view.first(&sql, [no], read_sale)
+}
+
 /// Hands every sale to `take`, in no order.
 ///
 /// # Errors

@@ -18,12 +18,13 @@ pub(super) struct Filter {
 
 impl Filter {
     /// Rows for which `clause`, with one `?`, holds for `owner`: every list belongs to somebody.
-    pub fn of(clause: &'static str, owner: u32) -> Self {
+    pub fn of(clause: &'static str, owner: impl Into<i64>) -> Self {
+        let owner = owner.into();
         Self {
             owner_clause: clause,
-            owner: Value::Integer(i64::from(owner)),
+            owner: Value::Integer(owner),
             sql: clause.to_owned(),
-            values: vec![Value::Integer(i64::from(owner))],
+            values: vec![Value::Integer(owner)],
         }
     }
 

@@ -13,6 +13,7 @@ use crate::domain::link_domain::LinkDomain;
 use crate::domain::order::{Ages, Order, OrderSnapshot};
 use crate::domain::store::{Permalink, Provider, Store, StoreLook};
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::{CLICKS_PER_EVENT, Health, Trigger, Webhook};
 
 /// Empty books; the directory must outlive them.
 pub fn open() -> (TempDir, Books) {
@@ -69,6 +70,26 @@ pub fn link(slug: &str, workspace: WorkspaceNo) -> link::NewLink {
             ..LinkTerms::default()
         },
         created_at: Timestamp(1),
+    }
+}
+
+/// A webhook that is told of everything and was not inserted yet.
+pub fn webhook(id: &str, workspace: WorkspaceNo) -> Webhook {
+    Webhook {
+        no: 0,
+        id: format!("wh_{id}"),
+        workspace,
+        name: "Till".to_owned(),
+        url: "https://till.test/hooks".to_owned(),
+        triggers: Trigger::ALL.into_iter().collect(),
+        is_narrow: false,
+        clicks_per_event: CLICKS_PER_EVENT,
+        secret: "whsec_AAAA".to_owned(),
+        old_secret: None,
+        created_at: Timestamp(1),
+        updated_at: Timestamp(1),
+        disabled: None,
+        health: Health::default(),
     }
 }
 

@@ -68,7 +68,11 @@ mod tests {
                 description: terms.description.filter(|_| has_card),
                 comments: None,
                 utm: if has_more { terms.utm } else { Default::default() },
-                stock_policy: if has_more { terms.stock_policy } else { Default::default() },
+                stock_policy: if has_more {
+                    terms.stock_policy
+                } else {
+                    Default::default()
+                },
                 campaign: None,
                 content_id: None,
                 content_url: None,

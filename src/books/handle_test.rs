@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use super::sales::Wanted;
 use super::schema::NEWEST;
 use super::{Books, Error, JOBS_QUEUED_MAX, OpenError, Options, Tx, fixture, link, link_domain, meta, workspace};
+use super::{api_key, audit, folder, idempotency, outbox, tag, utm_template, webhook};
 use super::{campaign, code_pool, creator, experiment, known_customer, lead, mint, order, pool_code, product, program};
 use super::{rate, refund, report_link, sales};
 use super::{settings, spend, store, tracked_sale, ucp_profile, waitlist};
@@ -486,6 +487,78 @@ fn books_of_format_4_become_the_newest() {
                 let links = report_link::of_creator(view, CreatorNo(1))?;
                 let revoked: Vec<_> = links.iter().map(|link| (link.no, link.revoked_at.is_some())).collect();
                 assert_eq!(revoked, [(2, true), (1, false)]);
+                Ok::<_, Error>(())
+            })
+            .expect("read");
+        drop(books);
+    }
+}
+
+#[test]
+fn books_of_format_5_become_the_newest() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("books.sqlite");
+    std::fs::write(&path, include_bytes!("../../fixtures/books/format_5.sqlite")).expect("written");
+    let ours = WorkspaceNo(1);
+    for opening in ["first", "again"] {
+        let books = Books::open(Options::at(&path)).expect(opening);
+        books
+            .read_blocking(|view| {
+                let mia = link::by_no(view, LinkNo(1))?.expect("the link");
+                let reception = &mia.terms.reception;
+                assert_eq!((reception.rules.len(), reception.geo.len()), (3, 1));
+                assert!(reception.ios.is_some() && reception.password.is_some());
+                assert!(reception.is_card && reception.leaves_apps);
+                let tags = tag::of_link(view, mia.no)?;
+                let names = tags.iter().map(|no| Ok(tag::by_no(view, *no)?.expect("a tag").name));
+                assert_eq!(names.collect::<Result<Vec<_>, Error>>()?, ["Spring", "Sale"]);
+                let lies_in = folder::of_link(view, mia.no)?.expect("a folder");
+                assert_eq!(folder::by_no(view, lies_in)?.expect("it").name, "Creators");
+                let search = link::LinkFilter {
+                    search: Some("and clay".to_owned()),
+                    ..link::LinkFilter::default()
+                };
+                assert_eq!(link::count(view, ours, &search)?, 1);
+                assert_eq!(utm_template::count(view, ours)?, 1);
+                let domain = link_domain::by_slug(view, "go.sand.example")?.expect("the domain");
+                let places = [&domain.not_found_url, &domain.expired_url].map(Option::as_deref);
+                assert_eq!(
+                    places,
+                    [Some("https://shop.example/gone"), Some("https://shop.example/over")]
+                );
+                let settings = settings::of(view, ours)?;
+                assert_eq!(
+                    (settings.app_schemes, settings.hides_cards),
+                    (vec!["sandshop".to_owned()], true)
+                );
+
+                let keys = api_key::list(view, ours)?;
+                let reader = keys.iter().find(|key| key.name == "reader").expect("the key");
+                let scopes = reader.scopes.as_deref().expect("scopes");
+                assert_eq!(scopes, ["links.read".to_owned(), "tags.write".to_owned()]);
+                assert_eq!(
+                    (reader.calls_per_minute, reader.last_used_at.is_some()),
+                    (Some(60), true)
+                );
+                let claim = idempotency::find(view, ours, "call-1")?.expect("the call");
+                assert!(claim.has_written && claim.answer.is_some_and(|answer| answer.status == 200));
+                let noted = audit::list(view, ours, &audit::EntryFilter::default(), 100)?;
+                assert_eq!((noted.len(), noted[0].action.as_str()), (19, "POST /links"));
+
+                let pool = code_pool::by_no(view, CodePoolNo(1))?.expect("the pool");
+                let counts = code_pool::counts(view, pool.no, Timestamp(1_795_356_000_000))?;
+                assert_eq!((counts.total, counts.used), (3, 1));
+                let row = order::load(view, StoreNo(1), "820982911946154508")?.expect("the order");
+                let credit = (row.order.credit.creator, row.order.credit.link);
+                assert_eq!(credit, (Some(CreatorNo(1)), Some(LinkNo(2))));
+                let ben = known_customer::by_external_id(view, ours, "u1")?.expect("the customer");
+                assert_eq!(
+                    lead::of_customer(view, ben.no, None)?.expect("the lead").link,
+                    LinkNo(2)
+                );
+
+                // What is new is empty: orders from before are no news.
+                assert_eq!((outbox::count(view)?, webhook::count(view, ours)?), (0, 0));
                 Ok::<_, Error>(())
             })
             .expect("read");

@@ -80,6 +80,14 @@ pub fn insert(tx: &Tx<'_>, lead: &Lead) -> Result<bool, Error> {
     Ok(added > 0)
 }
 
+/// Lead number `no`.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn by_no(view: &View<'_>, no: i64) -> Result<Option<Lead>, Error> {
+    view.first(&format!("SELECT {COLUMNS} FROM leads WHERE no = ?"), [no], read)
+}
+
 /// The customer's lead of that name, or without a name their first.
 ///
 /// # Errors

@@ -1,8 +1,9 @@
 //! Links: one row each, found by number, id, the brand's own id, or slug.
 //!
 //! Keeps two promises that need the whole table: no two links of a domain conflict, and no two links of a workspace
-//! share an external id. Numbers are never used twice. Lists are in [`super::link_list`], what fills the link table in
-//! [`super::followed_link`]; both are re-exported here.
+//! share an external id. Numbers are never used twice. Whatever changes a link tells of it in the outbox of the same
+//! transaction. Lists are in [`super::link_list`], what fills the link table in [`super::followed_link`]; both are
+//! re-exported here.
 
 pub use super::followed_link::{each_followed, last_no};
 pub use super::link_list::{
@@ -13,11 +14,13 @@ pub use super::link_list::{
 use super::columns::{self, Columns, Json};
 use super::error::Error;
 use super::link_search;
+use super::outbox;
 use super::view::{Tx, View};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::link::{Link, LinkTerms, slugs_conflict};
 use crate::domain::slug;
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::Trigger;
 
 /// A link that has no number yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +138,7 @@ pub fn insert(tx: &Tx<'_>, new: &NewLink) -> Result<Link, Error> {
         ..link
     };
     link_search::add(tx, &link)?;
+    outbox::put_link(tx, Trigger::LinkCreated, &link)?;
     Ok(link)
 }
 
@@ -156,7 +160,8 @@ pub fn update(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
         Some(link.no),
         link,
     )?;
-    link_search::change(tx, &before, link)
+    link_search::change(tx, &before, link)?;
+    outbox::put_link(tx, Trigger::LinkUpdated, link)
 }
 
 /// Runs `sql` with the columns of `link` as ?2 to ?30, in the order of the schema.
@@ -222,6 +227,7 @@ fn refuse_conflict(tx: &Tx<'_>, link: &Link) -> Result<(), Error> {
 pub fn delete(tx: &Tx<'_>, no: LinkNo) -> Result<bool, Error> {
     let Some(link) = by_no(tx, no)? else { return Ok(false) };
     link_search::remove(tx, &link)?;
+    outbox::put_link(tx, Trigger::LinkDeleted, &link)?;
     Ok(tx.run("DELETE FROM links WHERE no = ?", [no])? > 0)
 }
 

@@ -20,6 +20,15 @@ pub fn put(tx: &Tx<'_>, name: &str, value: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Takes the value called `name` away.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn remove(tx: &Tx<'_>, name: &str) -> Result<(), Error> {
+    tx.run("DELETE FROM meta WHERE name = ?", [name])?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +41,8 @@ mod tests {
             put(tx, "node", "17")?;
             put(tx, "node", "18")?;
             assert_eq!(get(tx, "node")?.as_deref(), Some("18"));
+            remove(tx, "node")?;
+            assert_eq!(get(tx, "node")?, None);
             Ok(())
         });
     }

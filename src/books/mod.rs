@@ -39,6 +39,7 @@ pub mod mark_sales;
 pub mod meta;
 pub mod mint;
 pub mod order;
+pub mod outbox;
 pub mod pool_code;
 pub mod product;
 pub mod program;
@@ -56,6 +57,8 @@ pub mod tracked_sale;
 pub mod ucp_profile;
 pub mod utm_template;
 pub mod waitlist;
+pub mod webhook;
+pub mod webhook_delivery;
 pub mod workspace;
 
 #[cfg(test)]

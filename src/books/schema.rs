@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/format_3.sql"),
     include_str!("schema/format_4.sql"),
     include_str!("schema/format_5.sql"),
+    include_str!("schema/format_6.sql"),
 ];
 
 /// Newest format number.

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     backup, bench, campaign, clicks, codes, completions, demo, doctor, export, import, keys, link, order, product,
-    rates, restore, serve, waitlist,
+    rates, restore, serve, waitlist, webhook,
 };
 
 /// Smart links that lead a creator's followers to a filled cart, and show the brand who sold what.
@@ -44,6 +44,8 @@ pub enum Command {
     Rates(rates::Arguments),
     /// Export waiting lists, and erase addresses from them
     Waitlist(waitlist::Arguments),
+    /// Tell other systems what happens, and send again what they did not take
+    Webhooks(webhook::Arguments),
     /// Make, list and revoke API keys
     Keys(keys::Arguments),
     /// Have a running server write a backup
@@ -86,6 +88,7 @@ mod tests {
             "codes",
             "rates",
             "waitlist",
+            "webhooks",
             "keys",
             "backup",
             "restore",

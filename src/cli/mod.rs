@@ -27,6 +27,7 @@ mod restore;
 mod serve;
 mod terminal;
 mod waitlist;
+mod webhook;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Codes(arguments) => codes::run(&arguments),
         Command::Rates(arguments) => rates::run(&arguments),
         Command::Waitlist(arguments) => waitlist::run(&arguments),
+        Command::Webhooks(arguments) => webhook::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Clicks(arguments) => clicks::run(&arguments),
         Command::Backup(arguments) => backup::run(&arguments),

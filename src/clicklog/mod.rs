@@ -63,6 +63,7 @@ mod facets;
 pub(crate) mod faulty;
 mod filter;
 mod floor;
+mod follow;
 mod frame;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -113,6 +114,7 @@ pub use erasure::{Erased, Erasure, Subject};
 pub use error::{OpenError, QueryError, WriteError};
 pub use export::{BackupFiles, BackupSource, Export, JournalFile, load};
 pub use filter::{Condition, Filter};
+pub use follow::{Followed, Place};
 pub use frame::Mark;
 pub use gap::{Cause, Gap};
 pub use gather::{Drain, NewRow};

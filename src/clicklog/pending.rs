@@ -217,6 +217,11 @@ impl Pending {
         }
     }
 
+    /// The frames in memory, those after the watermark and perhaps some before.
+    pub(super) fn frames(&self) -> Arc<Frames> {
+        Arc::clone(&self.frames)
+    }
+
     /// Clicks in memory.
     pub(super) fn clicks(&self) -> usize {
         self.clicks

@@ -23,7 +23,7 @@ use super::events;
 use super::facet_count;
 use super::gap::Gap;
 use super::open::Recovery;
-use super::pending::Snapshot;
+use super::pending::{Frames, Snapshot};
 use super::query::{Budget, Query};
 use super::shared::Shared;
 use super::stats::Stats;
@@ -352,6 +352,12 @@ impl Reader {
             return self.ask(answer);
         }
         Ok(result)
+    }
+
+    /// Number of the last frame in the log, and the frames in memory.
+    pub(super) fn newest_and_frames(&self) -> (u64, Arc<Frames>) {
+        let pending = self.shared.pending();
+        (pending.last_index, pending.frames())
     }
 
     pub(super) fn journal_dir(&self) -> PathBuf {

@@ -44,6 +44,8 @@ pub struct Config {
     pub tls: TlsSection,
     /// `[destinations]`
     pub destinations: DestinationsSection,
+    /// `[webhooks]`
+    pub webhooks: WebhooksSection,
     /// `[domains]`
     pub domains: DomainsSection,
     /// `[clicks]`
@@ -76,6 +78,7 @@ impl Default for Config {
             country_file: None,
             tls: TlsSection::default(),
             destinations: DestinationsSection::default(),
+            webhooks: WebhooksSection::default(),
             domains: DomainsSection::default(),
             clicks: ClicksSection::default(),
             cookie: CookieSection::default(),
@@ -118,6 +121,14 @@ pub struct DestinationsSection {
     pub allow_private: bool,
     /// When not empty: only these hosts and what lies below them (empty).
     pub allowed_hosts: Vec<String>,
+}
+
+/// `[webhooks]`: whom the server tells what happened.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebhooksSection {
+    /// Tell receivers inside a network, and in clear: for development only (false).
+    pub allow_local: bool,
 }
 
 /// `[domains]`: how brands show that a domain is their own.

@@ -33,7 +33,7 @@ const fn setting(key: &'static str, kind: Kind) -> Setting {
 }
 
 /// Every key, in the order of the fields.
-pub const SETTINGS: [Setting; 34] = [
+pub const SETTINGS: [Setting; 35] = [
     setting("data", Kind::Text),
     setting("listen", Kind::Text),
     setting("listen_tls", Kind::Text),
@@ -47,6 +47,7 @@ pub const SETTINGS: [Setting; 34] = [
     setting("tls.certificates", Kind::Pairs),
     setting("destinations.allow_private", Kind::Switch),
     setting("destinations.allowed_hosts", Kind::List),
+    setting("webhooks.allow_local", Kind::Switch),
     setting("domains.resolver", Kind::Text),
     setting("domains.require_verified", Kind::Switch),
     setting("clicks.dedupe_window_seconds", Kind::Number),

@@ -2,6 +2,8 @@
 //!
 //! Says what a link is and whether it may be followed; where it leads is decided in `redirect`.
 
+use serde::{Deserialize, Serialize};
+
 use super::cart::{Cart, StockPolicy};
 use super::experiment::Experiment;
 use super::id::{CampaignNo, CreatorNo, DomainNo, LinkNo, WorkspaceNo};
@@ -13,8 +15,8 @@ pub const EXTERNAL_ID_MAX: usize = 255;
 /// Longest free text (title, description, comments), in characters.
 pub const TEXT_MAX: usize = 4096;
 
-/// A link as the books keep it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A link as the books keep it. Its JSON waits in their outbox while it is told of: a field may be added, not renamed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     pub no: LinkNo,
     /// Public id, `link_` and a ULID.
@@ -31,7 +33,8 @@ pub struct Link {
 }
 
 /// What a brand may set and change on a link.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LinkTerms {
     /// Serialised URL; for a cart link the cart's own URL without a click id.
     pub destination: String,

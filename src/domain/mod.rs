@@ -62,3 +62,4 @@ pub mod user_agent;
 pub mod utm_template;
 pub mod visitor;
 pub mod waitlist;
+pub mod webhook;

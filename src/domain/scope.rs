@@ -8,7 +8,7 @@ const READ_ALL: &str = "apis.read";
 pub const SCOPES_MAX: usize = 2 * NOUNS.len() + 2;
 
 /// What scopes are about. `links` as in `links.read` and `links.write`.
-pub const NOUNS: [&str; 11] = [
+pub const NOUNS: [&str; 12] = [
     "links",
     "tags",
     "folders",
@@ -19,6 +19,7 @@ pub const NOUNS: [&str; 11] = [
     "partners",
     "stores",
     "orders",
+    "webhooks",
     "workspaces",
 ];
 
@@ -47,6 +48,7 @@ const SEGMENTS: &[(&str, &str)] = &[
     ("stores", "stores"),
     ("products", "stores"),
     ("orders", "orders"),
+    ("webhooks", "webhooks"),
     ("settings", "workspaces"),
     ("workspaces", "workspaces"),
     ("keys", "workspaces"),

@@ -12,6 +12,9 @@ pub const BUCKET_MS: i64 = 15 * 60 * 1000;
 /// Milliseconds of one hour without leap seconds.
 pub const HOUR_MS: i64 = 4 * BUCKET_MS;
 
+/// Characters of a date such as `2026-11-21`.
+const DATE_LENGTH: usize = 10;
+
 /// Milliseconds of one day without leap seconds.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -60,14 +63,32 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Reads an RFC 3339 instant such as `2026-11-21T10:00:00Z` or `2026-11-21T10:00:00.5+01:00`, or a plain date.
+    /// Reads an RFC 3339 instant such as `2026-11-21T10:00:00Z` or `2026-11-21T10:00:00.5+01:00`. What says no offset, a
+    /// plain date too, is in UTC.
     pub fn parse(text: &str) -> Option<Self> {
+        Self::parse_in(text, &jiff::tz::TimeZone::UTC)
+    }
+
+    /// As [`Self::parse`], where what says no offset is in `zone`: a date is when that day begins there.
+    pub fn parse_in(text: &str, zone: &jiff::tz::TimeZone) -> Option<Self> {
         if let Ok(instant) = text.parse::<jiff::Timestamp>() {
             return Some(Self(instant.as_millisecond()));
         }
-        let date: jiff::civil::Date = text.parse().ok()?;
-        let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-        Some(Self(midnight.timestamp().as_millisecond()))
+        let instant = match text.len() {
+            // Not always at midnight, which clocks may skip.
+            DATE_LENGTH => {
+                let date = text.parse::<jiff::civil::Date>().ok()?;
+                date.to_zoned(zone.clone()).ok()?.start_of_day().ok()?
+            }
+            // The parser passes over offsets that are none, and over names of zones: what has them is refused.
+            _ if text.get(DATE_LENGTH..)?.contains(['+', '-', '[', 'Z', 'z']) => return None,
+            _ => text
+                .parse::<jiff::civil::DateTime>()
+                .ok()?
+                .to_zoned(zone.clone())
+                .ok()?,
+        };
+        Some(Self(instant.timestamp().as_millisecond()))
     }
 }
 
@@ -92,6 +113,61 @@ mod tests {
         assert_eq!(instant.to_string(), "2026-11-21T09:53:00.123Z");
         assert_eq!(Timestamp::parse("2026-11-21"), Some(Timestamp(1_795_219_200_000)));
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn no_part_of_an_instant_is_passed_over() {
+        let berlin = jiff::tz::TimeZone::get("Europe/Berlin").expect("a zone");
+        for (text, utc, in_berlin) in [
+            (
+                "2024-03-05 14:21:09",
+                "2024-03-05T14:21:09.000Z",
+                "2024-03-05T13:21:09.000Z",
+            ),
+            (
+                "2024-03-05T14:21:09.25",
+                "2024-03-05T14:21:09.250Z",
+                "2024-03-05T13:21:09.250Z",
+            ),
+            (
+                "2024-07-05 14:21",
+                "2024-07-05T14:21:00.000Z",
+                "2024-07-05T12:21:00.000Z",
+            ),
+            ("2024-03-05", "2024-03-05T00:00:00.000Z", "2024-03-04T23:00:00.000Z"),
+            (
+                "2024-03-05T14:21:09Z",
+                "2024-03-05T14:21:09.000Z",
+                "2024-03-05T14:21:09.000Z",
+            ),
+            (
+                "2024-03-05 14:21:09-05:00",
+                "2024-03-05T19:21:09.000Z",
+                "2024-03-05T19:21:09.000Z",
+            ),
+        ] {
+            let read = |instant: Option<Timestamp>| instant.map(|instant| instant.to_string());
+            assert_eq!(read(Timestamp::parse(text)).as_deref(), Some(utc), "{text}");
+            assert_eq!(
+                read(Timestamp::parse_in(text, &berlin)).as_deref(),
+                Some(in_berlin),
+                "{text}"
+            );
+        }
+        for text in [
+            "2024-03-05 14:21:09+99:00",
+            "2024-03-05 14:21:09[Europe/Berlin]",
+            "2024-03-05 25:00:00",
+            "2024-03-05 noon",
+            "2024-03-05 ",
+            "2024-13-05",
+            "2024-03-05x",
+            "1709648469",
+            "2024-03-0ä 14:00",
+            "",
+        ] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
     }
 
     #[test]

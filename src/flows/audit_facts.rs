@@ -11,6 +11,7 @@ use crate::domain::order::Order;
 use crate::domain::program::Program;
 use crate::domain::settings::Settings;
 use crate::domain::store::Store;
+use crate::domain::webhook::{Trigger, Webhook};
 
 pub(super) fn of_domain(domain: &LinkDomain) -> Value {
     json!({
@@ -99,4 +100,21 @@ pub(super) fn of_settings(settings: &Settings) -> Value {
 /// Of an order: whether its credit stands, and by whose word.
 pub(super) fn of_credit(order: &Order) -> Value {
     json!({ "credit": order.credit.state.as_str(), "decision": order.ruling })
+}
+
+/// Of a webhook's secret it is only told when there is a new one.
+pub(super) fn of_webhook(webhook: &Webhook, has_new_secret: bool) -> Value {
+    let triggers: Vec<&str> = webhook.triggers.iter().map(Trigger::word).collect();
+    let mut facts = json!({
+        "name": webhook.name,
+        "url": webhook.url,
+        "triggers": triggers,
+        "clicksPerEvent": webhook.clicks_per_event,
+        "ofSomeLinks": webhook.is_narrow,
+        "disabled": webhook.disabled.is_some(),
+    });
+    if has_new_secret {
+        facts["secret"] = json!("set");
+    }
+    facts
 }

@@ -13,6 +13,7 @@ use super::lock_link;
 use super::locks::Locks;
 use super::record_clicks::RecorderStats;
 use super::refresh_profiles::LOOKS_AT_ONCE_MAX;
+use super::tell;
 use super::track;
 use super::verify_domain::ASKED_AT_ONCE_MAX;
 use crate::books::Books;
@@ -55,6 +56,8 @@ pub(super) struct Inner {
     pub conversions: Arc<track::Tally>,
     /// How single-use codes are handed out.
     pub codes: Arc<hand_out_codes::Desk>,
+    /// How webhooks are told.
+    pub telling: Arc<tell::Desk>,
     /// Says when the latest clicks are in the log.
     pub recorder: OnceLock<Arc<RecorderStats>>,
 }
@@ -128,6 +131,7 @@ impl Context {
             lists,
             conversions: Arc::default(),
             codes: Arc::default(),
+            telling: Arc::default(),
             recorder,
         };
         Self { inner: Arc::new(inner) }
@@ -206,6 +210,11 @@ impl Context {
     /// How many pools of single-use codes are empty, and the like.
     pub fn code_desk(&self) -> &Arc<hand_out_codes::Desk> {
         &self.inner.codes
+    }
+
+    /// What became of events that webhooks are told.
+    pub fn telling(&self) -> &Arc<tell::Desk> {
+        &self.inner.telling
     }
 
     pub(super) fn new_id(&self, prefix: &str) -> String {

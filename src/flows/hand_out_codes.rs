@@ -85,7 +85,10 @@ pub fn open(context: &Context) -> Result<(), Error> {
     }
     let mut state = context.inner.codes.state.blocking_lock();
     // Those of links that were followed meanwhile have theirs.
-    let pools = table.code_pools().into_iter().filter(|pool| !state.pools.contains_key(pool));
+    let pools = table
+        .code_pools()
+        .into_iter()
+        .filter(|pool| !state.pools.contains_key(pool));
     let pools: Vec<(CodePoolNo, usize)> = pools.map(|pool| (pool, LOT_MIN)).collect();
     if pools.is_empty() || state.is_closed {
         return Ok(());

@@ -1,10 +1,11 @@
-//! Where a link is filed: its tags and its folder, as a caller names them. No follower's business: the link table never
-//! knows of it.
+//! Where a link is filed: its tags, its folder, and the webhooks that are told of its clicks, as a caller names them. No
+//! follower's business: the link table never knows of it.
 
 use super::error::Error;
 use crate::books::{self, Tx, View};
 use crate::domain::id::{FolderNo, LinkNo, TagNo, WorkspaceNo};
 use crate::domain::tag::TAGS_PER_LINK_MAX;
+use crate::domain::webhook::PER_WORKSPACE_MAX;
 
 /// What a caller says of a link's place. `None` = not said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,12 +16,15 @@ pub struct FilingChange {
     pub tag_names: Option<Vec<String>>,
     /// Public id; `Some(None)` = in no folder.
     pub folder_id: Option<Option<String>>,
+    /// Public ids of the narrow webhooks that are told of its clicks.
+    pub webhook_ids: Option<Vec<String>>,
 }
 
 /// A change whose tags and folder are known.
 pub(super) struct Filing {
     tags: Option<Vec<TagNo>>,
     folder: Option<Option<FolderNo>>,
+    webhooks: Option<Vec<i64>>,
 }
 
 impl FilingChange {
@@ -38,8 +42,23 @@ impl FilingChange {
         Ok(Filing {
             tags: tags_named(view, workspace, self.tag_ids.as_deref(), self.tag_names.as_deref())?,
             folder,
+            webhooks: webhooks_named(view, workspace, self.webhook_ids.as_deref())?,
         })
     }
+}
+
+fn webhooks_named(view: &View<'_>, workspace: WorkspaceNo, ids: Option<&[String]>) -> Result<Option<Vec<i64>>, Error> {
+    let Some(ids) = ids else { return Ok(None) };
+    if ids.len() as u64 > PER_WORKSPACE_MAX {
+        let message = format!("must have at most {PER_WORKSPACE_MAX} entries");
+        return Err(Error::invalid("webhookIds", message));
+    }
+    let webhooks = ids.iter().enumerate().map(|(place, id)| {
+        let found = books::webhook::by_id(view, workspace, id)?;
+        let missing = || Error::invalid(format!("webhookIds[{place}]"), "is not a webhook of this workspace");
+        Ok(found.ok_or_else(missing)?.no)
+    });
+    webhooks.collect::<Result<_, Error>>().map(Some)
 }
 
 impl Filing {
@@ -66,6 +85,9 @@ impl Filing {
         }
         if let Some(folder) = self.folder {
             books::folder::set_of_link(tx, no, folder)?;
+        }
+        if let Some(webhooks) = &self.webhooks {
+            books::webhook::set_of_link(tx, no, webhooks)?;
         }
         Ok(())
     }

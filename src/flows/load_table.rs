@@ -70,7 +70,10 @@ pub fn open(context: &Context) -> Result<(), Error> {
 /// # Errors
 /// The books cannot be read or written. What was read stays; trying again reads all.
 pub fn fill(context: &Context) -> Result<u64, Error> {
-    let last = context.inner.books.read_blocking(|view| books::link::last_no(view).map_err(Error::from))?;
+    let last = context
+        .inner
+        .books
+        .read_blocking(|view| books::link::last_no(view).map_err(Error::from))?;
     let progress = Progress {
         next: AtomicU32::new(0),
         last,
@@ -92,7 +95,9 @@ pub fn fill(context: &Context) -> Result<u64, Error> {
             .collect();
         drop(done);
         progress.tell_until(&finished);
-        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or(Err(Error::Unavailable)))
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or(Err(Error::Unavailable)))
     })?;
     if !context.is_stopping() {
         hand_out_codes::open(context)?;
@@ -117,7 +122,9 @@ impl Progress {
         let table = &context.inner.table;
         while !context.is_stopping() {
             let slice = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(first) = slice.checked_mul(SLICE).filter(|first| *first < self.last) else { break };
+            let Some(first) = slice.checked_mul(SLICE).filter(|first| *first < self.last) else {
+                break;
+            };
             let numbers = first + 1..=first.saturating_add(SLICE);
             let mut links = 0;
             reader.read(|view| {

@@ -10,6 +10,7 @@ mod lines;
 pub mod link_file;
 pub mod maxmind;
 pub mod payload;
+pub mod receiver;
 pub mod shopify;
 pub mod standard;
 pub mod stripe;

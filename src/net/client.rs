@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -31,6 +32,15 @@ const IDLE_PER_HOST_MAX: usize = 8;
 /// How long an idle connection is kept. 30 s, shorter than the 60 s after which common servers close.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// What [`Names::look_up`] returns.
+pub type LookingUp = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+
+/// Finds the addresses of names, in the place of the system's resolver.
+pub trait Names: fmt::Debug + Send + Sync + 'static {
+    /// The addresses of `host`.
+    fn look_up(&self, host: &str) -> LookingUp;
+}
+
 /// How a client calls.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
@@ -41,18 +51,25 @@ pub struct ClientOptions {
     /// Certificates, as PEM, of authorities that are trusted besides the public ones.
     pub extra_roots: Option<Vec<u8>>,
     /// Whether only public addresses are connected to (see [`is_public`]): for every URL that a stranger may have
-    /// written. Looked at where the connection is made, so a name cannot change its address in between.
+    /// written. Looked at where the connection is made, so a name cannot change its address in between; a name with one
+    /// address that is not public is not connected to at all.
     pub public_only: bool,
+    /// Whether nothing is sent in clear.
+    pub tls_only: bool,
+    /// Who finds addresses (none: the system).
+    pub names: Option<Arc<dyn Names>>,
 }
 
 impl Default for ClientOptions {
-    /// 10 s and 1 MiB, public authorities, any address.
+    /// 10 s and 1 MiB, public authorities, any address, in clear or TLS.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
             body_max: 1024 * 1024,
             extra_roots: None,
             public_only: false,
+            tls_only: false,
+            names: None,
         }
     }
 }
@@ -77,7 +94,7 @@ pub enum ClientError {
     Roots(String),
     /// The call took too long. What it asked for may have been done.
     Timeout,
-    /// The host is an address that is not public, or its name leads to no other. Nothing was sent.
+    /// The host is an address that is not public, or its name leads to one. Nothing was sent.
     NotPublic,
     /// The answer's body is larger than allowed.
     TooLarge,
@@ -96,7 +113,7 @@ impl fmt::Display for ClientError {
             Self::Request(reason) => write!(f, "cannot send such a request: {reason}"),
             Self::Roots(reason) => write!(f, "extra root certificates cannot be used: {reason}"),
             Self::Timeout => f.write_str("no complete answer in time"),
-            Self::NotPublic => f.write_str("the host has no public address"),
+            Self::NotPublic => f.write_str("the host is, or leads to, an address that is not public"),
             Self::TooLarge => f.write_str("the answer is too large"),
             Self::Transport {
                 is_connect: true,
@@ -116,9 +133,9 @@ impl std::error::Error for ClientError {}
 #[derive(Clone)]
 pub struct Client {
     pool: legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
+    resolver: Resolver,
     timeout: Duration,
     body_max: usize,
-    public_only: bool,
 }
 
 impl Client {
@@ -133,17 +150,19 @@ impl Client {
             .map_err(|error| ClientError::Roots(error.to_string()))?
             .with_root_certificates(roots(options.extra_roots.as_deref())?)
             .with_no_client_auth();
-        let public_only = options.public_only;
-        let mut connector = HttpConnector::new_with_resolver(Resolver {
+        let resolver = Resolver {
             system: GaiResolver::new(),
-            public_only,
-        });
+            names: options.names,
+            public_only: options.public_only,
+        };
+        let mut connector = HttpConnector::new_with_resolver(resolver.clone());
         connector.enforce_http(false);
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
+        let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config);
+        let builder = match options.tls_only {
+            true => builder.https_only(),
+            false => builder.https_or_http(),
+        };
+        let connector = builder.enable_http1().wrap_connector(connector);
         let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -151,9 +170,9 @@ impl Client {
             .build(connector);
         Ok(Self {
             pool,
+            resolver,
             timeout: options.timeout,
             body_max: options.body_max,
-            public_only,
         })
     }
 
@@ -179,16 +198,35 @@ impl Client {
             return Err(ClientError::Request("the URL is not absolute".into()));
         }
         // A written address is never resolved; every other spelling of one goes through the resolver.
-        let written = request
-            .uri()
-            .host()
-            .map(|host| host.trim_matches(['[', ']']).parse::<IpAddr>());
-        if self.public_only && matches!(written, Some(Ok(address)) if !is_public(address)) {
-            return Err(ClientError::NotPublic);
+        if let Some(Ok(address)) = request.uri().host().map(written) {
+            self.resolver.allow(&[address]).map_err(|_| ClientError::NotPublic)?;
         }
         tokio::time::timeout(self.timeout, self.call(request))
             .await
             .unwrap_or(Err(ClientError::Timeout))
+    }
+
+    /// Looks up `host`, as a URL has it, and sends nothing.
+    ///
+    /// # Errors
+    /// [`ClientError::NotPublic`]; [`ClientError::Timeout`]; [`ClientError::Transport`] when the name has no address.
+    pub async fn look_up(&self, host: &str) -> Result<(), ClientError> {
+        let looked_up = async {
+            match written(host) {
+                Ok(address) => self.resolver.allow(&[address]),
+                Err(_) => self.resolver.look_up(host).await.map(drop),
+            }
+        };
+        let looked_up = tokio::time::timeout(self.timeout, looked_up).await;
+        let looked_up = looked_up.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        looked_up.map_err(|error| match is_not_public(&error) {
+            true => ClientError::NotPublic,
+            false if error.kind() == io::ErrorKind::TimedOut => ClientError::Timeout,
+            false => ClientError::Transport {
+                is_connect: true,
+                reason: chain(&error),
+            },
+        })
     }
 
     /// [`Self::send`] of a GET.
@@ -197,6 +235,14 @@ impl Client {
     /// As [`Self::send`].
     pub async fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Answer, ClientError> {
         self.send(Method::GET, url, headers, Bytes::new()).await
+    }
+
+    /// [`Self::send`] of a POST.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn post(&self, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer, ClientError> {
+        self.send(Method::POST, url, headers, Bytes::from(body)).await
     }
 
     async fn call(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
@@ -229,11 +275,43 @@ impl Client {
     }
 }
 
-/// The system's resolver; it leaves out what is not public where it was told to.
+/// The address that a URL's host writes out.
+fn written(host: &str) -> Result<IpAddr, std::net::AddrParseError> {
+    host.trim_matches(['[', ']']).parse()
+}
+
+/// Finds addresses; gives none of a name that leads inside, where it was told to.
 #[derive(Clone)]
 struct Resolver {
     system: GaiResolver,
+    names: Option<Arc<dyn Names>>,
     public_only: bool,
+}
+
+impl Resolver {
+    /// Whether all of `addresses` may be connected to.
+    fn allow(&self, addresses: &[IpAddr]) -> io::Result<()> {
+        match self.public_only && !addresses.iter().all(|address| is_public(*address)) {
+            true => Err(io::Error::other(NotPublic)),
+            false => Ok(()),
+        }
+    }
+
+    async fn look_up(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        let addresses: Vec<IpAddr> = match &self.names {
+            Some(names) => names.look_up(host).await?,
+            None => {
+                let name = host.parse::<Name>().map_err(io::Error::other)?;
+                let looked_up = self.system.clone().call(name).await?;
+                looked_up.map(|address| address.ip()).collect()
+            }
+        };
+        if addresses.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        }
+        self.allow(&addresses)?;
+        Ok(addresses)
+    }
 }
 
 impl Service<Name> for Resolver {
@@ -241,26 +319,22 @@ impl Service<Name> for Resolver {
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.system.poll_ready(context)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let (looked_up, public_only) = (self.system.call(name), self.public_only);
+        let resolver = self.clone();
         Box::pin(async move {
-            let mut addresses: Vec<SocketAddr> = looked_up.await?.collect();
-            if public_only {
-                addresses.retain(|address| is_public(address.ip()));
-                if addresses.is_empty() {
-                    return Err(io::Error::other(NotPublic));
-                }
-            }
+            let addresses = resolver.look_up(name.as_str()).await?;
+            // The connector puts the URL's port in the place of 0.
+            let addresses: Vec<SocketAddr> = addresses.into_iter().map(|address| (address, 0).into()).collect();
             Ok(addresses.into_iter())
         })
     }
 }
 
-/// What the resolver says of a name without a public address.
+/// What the resolver says of a name that leads inside.
 #[derive(Debug)]
 struct NotPublic;
 
@@ -322,7 +396,7 @@ mod tests {
             timeout: Duration::from_millis(timeout_ms),
             body_max,
             extra_roots,
-            public_only: false,
+            ..ClientOptions::default()
         })
         .unwrap()
     }
@@ -468,5 +542,116 @@ mod tests {
         let error = get(&inward, &format!("http://localhost:{port}/")).await.unwrap_err();
         assert!(matches!(error, ClientError::Timeout), "{error}");
         assert!(listener.accept().is_ok());
+    }
+
+    /// Names whose addresses change from one look-up to the next; the last ones stay.
+    #[derive(Debug)]
+    struct Turning(std::sync::Mutex<Vec<Vec<&'static str>>>);
+
+    impl Turning {
+        fn through(turns: &[&[&'static str]]) -> Option<Arc<dyn Names>> {
+            let turns = turns.iter().rev().map(|turn| turn.to_vec()).collect();
+            Some(Arc::new(Self(std::sync::Mutex::new(turns))))
+        }
+    }
+
+    impl Names for Turning {
+        fn look_up(&self, _: &str) -> LookingUp {
+            let mut turns = self.0.lock().unwrap();
+            let turn = match turns.len() {
+                1 => turns[0].clone(),
+                _ => turns.pop().unwrap(),
+            };
+            Box::pin(async move { Ok(turn.iter().map(|address| address.parse().unwrap()).collect()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_with_one_address_inside_is_not_connected_to() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for turn in [
+            &["127.0.0.1"][..],
+            &["192.0.2.9", "127.0.0.1"],
+            &["1.1.1.1", "10.0.0.1"],
+            &["2606:4700::1111", "::ffff:127.0.0.1"],
+            &["2606:4700::1111", "fe80::1"],
+            &["169.254.169.254"],
+        ] {
+            let options = ClientOptions {
+                names: Turning::through(&[turn]),
+                public_only: true,
+                timeout: Duration::from_millis(300),
+                ..ClientOptions::default()
+            };
+            let client = Client::new(options).unwrap();
+            let looked_up = client.look_up("hooks.example").await;
+            assert!(matches!(looked_up, Err(ClientError::NotPublic)), "{turn:?}");
+            let error = get(&client, &format!("http://hooks.example:{port}/"))
+                .await
+                .unwrap_err();
+            assert!(matches!(error, ClientError::NotPublic), "{turn:?}: {error}");
+        }
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_turns_inside_after_it_was_checked_is_not_connected_to() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let options = ClientOptions {
+            names: Turning::through(&[&["1.1.1.1"], &["127.0.0.1"]]),
+            public_only: true,
+            ..ClientOptions::default()
+        };
+        let client = Client::new(options).unwrap();
+        assert!(client.look_up("hooks.example").await.is_ok());
+        let error = get(&client, &format!("http://hooks.example:{port}/"))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ClientError::NotPublic), "{error}");
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
+    async fn names_may_be_found_elsewhere_and_the_host_is_told_as_it_was_called() {
+        let url = canned(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+        let port = url.trim_end_matches('/').rsplit(':').next().unwrap().to_owned();
+        let options = ClientOptions {
+            names: Turning::through(&[&["127.0.0.1"]]),
+            ..ClientOptions::default()
+        };
+        let client = Client::new(options).unwrap();
+        let answer = get(&client, &format!("http://hooks.example:{port}/")).await.unwrap();
+        assert_eq!((answer.status, &answer.body[..]), (200, &b"hi"[..]));
+        let nowhere = ClientOptions {
+            names: Turning::through(&[&[]]),
+            ..ClientOptions::default()
+        };
+        let error = Client::new(nowhere)
+            .unwrap()
+            .look_up("hooks.example")
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, ClientError::Transport { is_connect: true, .. }),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_client_of_tls_alone_sends_nothing_in_clear() {
+        let url = canned(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+        let options = ClientOptions {
+            tls_only: true,
+            ..ClientOptions::default()
+        };
+        let error = get(&Client::new(options).unwrap(), &url).await.unwrap_err();
+        assert!(
+            matches!(error, ClientError::Transport { is_connect: true, .. }),
+            "{error}"
+        );
     }
 }

@@ -36,7 +36,7 @@ mod worker;
 
 pub use api::{ApiOptions, bind_api, serve_api};
 pub use ask::{ask_by_datagram, ask_by_stream};
-pub use client::{Answer, Client, ClientError, ClientOptions};
+pub use client::{Answer, Client, ClientError, ClientOptions, LookingUp, Names};
 pub use counters::{Counters, Tally, Totals};
 pub use edge::{Edge, EdgeOptions, Handler};
 pub use error::NetError;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http::{self, Answer, Client, Request};
+use crate::operation::metric;
 use crate::server::{KEY, SECRET, TestServer, eventually, id_of};
 
 const URL: &str = "https://shop.example/";
@@ -152,6 +153,8 @@ fn calls_are_counted_a_minute_and_key() {
         assert_eq!((answer.status, answer.header("x-ratelimit-limit")), (200, None));
     }
     assert_eq!(free.get("/links/count"), 0, "what was refused was not done");
+    let metrics = owner.call("GET", "/metrics", None).text();
+    assert_eq!(metric(&metrics, "hopcart_api_calls_limited_total{reason=\"key\"}"), 2);
     server.clock.advance(42_500);
     assert_eq!(owner.call("GET", "/links", None).status, 200);
 }
@@ -173,6 +176,8 @@ fn a_named_call_is_carried_out_once() {
         (first.json(), first.header("content-type"))
     );
     assert_eq!(server.api().get("/links/count"), 1);
+    let metrics = server.api().call("GET", "/metrics", None).text();
+    assert_eq!(metric(&metrics, "hopcart_api_calls_replayed_total"), 1);
 
     for (target, body) in [
         ("/links", json!({ "url": URL })),

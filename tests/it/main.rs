@@ -1,10 +1,11 @@
 //! Journeys over real sockets: a whole server, a client that shares no code with it, and rules as tables.
 //!
-//! [`server`] starts and stops servers, [`http`] talks to them; every other file is one journey.
+//! [`server`] starts and stops servers, [`http`] talks to them, [`receiver`] is told by them; every other file is one journey.
 
 mod hostile;
 mod http;
 mod name_server;
+mod receiver;
 mod schema;
 mod server;
 
@@ -45,3 +46,4 @@ mod stores;
 mod tags;
 mod two_brands;
 mod waitlist;
+mod webhooks;

@@ -21,7 +21,7 @@ fn run(server: &TestServer, key: &str, words: &[&str]) -> Output {
 }
 
 /// As [`run`], of what must succeed: its standard output.
-fn good(server: &TestServer, words: &[&str]) -> String {
+pub fn good(server: &TestServer, words: &[&str]) -> String {
     let output = run(server, KEY, words);
     let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     assert!(output.status.success(), "{words:?}: {out}{err}");

@@ -138,6 +138,12 @@ impl Process {
         status.code()
     }
 
+    /// As a crash does.
+    pub fn kill(&mut self) {
+        self.signal("KILL");
+        assert_eq!(self.end(), None, "a signal ends it without a code");
+    }
+
     pub fn stop(&mut self) {
         self.signal("TERM");
         assert_eq!(self.end(), Some(0), "{}", self.log());

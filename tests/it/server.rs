@@ -10,7 +10,7 @@ use hopcart::app::{self, Filling, Running, World};
 use hopcart::config::{Config, Masked};
 use hopcart::domain::outside::{Clock, FixedClock};
 use hopcart::domain::time::Timestamp;
-use hopcart::net::CertificatePair;
+use hopcart::net::{CertificatePair, LookingUp, Names};
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -43,6 +43,16 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Knows no name: nothing that a test tells leaves this machine.
+#[derive(Debug)]
+struct NoNames;
+
+impl Names for NoNames {
+    fn look_up(&self, _host: &str) -> LookingUp {
+        Box::pin(async { Err(std::io::ErrorKind::NotFound.into()) })
+    }
+}
+
 /// A running server with its data.
 pub struct TestServer {
     /// Lives as long as the server.
@@ -52,6 +62,7 @@ pub struct TestServer {
     pub clock: Arc<FixedClock>,
     /// How its table is filled at the next start.
     filling: Option<Filling>,
+    names: Arc<dyn Names>,
     running: Option<Running>,
 }
 
@@ -64,6 +75,15 @@ impl TestServer {
     /// As [`Self::start`], after `change`.
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::in_home(tempfile::tempdir().expect("a directory"), None, change)
+    }
+
+    /// As [`Self::with`], where receivers' addresses are found by `names`.
+    pub fn with_names(names: Arc<dyn Names>, change: impl FnOnce(&mut Config)) -> Self {
+        let mut server = Self::with(change);
+        server.stop();
+        server.names = names;
+        server.run();
+        server
     }
 
     /// A server on `home/data`, which is there already; its clock shows `now`.
@@ -100,6 +120,7 @@ impl TestServer {
             ..Config::default()
         };
         config.destinations.allow_private = true;
+        config.webhooks.allow_local = true;
         config.clicks.ring_dir = Some(home.path().join("rings"));
         change(&mut config);
         let clock = Arc::new(FixedClock::at(Timestamp::parse(NOW).expect("an instant")));
@@ -109,6 +130,7 @@ impl TestServer {
             certificate,
             clock,
             filling: None,
+            names: Arc::new(NoNames),
             running: None,
         };
         server.run();
@@ -119,6 +141,7 @@ impl TestServer {
         let world = World {
             clock: self.clock.clone(),
             filling: self.filling.take(),
+            names: Some(Arc::clone(&self.names)),
             ..World::default()
         };
         let started = app::start_in(self.config.clone(), world);

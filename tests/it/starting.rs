@@ -109,15 +109,29 @@ fn a_word_is_taken_from_whoever_comes_first() {
 #[test]
 fn what_changes_while_the_table_fills_stays() {
     let mut server = TestServer::start();
-    let keys = ["same", "changed", "renamed", "gone", "read-and-gone", "taken-over", "read-and-changed"];
+    let keys = [
+        "same",
+        "changed",
+        "renamed",
+        "gone",
+        "read-and-gone",
+        "taken-over",
+        "read-and-changed",
+    ];
     let ids: Vec<String> = keys.iter().map(|key| link(&server, key, json!({}))).collect();
     let held = restart_held(&mut server, 16);
     let api = server.api();
     for read in ["/read-and-gone", "/read-and-changed"] {
         assert_eq!(server.follow(read).status, 302);
     }
-    api.patch(&format!("/links/{}", ids[1]), &json!({ "url": "https://shop.example/new" }));
-    api.patch(&format!("/links/{}", ids[6]), &json!({ "url": "https://shop.example/newer" }));
+    api.patch(
+        &format!("/links/{}", ids[1]),
+        &json!({ "url": "https://shop.example/new" }),
+    );
+    api.patch(
+        &format!("/links/{}", ids[6]),
+        &json!({ "url": "https://shop.example/newer" }),
+    );
     api.patch(&format!("/links/{}", ids[2]), &json!({ "key": "other-name" }));
     for gone in [&ids[3], &ids[4], &ids[5]] {
         assert_eq!(api.call("DELETE", &format!("/links/{gone}"), None).status, 200);
@@ -171,7 +185,10 @@ fn more_than_can_be_read_at_once_are_told_to_come_back() {
     let held = restart_held(&mut server, 0);
     let answer = server.follow("/a");
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
-    assert_eq!(http::send(server.running().public, &Request::new("POST", "/a")).status, 503);
+    assert_eq!(
+        http::send(server.running().public, &Request::new("POST", "/a")).status,
+        503
+    );
     link(&server, "new", json!({}));
     assert_eq!(follow(&server, "/new"), to("new"), "it is in the table");
     let unavailable = metric_of(&server, "hopcart_requests_total{outcome=\"unavailable\"}");

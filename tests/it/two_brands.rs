@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Answer, Request};
 use crate::openapi::{Document, Operation};
+use crate::receiver::Receiver;
 use crate::server::{Api, IPHONE, TestServer, eventually, id_of};
 
 /// Stands in every name that the first brand gives.
@@ -144,6 +145,7 @@ impl Things {
             events[0]["click"]["visitorId"].as_str().map(str::to_owned)
         });
         let waiting = waiting(server, api, &store);
+        let (webhook, delivery) = told(api);
         // Clicks are written beside what followers get: what is compared later must hold both.
         eventually("both clicks count", || (api.clicks("") == 2).then_some(()));
 
@@ -163,9 +165,27 @@ impl Things {
         things.insert("/discount-codes/pools/{id}", pool);
         things.insert("/waitlist/{id}", waiting);
         things.insert("/visitors/{id}", visitor);
+        things.insert("/webhooks/{id}", webhook);
+        things.insert("/webhooks/{id}/deliveries/{event}", delivery);
         things.insert("/keys/{id}", key);
         Self(things)
     }
+}
+
+/// A webhook that took one event and is told of nothing that the tests do: its id and the event's.
+fn told(api: &Api<'_>) -> (String, String) {
+    let receiver = Receiver::start();
+    let url = format!("{}/{MARK}", receiver.url());
+    let webhook = id_of(&api.post(
+        "/webhooks",
+        &json!({ "name": MARK, "url": url, "triggers": ["link.clicked"], "linkIds": [] }),
+    ));
+    let event = id_of(&api.post(&format!("/webhooks/{webhook}/test"), &json!({})));
+    let delivery = format!("/webhooks/{webhook}/deliveries/{event}");
+    eventually("the delivery is noted", || {
+        (api.get(&delivery)["state"] == "delivered").then_some(())
+    });
+    (webhook, event)
 }
 
 /// Somebody waits for a sold-out link of `store`; the entry's id.
@@ -240,6 +260,8 @@ fn a_brand_reads_and_counts_nothing_of_another() {
             .chain([
                 ("/orders/{id}", "none".to_owned()),
                 ("/discount-codes/pools/{id}", "none".to_owned()),
+                ("/webhooks/{id}", "none".to_owned()),
+                ("/webhooks/{id}/deliveries/{event}", "none".to_owned()),
             ])
             .collect(),
     );

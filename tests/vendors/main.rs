@@ -5,6 +5,9 @@
 #[path = "../it/http.rs"]
 #[expect(dead_code, reason = "the journeys of tests/it need more of it")]
 mod http;
+#[path = "../it/receiver.rs"]
+#[expect(dead_code, reason = "the journeys of tests/it need more of it")]
+mod receiver;
 #[path = "../it/server.rs"]
 #[expect(dead_code, reason = "the journeys of tests/it need more of it")]
 mod server;
@@ -23,6 +26,7 @@ use serde_json::{Value, json};
 
 use http::Request;
 use node::ask;
+use receiver::Receiver;
 use server::{IPHONE, NOW, TestServer, id_of};
 
 const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -247,4 +251,81 @@ fn the_dialects_client_for_python_mints_tells_and_reads() {
         );
         assert_eq!(counted, (1.0, 1.0, 1.0, 4900.0), "by {by}");
     }
+}
+
+/// What brands receive, read by Standard Webhooks' own verifier and by the official client's own schemas.
+#[test]
+fn what_webhooks_tell_the_vendors_libraries_verify_and_read() {
+    let server = TestServer::start();
+    // Standard Webhooks' library asks its own clock.
+    let now = jiff::Timestamp::now().as_millisecond();
+    server.clock.advance(now - seconds(NOW) * 1000);
+    let (api, receiver) = (server.api(), Receiver::start());
+    let triggers = [
+        "link.created",
+        "link.updated",
+        "link.deleted",
+        "link.clicked",
+        "lead.created",
+        "sale.created",
+    ];
+    let hook = api.post(
+        "/webhooks",
+        &json!({ "name": "Till", "url": receiver.url(), "triggers": triggers }),
+    );
+    let partner = api.partner("Mia", "ceramics");
+    let link = api.link(&json!({ "key": "mia", "url": "https://shop.example/", "partnerId": partner }));
+    let gone = api.link(&json!({ "key": "gone", "url": "https://shop.example/" }));
+    api.patch(&format!("/links/{}", id_of(&link)), &json!({ "title": "Spring" }));
+    assert_eq!(
+        api.call("DELETE", &format!("/links/{}", id_of(&gone)), None).status,
+        200
+    );
+    let followed = server.send(&Request::get("/mia").header("User-Agent", IPHONE));
+    let (_, click) = followed.location().split_once("hop_id=").expect("a click id");
+    api.post(
+        "/track/lead",
+        &json!({ "clickId": click, "eventName": "Sign up", "customerExternalId": "c1", "metadata": { "plan": "pro" } }),
+    );
+    api.post(
+        "/track/sale",
+        &json!({ "customerExternalId": "c1", "amount": 4900, "currency": "eur", "invoiceId": "inv_1" }),
+    );
+    let posts = receiver.wait(7);
+    let task: Vec<_> = posts
+        .iter()
+        .map(|post| json!({ "headers": post.headers, "text": post.text }))
+        .collect();
+    let found = node::run("receive.mjs", &json!({ "secret": hook["secret"], "posts": task }));
+    let found = found.as_array().expect("a list").clone();
+    for one in &found {
+        assert_eq!((&one["read"], &one["error"]), (&json!(true), &json!(null)), "{one}");
+        let verified = [
+            &one["verified"],
+            &one["verifiedByStranger"],
+            &one["verifiedWhenChanged"],
+        ];
+        assert_eq!(verified, [&json!(true), &json!(false), &json!(false)], "{one}");
+    }
+    let of = |event: &str| {
+        let first = found.iter().find(|one| one["event"] == event);
+        first.unwrap_or_else(|| panic!("no {event}"))["value"]["data"].clone()
+    };
+    assert_eq!(of("link.updated")["title"], "Spring");
+    assert_eq!(of("link.deleted")["key"], "gone");
+    assert_eq!(of("link.clicked")["click"]["id"], click);
+    assert_eq!(
+        (
+            &of("lead.created")["metadata"]["plan"],
+            &of("lead.created")["partner"]["name"]
+        ),
+        (&json!("pro"), &json!("Mia"))
+    );
+    assert_eq!(
+        (
+            &of("sale.created")["sale"]["amount"],
+            &of("sale.created")["click"]["id"]
+        ),
+        (&json!(4900), &json!(click))
+    );
 }

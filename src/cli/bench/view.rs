@@ -25,7 +25,9 @@ pub struct View {
     began: Instant,
     /// How long the slices and what comes before them take.
     whole: Duration,
-    slice_began: Instant,
+    warm_up: Duration,
+    /// When the measured part of this slice begins.
+    measured_from: Instant,
     expected: Vec<u16>,
 }
 
@@ -59,14 +61,15 @@ impl View {
             round: 0,
             began: now,
             whole: (plan.slice + plan.warm_up()).saturating_mul(slices),
-            slice_began: now,
+            warm_up: plan.warm_up(),
+            measured_from: now,
             expected: plan.expected.clone(),
         }
     }
 
     /// A slice of this round begins.
     pub fn begin(&mut self, round: usize) {
-        (self.round, self.slice_began) = (round, Instant::now());
+        (self.round, self.measured_from) = (round, Instant::now() + self.warm_up);
         if let Some((_, head, targets)) = &self.lines {
             head.set_message(format!("round {} of {}: {}", round + 1, self.rounds, self.headline));
             for (at, line) in targets.iter().enumerate().filter(|_| round == 0) {
@@ -89,7 +92,7 @@ impl View {
         if stats.latency.is_empty() {
             return;
         }
-        let seconds = now.saturating_duration_since(self.slice_began).as_secs_f64();
+        let seconds = now.saturating_duration_since(self.measured_from).as_secs_f64();
         let rate = stats.answered as f64 / seconds.max(0.001);
         line.set_message(format!("{name:<16} {}", figures(rate, stats, &self.expected)));
     }

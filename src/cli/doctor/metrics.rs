@@ -63,6 +63,34 @@ pub fn concerns(text: &str) -> Vec<Finding> {
             "`hopcart codes list` shows which; `hopcart codes upload` fills them",
         ));
     }
+    let given_up: f64 = text
+        .lines()
+        .filter(|line| line.starts_with("hopcart_webhooks{") && line.contains("state=\"given_up\""))
+        .filter_map(|line| sample(line).map(|(_, value)| value))
+        .sum();
+    if given_up > 0.0 {
+        findings.push(Finding::warn(
+            "webhooks",
+            format!("{given_up:.0} webhooks are disabled: their receivers took nothing for days, or want no more"),
+            "`hopcart webhooks list` says which; `hopcart webhooks enable` and `replay --failed` go on",
+        ));
+    }
+    let untold = total(&|name| name.ends_with("webhook_clicks_untold_total"));
+    if untold > 0.0 {
+        findings.push(Finding::warn(
+            "webhooks",
+            format!("{untold:.0} clicks were not told since the start: too much waits for their webhooks"),
+            "raise clicksPerEvent, narrow the webhook by linkIds, or make its receiver quicker",
+        ));
+    }
+    let without_room = total(&|name| name.ends_with("webhook_without_room"));
+    if without_room > 0.0 {
+        findings.push(Finding::warn(
+            "webhooks",
+            format!("{without_room:.0} events found no room in their webhooks' queues and are not told"),
+            "`untold` of GET /webhooks says whose: read what changed over the API, and make that receiver quicker",
+        ));
+    }
     let syncs = total(&|name| name.contains("sync") && name.ends_with("_count"));
     let seconds = total(&|name| name.contains("sync") && name.ends_with("_sum"));
     if syncs > 0.0 && seconds / syncs > SYNC_MEAN_MAX_SECONDS {
@@ -112,6 +140,16 @@ mod tests {
         );
         let bad = "hopcart_clicks_dropped_total{reason=\"a } b\"} 2\nhopcart_clicks_dropped_total{reason=\"disk\"} 3 17\n\
             hopcart_fsync_seconds_sum 10\nhopcart_fsync_seconds_count 100\nhopcart_writer_lag_seconds 2.5";
+        let told = "hopcart_webhooks{state=\"live\"} 3\nhopcart_webhooks{state=\"given_up\"} 2\nhopcart_webhook_clicks_untold_total 7\n\
+            hopcart_webhook_without_room 4";
+        let seen: Vec<String> = concerns(told).into_iter().map(|finding| finding.seen).collect();
+        assert!(
+            seen.len() == 3
+                && seen[0].starts_with("2 webhooks are disabled")
+                && seen[1].starts_with("7 clicks")
+                && seen[2].starts_with("4 events"),
+            "{seen:?}"
+        );
         let found = concerns(bad);
         assert!(found.iter().all(|finding| finding.verdict == Verdict::Warn));
         let seen: Vec<&str> = found.iter().map(|finding| finding.seen.as_str()).collect();

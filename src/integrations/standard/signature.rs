@@ -1,6 +1,7 @@
 //! Standard Webhooks (standardwebhooks.com, specification 1.0): `webhook-id`, `webhook-timestamp` and
 //! `webhook-signature`, a list of `v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`. Pure.
 
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -39,6 +40,18 @@ pub fn verify(secrets: &[String], body: &[u8], headers: Headers<'_>, now: Timest
     let parts: [&[u8]; 5] = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
     let fits = |tag: &Vec<u8>| payload::is_signed(keys.iter().map(Vec::as_slice), &parts, tag);
     tags.filter(fits).count() > 0
+}
+
+/// The value of `webhook-signature` for `body`: one signature a secret, the first one first, as during a rotation.
+pub fn sign<'s>(secrets: impl IntoIterator<Item = &'s str>, id: &str, timestamp: &str, body: &[u8]) -> String {
+    let signatures = secrets.into_iter().map(|secret| {
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key_of(secret)));
+        for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+            context.update(part);
+        }
+        format!("v1,{}", STANDARD.encode(context.sign()))
+    });
+    signatures.collect::<Vec<_>>().join(" ")
 }
 
 /// The key that `secret` stands for: the bytes behind `whsec_`, or of the same base64 without it; a secret that is no
@@ -86,6 +99,21 @@ mod tests {
         assert!(check(&[SECRET.trim_start_matches("whsec_")], BODY, |_| {}, at));
         let many = format!("v1,AAAA v1a,x {SIGNATURE}");
         assert!(check(&[SECRET], BODY, |headers| headers.signature = &many, at));
+    }
+
+    #[test]
+    fn what_is_signed_is_the_specifications_example_and_verifies() {
+        assert_eq!(sign([SECRET], ID, TIMESTAMP, BODY), SIGNATURE);
+        let both = sign(["whsec_AAAA", SECRET], ID, TIMESTAMP, BODY);
+        assert!(both.ends_with(SIGNATURE) && both.split(' ').count() == 2, "{both}");
+        for secret in ["whsec_AAAA", SECRET] {
+            assert!(check(
+                &[secret],
+                BODY,
+                |headers| headers.signature = &both,
+                1_614_265_330
+            ));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::conversion_filter::{Event, Question, Unit};
 use super::error::ApiError;
 use super::{Api, Caller};
 use crate::books::{self, View};
+use crate::clicklog;
 use crate::domain::click::Click;
 use crate::domain::click_id::ClickId;
 use crate::domain::id::{CreatorNo, LinkNo, WorkspaceNo};
@@ -203,21 +204,28 @@ pub(super) async fn find(
 pub(super) async fn clicks_of(api: &Api, ids: Vec<Option<String>>) -> Result<Vec<Click>, ApiError> {
     let keys = (api.click_ids)();
     read_log(api, move |log| {
-        let clicks = ids.iter().map(|id| {
-            let Some(id) = id.as_deref().and_then(|id| verified(id, &keys)) else {
-                return Ok(Click::default());
-            };
-            let found = log.find(id.at, id.sequence, id.link)?;
-            Ok(found.unwrap_or_else(|| Click {
-                at: id.at,
-                link: id.link,
-                sequence: id.sequence,
-                ..Click::default()
-            }))
-        });
+        let clicks = ids.iter().map(|id| click_of(log, id.as_deref(), &keys));
         clicks.collect()
     })
     .await
+}
+
+/// The click with this id; as [`clicks_of`].
+pub(super) fn click_of(
+    log: &clicklog::Reader,
+    id: Option<&str>,
+    keys: &Keyring,
+) -> Result<Click, clicklog::QueryError> {
+    let Some(id) = id.and_then(|id| verified(id, keys)) else {
+        return Ok(Click::default());
+    };
+    let found = log.find(id.at, id.sequence, id.link)?;
+    Ok(found.unwrap_or_else(|| Click {
+        at: id.at,
+        link: id.link,
+        sequence: id.sequence,
+        ..Click::default()
+    }))
 }
 
 fn verified(text: &str, keys: &Keyring) -> Option<ClickId> {

@@ -37,11 +37,11 @@ pub(super) fn asked(params: &mut Params) -> Result<Option<Event>, ApiError> {
 }
 
 /// A lead or a sale with what was kept beside it.
-struct Told {
+pub(super) struct Told {
     kind: Kind,
     customer: Option<KnownCustomer>,
-    link: Option<LinkNo>,
-    click_id: Option<String>,
+    pub link: Option<LinkNo>,
+    pub click_id: Option<String>,
 }
 
 enum Kind {
@@ -108,16 +108,18 @@ fn link_of(api: &Api, caller: &Caller, link: Option<LinkNo>, known: &HashMap<Lin
     match link {
         Some(link) => known.get(&link).cloned().unwrap_or_else(|| gone(link)),
         // A code credits without a link; the dialect's clients want one all the same.
-        None => {
-            let mut none = gone(LinkNo::default());
-            none["id"] = json!("");
-            none["key"] = json!("(none)");
-            none
-        }
+        None => no_link(gone(LinkNo::default())),
     }
 }
 
-fn of_lead(view: &View<'_>, lead: Lead) -> Result<Told, Error> {
+/// `deleted`, the answer for a deleted link, as that for none.
+pub(super) fn no_link(mut deleted: Value) -> Value {
+    deleted["id"] = json!("");
+    deleted["key"] = json!("(none)");
+    deleted
+}
+
+pub(super) fn of_lead(view: &View<'_>, lead: Lead) -> Result<Told, Error> {
     let customer = lead.customer.map(|no| books::known_customer::by_no(view, no));
     Ok(Told {
         customer: customer.transpose()?.flatten(),
@@ -127,7 +129,7 @@ fn of_lead(view: &View<'_>, lead: Lead) -> Result<Told, Error> {
     })
 }
 
-fn of_sale(view: &View<'_>, sale: Sale) -> Result<Told, Error> {
+pub(super) fn of_sale(view: &View<'_>, sale: Sale) -> Result<Told, Error> {
     let tracked = books::tracked_sale::of_order(view, sale.store, &sale.external_id)?;
     let customer = tracked.as_ref().and_then(|tracked| tracked.customer);
     let customer = customer.map(|no| books::known_customer::by_no(view, no));
@@ -146,7 +148,7 @@ fn of_sale(view: &View<'_>, sale: Sale) -> Result<Told, Error> {
 
 impl Told {
     /// The event of the click, made one of a lead or a sale.
-    fn view(&self, mut event: Value) -> Value {
+    pub(super) fn view(&self, mut event: Value) -> Value {
         event["customer"] = match (&self.customer, &self.kind) {
             (Some(customer), _) => brief(customer),
             (None, Kind::Lead(lead)) => unnamed(None, &lead.at.to_string()),

@@ -132,6 +132,11 @@ fn event(click: &Click, link: Value, keys: &Keyring, node: u16) -> Value {
     event_of(click, link, id.as_str())
 }
 
+/// What is told of `click` alone: the part of an event that is not its link's.
+pub(super) fn click_part(click: &Click, link: &Value, keys: &Keyring, node: u16) -> Value {
+    event(click, link.clone(), keys, node)["click"].take()
+}
+
 /// What is told of `click`, whose id is `id`.
 pub(super) fn event_of(click: &Click, link: Value, id: &str) -> Value {
     let country = match click.country {

@@ -2,6 +2,7 @@
 //! whose name its writes are noted. Calls without a good key pass through: each handler refuses them itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::Method;
@@ -22,6 +23,24 @@ use crate::flows::{Error, issue_key, keep_answers};
 pub struct Gate {
     paces: Paces,
     pub(super) named: Arc<NamedCalls>,
+    pub tally: Tally,
+}
+
+/// Calls that were answered without being carried out, for `/metrics`.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Answered 429: their key made too many calls.
+    pub over_pace: AtomicU64,
+    /// Answered 429: their workspace named too many calls.
+    pub over_names: AtomicU64,
+    /// Named calls that were answered as before.
+    pub replayed: AtomicU64,
+}
+
+impl Tally {
+    pub(super) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Gate {
@@ -30,6 +49,7 @@ impl Gate {
         Self {
             paces: Paces::new(calls_per_minute),
             named: Arc::default(),
+            tally: Tally::default(),
         }
     }
 }
@@ -51,6 +71,7 @@ pub(super) async fn pass(State(api): State<Api>, request: Request, next: Next) -
     parts.extensions.insert(caller.clone());
     let mut response = match quota {
         Some(quota) if quota.is_over => {
+            Tally::count(&api.gate.tally.over_pace);
             let message = format!("Rate limit exceeded: the key may make {} calls a minute.", quota.limit);
             ApiError::too_many(message).into_response()
         }

@@ -106,7 +106,7 @@ pub(super) struct LinkView {
 
 /// Names that answers need and links hold as numbers.
 #[derive(Default)]
-struct Names {
+pub(super) struct Names {
     domains: HashMap<DomainNo, String>,
     creators: HashMap<CreatorNo, String>,
     stores: HashMap<StoreNo, String>,
@@ -136,26 +136,31 @@ pub(super) async fn answer(api: &Api, caller: &Caller, links: Vec<Link>) -> Resu
         let mut names = Names::default();
         links
             .iter()
-            .map(|link| {
-                names.learn(&inner, view, link)?;
-                // A link that was just made must be answered even while the log is away: its clicks are then unknown.
-                let totals = inner.clicks.totals(link.no).unwrap_or_else(|error| {
-                    tracing::warn!(%error, "a link is answered without its clicks");
-                    Totals::default()
-                });
-                let mut link_view = view_of(&inner, link, &names, &totals, &workspace_id);
-                link_view.file(view, link, &mut names)?;
-                link_view.add(
-                    books::conversion::of_link(view, link.no)?,
-                    &mut names,
-                    view,
-                    link.workspace,
-                )?;
-                Ok(link_view)
-            })
+            .map(|link| answer_in(&inner, view, &mut names, link, &workspace_id))
             .collect::<Result<Vec<_>, Error>>()
     });
     Ok(answers.await?)
+}
+
+/// `link` as an answer, as of `view`.
+pub(super) fn answer_in(
+    api: &Api,
+    view: &View<'_>,
+    names: &mut Names,
+    link: &Link,
+    workspace_id: &str,
+) -> Result<LinkView, Error> {
+    names.learn(api, view, link)?;
+    // A link that was just made must be answered even while the log is away: its clicks are then unknown.
+    let totals = api.clicks.totals(link.no).unwrap_or_else(|error| {
+        tracing::warn!(%error, "a link is answered without its clicks");
+        Totals::default()
+    });
+    let mut link_view = view_of(api, link, names, &totals, workspace_id);
+    link_view.file(view, link, names)?;
+    link_view.add(books::conversion::of_link(view, link.no)?, names, view, link.workspace)?;
+    link_view.webhook_ids = books::webhook::of_link(view, link.no)?;
+    Ok(link_view)
 }
 
 /// Links and refusals as the answer of a bulk call: a refusal stands with what was refused.
@@ -241,10 +246,19 @@ pub(super) async fn variants_of(api: &Api, link: &Link) -> Result<Vec<Value>, Ap
 
 /// What is answered for a link that was deleted while its clicks are still in the log.
 pub(super) fn deleted(api: &Api, caller: &Caller, link: crate::domain::id::LinkNo) -> LinkView {
+    deleted_of(api, (caller.workspace, &caller.workspace_id), link)
+}
+
+/// As [`deleted`], of a workspace by its number and public id.
+pub(super) fn deleted_of(
+    api: &Api,
+    (workspace, workspace_id): (WorkspaceNo, &str),
+    link: crate::domain::id::LinkNo,
+) -> LinkView {
     let gone = Link {
         no: link,
         id: format!("link_deleted_{}", link.0),
-        workspace: caller.workspace,
+        workspace,
         domain: DomainNo::DEFAULT,
         slug: "(deleted)".to_owned(),
         is_exact: false,
@@ -252,7 +266,7 @@ pub(super) fn deleted(api: &Api, caller: &Caller, link: crate::domain::id::LinkN
         created_at: Default::default(),
         updated_at: Default::default(),
     };
-    view_of(api, &gone, &Names::default(), &Totals::default(), &caller.workspace_id)
+    view_of(api, &gone, &Names::default(), &Totals::default(), workspace_id)
 }
 
 impl Names {

@@ -99,11 +99,12 @@ pub(super) struct LinkBody {
     tag_names: Option<Texts>,
     #[serde(default, deserialize_with = "said")]
     folder_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "said")]
+    webhook_ids: Option<Option<Vec<String>>>,
     program_id: NotYet,
     rewrite: NotYet,
     do_index: NotYet,
     public_stats: NotYet,
-    webhook_ids: NotYet,
 }
 
 /// One text, in which commas part several, or a list of them.
@@ -190,7 +191,6 @@ impl LinkBody {
             ("rewrite", &self.rewrite),
             ("doIndex", &self.do_index),
             ("publicStats", &self.public_stats),
-            ("webhookIds", &self.webhook_ids),
         ];
         let set = not_yet
             .into_iter()
@@ -270,6 +270,7 @@ impl LinkBody {
                 tag_ids: self.tag_ids.map(Texts::list).or(filled(self.tag_id).map(|id| vec![id])),
                 tag_names: self.tag_names.map(Texts::list),
                 folder_id: self.folder_id.map(filled),
+                webhook_ids: self.webhook_ids.map(Option::unwrap_or_default),
             },
             // Only an import says these.
             created_at: None,

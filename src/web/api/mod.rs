@@ -60,6 +60,9 @@ mod tag;
 mod track;
 mod utm_template;
 mod waitlist;
+mod webhook;
+mod webhook_log;
+mod webhook_teller;
 
 use std::sync::Arc;
 
@@ -74,6 +77,7 @@ use crate::domain::outside::{Fetch, TextRecords};
 use crate::flows::Context;
 use crate::flows::backup::Backups;
 use crate::flows::track::Clicker;
+use crate::integrations::receiver::Poster;
 
 pub use auth::Caller;
 pub(super) use auth::{caller_of, caller_of_key};
@@ -91,6 +95,8 @@ pub(super) use report_link::of_partner as report_links;
 pub(super) use report_query::{Asked, FILTERS, GROUPS};
 pub(super) use spend::answer as spend_answer;
 pub(super) use track::{Desk as TrackingDesk, Kind as ConversionKind, Page as TellingPage};
+pub(super) use webhook::notice as webhook_notice;
+pub use webhook_teller::ApiTeller;
 
 /// What the API works with.
 #[derive(Clone)]
@@ -113,6 +119,8 @@ pub struct Api {
     pub clicker: Clicker,
     /// Reads shops' UCP profiles.
     pub profiles: Arc<dyn Fetch>,
+    /// Posts to webhooks' receivers.
+    pub poster: Poster,
     /// Reads what shows whose a domain is.
     pub records: Arc<dyn TextRecords>,
     /// Makes backups of the server.

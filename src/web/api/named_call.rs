@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Api;
 use super::error::ApiError;
-use super::gate::finish;
+use super::gate::{Tally, finish};
 use crate::books::author::{Author, on_behalf_of};
 use crate::domain::id::WorkspaceNo;
 use crate::flows::keep_answers::{self, ClaimNo, KeptAnswer, Turn};
@@ -95,7 +95,10 @@ pub(super) async fn carry_out(
     let turn = keep_answers::claim(&api.context, workspace, name, hasher.finalize().into()).await?;
     let claim = match turn {
         Turn::Run(claim) => claim,
-        Turn::Replay(answer) => return Ok(again(answer)),
+        Turn::Replay(answer) => {
+            Tally::count(&api.gate.tally.replayed);
+            return Ok(again(answer));
+        }
         Turn::Other => {
             return Err(ApiError::invalid(
                 "Idempotency-Key",
@@ -108,6 +111,7 @@ pub(super) async fn carry_out(
             ));
         }
         Turn::TooMany => {
+            Tally::count(&api.gate.tally.over_names);
             return Err(ApiError::too_many(
                 "Idempotency-Key: too many keys within 24 hours; call without one, or later.",
             ));
@@ -129,11 +133,11 @@ pub(super) async fn carry_out(
     .await
 }
 
-/// Answers that hold a secret are shown once: keys, and the links that show a creator their report.
+/// Answers that hold a secret are shown once: keys, webhooks, and the links that show a creator their report.
 fn keeps_answer(path: &str) -> bool {
     !path
         .split('/')
-        .any(|segment| matches!(segment, "keys" | "workspaces" | "report-links"))
+        .any(|segment| matches!(segment, "keys" | "workspaces" | "webhooks" | "report-links"))
 }
 
 /// Keeps the answer of what was carried out, and gives the name of what was refused back.
@@ -216,6 +220,8 @@ mod tests {
             ("/links", true),
             ("/keys", false),
             ("/workspaces", false),
+            ("/webhooks", false),
+            ("/webhooks/wh_1/rotate-secret", false),
             ("/partners/pn_1/report-links", false),
         ] {
             assert_eq!(keeps_answer(path), is_kept, "{path}");

@@ -19,6 +19,7 @@ use crate::books::link::LinkFilter;
 use crate::books::{self, NumberedPage, Page, View};
 use crate::domain::click::ClassSet;
 use crate::domain::creator::{Creator, CreatorTerms};
+use crate::domain::id::WorkspaceNo;
 use crate::flows::Error;
 use crate::flows::enlist_creator;
 
@@ -138,13 +139,19 @@ async fn answer(api: &Api, caller: &Caller, creators: Vec<Creator>) -> Result<Ve
     let answers = api.context.books().read(move |view| {
         creators
             .iter()
-            .map(|creator| answer_one(&inner, view, &caller, creator))
+            .map(|creator| answer_one(&inner, view, (caller.workspace, &caller.workspace_id), creator))
             .collect::<Result<Vec<_>, Error>>()
     });
     Ok(answers.await?)
 }
 
-fn answer_one(api: &Api, view: &View<'_>, caller: &Caller, creator: &Creator) -> Result<Value, Error> {
+/// `creator` as an answer, as of `view`.
+pub(super) fn answer_one(
+    api: &Api,
+    view: &View<'_>,
+    (workspace, workspace_id): (WorkspaceNo, &str),
+    creator: &Creator,
+) -> Result<Value, Error> {
     let filter = LinkFilter {
         creator: Some(creator.no),
         shows_archived: true,
@@ -156,7 +163,7 @@ fn answer_one(api: &Api, view: &View<'_>, caller: &Caller, creator: &Creator) ->
     };
     let mut links = Vec::new();
     let mut clicks = 0;
-    for link in books::link::list(view, caller.workspace, &filter, &page)? {
+    for link in books::link::list(view, workspace, &filter, &page)? {
         let own = ClassSet::default().sum(&api.clicks.totals(link.no)?.counts);
         clicks += own;
         let domain = domain_name(api, view, link.domain)?;
@@ -171,12 +178,12 @@ fn answer_one(api: &Api, view: &View<'_>, caller: &Caller, creator: &Creator) ->
             "leads": brought.leads,
             "conversions": brought.conversions,
             "sales": brought.sales,
-            "saleAmount": amount_of(&brought.amounts, || home_currency(view, caller.workspace))?,
+            "saleAmount": amount_of(&brought.amounts, || home_currency(view, workspace))?,
         }));
     }
     let terms = &creator.terms;
     let brought = books::conversion::of_creator(view, creator.no)?;
-    let amount = amount_of(&brought.amounts, || home_currency(view, caller.workspace))?;
+    let amount = amount_of(&brought.amounts, || home_currency(view, workspace))?;
     Ok(json!({
         "id": creator.id,
         "name": terms.name,
@@ -192,7 +199,7 @@ fn answer_one(api: &Api, view: &View<'_>, caller: &Caller, creator: &Creator) ->
         "stripeConnectId": null,
         "payoutsEnabledAt": null,
         "identityVerifiedAt": null,
-        "programId": caller.workspace_id,
+        "programId": workspace_id,
         "partnerId": creator.id,
         "tenantId": terms.tenant_id,
         "createdAt": creator.created_at.to_string(),

@@ -25,6 +25,8 @@ const BEGINNING: Timestamp = Timestamp(crate::domain::click_id::EPOCH_MS);
 pub(in crate::web) struct Period {
     pub start: Timestamp,
     pub end: Timestamp,
+    /// Whether it is to hold everything, whatever the clock says.
+    is_all: bool,
     zone: TimeZone,
     /// What the series' steps are; `None` = by length.
     step: Option<Step>,
@@ -77,6 +79,7 @@ impl Period {
                 Ok(Self {
                     start,
                     end,
+                    is_all: false,
                     zone,
                     step: None,
                 })
@@ -107,6 +110,7 @@ impl Period {
         Self {
             start,
             end,
+            is_all: interval == "all",
             zone,
             step: None,
         }
@@ -115,8 +119,7 @@ impl Period {
     /// The same period, ending after `newest_at` if it is to hold everything: a clock that was set back does not hide
     /// what was clicked before.
     pub(in crate::web::api) fn reaching(self, newest_at: Option<Timestamp>) -> Self {
-        let is_all = self.start == Timestamp(0);
-        let after_newest = newest_at.filter(|_| is_all).map(|newest| newest.plus_ms(1));
+        let after_newest = newest_at.filter(|_| self.is_all).map(|newest| newest.plus_ms(1));
         Self {
             end: self.end.max(after_newest.unwrap_or(self.end)),
             ..self
@@ -210,18 +213,10 @@ fn midnight(date: Date, zone: &TimeZone) -> Option<Timestamp> {
     Some(Timestamp(start.timestamp().as_millisecond()))
 }
 
-/// Takes the instant `name`; a date without a time is where it begins in `zone`.
+/// Takes the instant `name`; what says no offset is in `zone`.
 fn instant_in(params: &mut Params, name: &'static str, zone: &TimeZone) -> Result<Option<Timestamp>, ApiError> {
     let Some(text) = params.text(name) else { return Ok(None) };
-    let date = if text.contains('T') {
-        None
-    } else {
-        text.parse::<Date>().ok()
-    };
-    let instant = match date {
-        Some(date) => midnight(date, zone),
-        None => Timestamp::parse(&text),
-    };
+    let instant = Timestamp::parse_in(&text, zone);
     instant
         .map(Some)
         .ok_or_else(|| ApiError::invalid(name, "must be an instant such as 2026-11-21T10:00:00Z, or a date"))
@@ -269,11 +264,27 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_to_hold_everything_reaches_beyond_its_end() {
+        let (now, newest) = (at("2026-11-21T10:30:00Z"), at("2030-01-01T00:00:00Z"));
+        for (query, end) in [
+            ("interval=all", newest.plus_ms(1)),
+            ("interval=30d", now.plus_ms(1)),
+            ("start=1970-01-01T00:00:00Z&end=2026-11-01", at("2026-11-01T00:00:00Z")),
+            ("start=1970-01-01T00:00:00Z", now.plus_ms(1)),
+        ] {
+            let mut params = Params::of(Some(query)).expect("parameters");
+            let period = Period::take(&mut params, now, "24h").expect("a period");
+            assert_eq!(period.reaching(Some(newest)).end, end, "{query}");
+        }
+    }
+
+    #[test]
     fn edges_are_days_of_the_zone_even_when_clocks_change() {
         let zone = TimeZone::get("Europe/Berlin").expect("a zone");
         let period = Period {
             start: at("2026-10-24T12:00:00Z"),
             end: at("2026-10-27T12:00:00Z"),
+            is_all: false,
             zone,
             step: None,
         };
@@ -300,6 +311,7 @@ mod tests {
             let edges = Period {
                 start: at(start),
                 end: at(end),
+                is_all: false,
                 zone: TimeZone::UTC,
                 step: None,
             }
@@ -313,6 +325,7 @@ mod tests {
         let period = Period {
             start: at(start),
             end: at(end),
+            is_all: false,
             zone: TimeZone::get(zone).expect("a zone"),
             step: Some(step),
         };

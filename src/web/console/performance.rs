@@ -25,6 +25,9 @@ const TOP_LINKS: usize = 10;
 /// Creators, campaigns and niches that the form offers: more are cut by the page itself.
 const OFFERED_MAX: u32 = 1_000;
 
+/// Webhooks of which it is said when they are disabled: more than a workspace may have.
+const WEBHOOKS_LOOKED_AT: u32 = 100;
+
 pub(super) async fn show(
     State(api): State<Api>,
     session: Session,
@@ -266,12 +269,21 @@ fn what_of(by: Option<GroupBy>) -> &'static str {
 /// What the reader should know about the numbers.
 async fn notes(api: &Api, caller: &Caller, report: &Report, asked: Option<Model>) -> Result<Vec<String>, Error> {
     let workspace = caller.workspace;
-    let counts = api
-        .context
-        .books()
-        .read(move |view| books::order::totals(view, workspace).map_err(Error::from))
-        .await?;
+    let read = api.context.books().read(move |view| {
+        let all = Page::Number {
+            number: 1,
+            size: WEBHOOKS_LOOKED_AT,
+        };
+        let counts = books::order::totals(view, workspace)?;
+        Ok::<_, Error>((counts, books::webhook::list(view, workspace, &all)?))
+    });
+    let (counts, webhooks) = read.await?;
     let mut notes = Vec::new();
+    for webhook in &webhooks {
+        if let Some(notice) = api::webhook_notice(webhook) {
+            notes.push(format!("Webhook \u{201c}{}\u{201d}: {notice}", webhook.name));
+        }
+    }
     if counts.quarantined > 0 {
         notes.push(format!(
             "{} orders are set aside: nobody knows their currency, or their amount is implausible.",

@@ -8,24 +8,27 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use super::Operations;
+use super::{Operations, WebhookFigures};
 use crate::clicklog::FSYNC_BOUNDS_US;
+use crate::integrations::receiver::FailureKind;
 use crate::redirect::{LATENCY_BOUNDS_US, Outcomes};
 
-/// All metrics as text; `ages` are the seconds since stores' last orders, `pools` what is left of pools of codes.
+/// All metrics as text; `ages` are the seconds since stores' last orders, `pools` what is left of pools of codes,
+/// `webhooks` what waits for them.
 pub(super) fn render(
     operations: Operations,
     ages: Vec<(String, u64)>,
     pools: Vec<(String, u64)>,
+    webhooks: WebhookFigures,
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("hopcart");
-    registry.register_collector(Box::new(Snapshot(operations, ages, pools)));
+    registry.register_collector(Box::new(Snapshot(operations, ages, pools, webhooks)));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)?;
     Ok(text)
 }
 
-struct Snapshot(Operations, Vec<(String, u64)>, Vec<(String, u64)>);
+struct Snapshot(Operations, Vec<(String, u64)>, Vec<(String, u64)>, WebhookFigures);
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,6 +45,8 @@ impl Collector for Snapshot {
         self.waitlist(&mut out)?;
         self.conversions(&mut out)?;
         self.codes(&mut out)?;
+        self.webhooks(&mut out)?;
+        self.calls(&mut out)?;
         self.connections(&mut out)
     }
 }
@@ -317,6 +322,99 @@ impl Snapshot {
             "Codes of a pool that nobody has got",
             "pool",
             &pools,
+        )
+    }
+
+    fn webhooks(&self, out: &mut Lines<'_>) -> fmt::Result {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (tally, figures) = (&self.0.telling.tally, &self.3);
+        out.counter("webhook_events", "Events queued for webhooks", read(&tally.events))?;
+        out.counter("webhook_clicks", "Clicks told in them", read(&tally.clicks))?;
+        out.counter(
+            "webhook_delivered",
+            "Deliveries that receivers took",
+            read(&tally.delivered),
+        )?;
+        let failed: Vec<(&str, u64)> = FailureKind::ALL
+            .iter()
+            .map(|kind| (kind.word(), read(&tally.failed[*kind as usize])))
+            .collect();
+        out.counters("webhook_failures", "Attempts that failed, by reason", "reason", &failed)?;
+        out.counter(
+            "webhook_given_up",
+            "Deliveries given up after three days",
+            read(&tally.given_up),
+        )?;
+        let untold = [
+            ("queue_full", read(&tally.full)),
+            ("gone", read(&tally.gone)),
+            ("old", read(&tally.old)),
+            ("unreadable", read(&tally.unreadable)),
+        ];
+        out.counters(
+            "webhook_untold",
+            "Events, deliveries and old clicks that were not told, by reason",
+            "reason",
+            &untold,
+        )?;
+        out.counter(
+            "webhook_clicks_untold",
+            "Clicks in deliveries for which there was no room",
+            read(&tally.clicks_full),
+        )?;
+        out.counter(
+            "webhooks_disabled_events",
+            "Webhooks disabled because their receivers failed for days or want no more",
+            read(&tally.disabled),
+        )?;
+        let states = [("live", figures.live), ("given_up", figures.given_up)];
+        out.gauges("webhooks", "Webhooks by state", "state", &states)?;
+        out.gauge("webhook_outbox", "Events not queued yet", figures.outbox as f64)?;
+        out.gauge(
+            "webhook_without_room",
+            "Events that webhooks were not told of because too much waited, since these webhooks were made",
+            figures.untold as f64,
+        )?;
+        out.gauge(
+            "webhook_in_flight",
+            "Deliveries under way",
+            read(&tally.in_flight) as f64,
+        )?;
+        out.gauge(
+            "webhook_click_lag_frames",
+            "Frames of the click log not looked at yet for webhooks",
+            read(&tally.click_lag) as f64,
+        )?;
+        let backlogs: Vec<(&str, u64)> = figures
+            .backlogs
+            .iter()
+            .map(|(id, count)| (id.as_str(), *count))
+            .collect();
+        out.gauges(
+            "webhook_waiting",
+            "Deliveries that wait, by webhook",
+            "webhook",
+            &backlogs,
+        )
+    }
+
+    fn calls(&self, out: &mut Lines<'_>) -> fmt::Result {
+        let tally = &self.0.gate.tally;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let limited = [
+            ("key", read(&tally.over_pace)),
+            ("idempotency_keys", read(&tally.over_names)),
+        ];
+        out.counters(
+            "api_calls_limited",
+            "Calls answered 429, by what was too much",
+            "reason",
+            &limited,
+        )?;
+        out.counter(
+            "api_calls_replayed",
+            "Calls with an Idempotency-Key that were answered as before",
+            read(&tally.replayed),
         )
     }
 

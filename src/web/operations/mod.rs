@@ -17,15 +17,34 @@ use crate::books::{self, Books};
 use crate::clicklog;
 use crate::domain::outside::Clock;
 use crate::flows::record_clicks::RecorderStats;
-use crate::flows::{hand_out_codes, join_waitlist, track};
+use crate::flows::{hand_out_codes, join_waitlist, tell, track};
 use crate::net::Tally;
 use crate::redirect::{Counters, TableReader};
+use crate::web::api::Gate;
 
 /// Most stores whose last order is shown: each is a time series of its own, and a server of many brands would flood
 /// whoever collects them.
 const STORES_MAX: usize = 200;
 /// Most pools of single-use codes that are shown, for the same reason.
 const POOLS_MAX: usize = 200;
+
+/// Most webhooks whose waiting deliveries are shown, for the same reason.
+const WEBHOOKS_MAX: usize = 200;
+
+/// What the books say of webhooks.
+#[derive(Default)]
+struct WebhookFigures {
+    /// Those that can be sent to.
+    live: u64,
+    /// Those that are disabled because their receivers failed.
+    given_up: u64,
+    /// Events that are not queued yet.
+    outbox: u64,
+    /// Events that they were not told of for want of room, ever.
+    untold: u64,
+    /// Deliveries that wait, by webhook; the most.
+    backlogs: Vec<(String, u64)>,
+}
 
 /// What is looked at.
 #[derive(Clone)]
@@ -39,6 +58,9 @@ pub struct Operations {
     pub waitlist: Arc<join_waitlist::Tally>,
     pub conversions: Arc<track::Tally>,
     pub codes: Arc<hand_out_codes::Desk>,
+    pub telling: Arc<tell::Desk>,
+    /// What stands before the API's calls.
+    pub gate: Arc<Gate>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -99,6 +121,20 @@ async fn pools(operations: &Operations) -> Result<Vec<(String, u64)>, books::Err
     read.await
 }
 
+async fn webhooks(operations: &Operations) -> Result<WebhookFigures, books::Error> {
+    let read = operations.books.read(|view| {
+        let (live, given_up) = books::webhook::counts(view)?;
+        Ok(WebhookFigures {
+            live,
+            given_up,
+            outbox: books::outbox::count(view)?,
+            untold: books::webhook::untold(view)?,
+            backlogs: books::webhook_delivery::backlogs(view, WEBHOOKS_MAX)?,
+        })
+    });
+    read.await
+}
+
 async fn show_metrics(State(operations): State<Operations>) -> Response {
     const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let ages = match store_ages(&operations).await {
@@ -113,7 +149,11 @@ async fn show_metrics(State(operations): State<Operations>) -> Response {
         tracing::warn!(%error, "the pools of single-use codes cannot be read");
         Vec::new()
     });
-    match metrics::render(operations, ages, pools) {
+    let webhooks = webhooks(&operations).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "what waits for webhooks cannot be read");
+        WebhookFigures::default()
+    });
+    match metrics::render(operations, ages, pools, webhooks) {
         Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be written");

@@ -47,7 +47,9 @@ impl ReadThrough {
     pub(super) async fn find(&self, host: &str, path: &str) -> Presence {
         let table = self.context.table();
         let domain = table.domain(&host::of_authority(host)).no;
-        let Some(slug) = slug::of_path(path) else { return Presence::Absent };
+        let Some(slug) = slug::of_path(path) else {
+            return Presence::Absent;
+        };
         let bare = slug.strip_suffix(super::PLUS).filter(|bare| !bare.is_empty());
         if table.link(domain, &slug).is_some() || bare.is_some_and(|bare| table.link(domain, bare).is_some()) {
             return Presence::Here;

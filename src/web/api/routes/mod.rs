@@ -11,6 +11,7 @@ mod people;
 mod server;
 mod shops;
 mod tracking;
+mod webhooks;
 
 use super::description::{Field, Kind, Routes, Shape, has, may};
 
@@ -24,6 +25,7 @@ pub(super) fn all(catalog_max: usize) -> Routes {
         .with(shops::add)
         .with(orders::add)
         .with(people::add)
+        .with(webhooks::add)
         .with(server::add)
 }
 
