@@ -184,7 +184,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         .ok_or_else(|| {
             StartError::Unavailable("the books have no default domain: restore them from a backup".to_owned())
         })?;
-    let room = books.read_blocking(|view| books::link::last_no(view)).map_err(broken)?;
+    let room = books.read_blocking(books::link::last_no).map_err(broken)?;
     let (reader, table) = Table::with_room(&default, room as usize);
     let guess = public_name(&config, config.listen, None)?;
     let policy = Policy {
