@@ -62,6 +62,7 @@ pub fn set_up(tx: &Tx<'_>, workspace: WorkspaceNo, creators: u64, start: i64) ->
                 ..CreatorTerms::default()
             },
             created_at: Timestamp(1),
+            departure: None,
         };
         let made = books::creator::insert(tx, creator)?.no;
         first.get_or_insert(made);

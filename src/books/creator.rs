@@ -7,8 +7,9 @@ use super::error::Error;
 use super::filter::Filter;
 use super::page::{Listing, Page};
 use super::view::{Tx, View};
-use crate::domain::creator::{Creator, CreatorTerms};
+use crate::domain::creator::{BanReason, Creator, CreatorTerms, Departure};
 use crate::domain::id::{CreatorNo, WorkspaceNo};
+use crate::domain::time::Timestamp;
 
 /// Which creators of a workspace; the default is all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,10 +20,19 @@ pub struct CreatorFilter {
     pub tenant_id: Option<String>,
     pub niche: Option<String>,
     pub country: Option<String>,
+    pub standing: Option<Standing>,
+}
+
+/// Whether creators take part, to list them by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Approved,
+    Deactivated,
+    Banned,
 }
 
 const COLUMNS: &str = "no, id, workspace, name, email, username, image, tenant_id, country, description, niche, \
-                       platform, followers, cost, created_at";
+                       platform, followers, cost, created_at, left_at, ban_reason";
 
 const TAKEN: &[(&str, &str)] = &[
     ("creators.workspace, creators.email", "email"),
@@ -49,7 +59,12 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Creator> {
             cost: columns.next()?,
         },
         created_at: columns.next()?,
+        departure: departure(columns.next()?, columns.next_parsed(BanReason::parse)?),
     })
+}
+
+fn departure(left_at: Option<Timestamp>, ban: Option<BanReason>) -> Option<Departure> {
+    left_at.map(|at| Departure { at, ban })
 }
 
 /// Adds `creator`, whatever its `no` is, and returns it with the number it got.
@@ -60,8 +75,8 @@ pub fn insert(tx: &Tx<'_>, creator: Creator) -> Result<Creator, Error> {
     write(
         tx,
         "INSERT INTO creators (no, id, workspace, name, email, username, image, tenant_id, country, description,
-         niche, platform, followers, cost, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+         niche, platform, followers, cost, created_at, left_at, ban_reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         None,
         &creator,
     )?;
@@ -79,7 +94,8 @@ pub fn update(tx: &Tx<'_>, creator: &Creator) -> Result<(), Error> {
     let changed = write(
         tx,
         "UPDATE creators SET id = ?2, workspace = ?3, name = ?4, email = ?5, username = ?6, image = ?7, tenant_id = ?8,
-         country = ?9, description = ?10, niche = ?11, platform = ?12, followers = ?13, cost = ?14, created_at = ?15
+         country = ?9, description = ?10, niche = ?11, platform = ?12, followers = ?13, cost = ?14, created_at = ?15,
+         left_at = ?16, ban_reason = ?17
          WHERE no = ?1",
         Some(creator.no),
         creator,
@@ -108,6 +124,11 @@ fn write(tx: &Tx<'_>, sql: &str, no: Option<CreatorNo>, creator: &Creator) -> Re
         columns::count(terms.followers, "followers")?,
         terms.cost,
         creator.created_at,
+        creator.departure.map(|departure| departure.at),
+        creator
+            .departure
+            .and_then(|departure| departure.ban)
+            .map(BanReason::as_str),
     ];
     tx.run_unique(sql, params, TAKEN)
 }
@@ -171,6 +192,12 @@ impl CreatorFilter {
         conditions.and_some("tenant_id = ?", self.tenant_id.clone());
         conditions.and_some("niche = ?", self.niche.clone());
         conditions.and_some("country = ?", self.country.clone());
+        match self.standing {
+            None => {}
+            Some(Standing::Approved) => conditions.and("left_at IS NULL", []),
+            Some(Standing::Deactivated) => conditions.and("left_at IS NOT NULL AND ban_reason IS NULL", []),
+            Some(Standing::Banned) => conditions.and("ban_reason IS NOT NULL", []),
+        }
         if let Some(search) = &self.search {
             conditions.and_any_contains(&[("name", search), ("username", search), ("email", search)]);
         }
@@ -224,7 +251,6 @@ pub fn all(view: &View<'_>, workspace: WorkspaceNo) -> Result<Vec<Creator>, Erro
 mod tests {
     use super::*;
     use crate::books::fixture;
-    use crate::domain::time::Timestamp;
 
     fn mia(workspace: WorkspaceNo) -> Creator {
         let text = |text: &str| Some(text.to_owned());
@@ -254,6 +280,10 @@ mod tests {
             let mut mia = insert(tx, mia(ours))?;
             mia.terms.cost = 60_000;
             mia.terms.followers = None;
+            mia.departure = Some(Departure {
+                at: Timestamp(5),
+                ban: Some(BanReason::Spam),
+            });
             update(tx, &mia)?;
             for found in [
                 by_no(tx, mia.no)?,
@@ -295,12 +325,27 @@ mod tests {
         fixture::in_tx(|tx| {
             let ours = fixture::workspace(tx, "a")?;
             insert(tx, mia(ours))?;
-            insert(tx, fixture::creator("Ben", ours))?;
+            let left = |ban| Some(Departure { at: Timestamp(5), ban });
+            let ben = fixture::creator("Ben", ours);
+            insert(
+                tx,
+                Creator {
+                    departure: left(None),
+                    ..ben
+                },
+            )?;
             insert(tx, fixture::creator("Mia", fixture::workspace(tx, "b")?))?;
+            let is = |standing| CreatorFilter {
+                standing: Some(standing),
+                ..CreatorFilter::default()
+            };
             let text = |text: &str| Some(text.to_owned());
             type F = CreatorFilter;
             for (filter, expected) in [
                 (F::default(), "Mia Ben"),
+                (is(Standing::Approved), "Mia"),
+                (is(Standing::Deactivated), "Ben"),
+                (is(Standing::Banned), ""),
                 (
                     F {
                         search: text("grows"),

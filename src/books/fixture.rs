@@ -104,6 +104,7 @@ pub fn creator(name: &str, workspace: WorkspaceNo) -> Creator {
             ..CreatorTerms::default()
         },
         created_at: Timestamp(1),
+        departure: None,
     }
 }
 

@@ -16,7 +16,7 @@ use super::error::Error;
 use super::link_search;
 use super::outbox;
 use super::view::{Tx, View};
-use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
+use crate::domain::id::{CreatorNo, DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::link::{Link, LinkTerms, slugs_conflict};
 use crate::domain::slug;
 use crate::domain::time::Timestamp;
@@ -263,7 +263,8 @@ pub fn by_external_id(view: &View<'_>, workspace: WorkspaceNo, external_id: &str
     )
 }
 
-/// The workspace's oldest link whose destination is `destination` to the letter, on `domain` if one is given.
+/// The workspace's oldest link whose destination is `destination` to the letter, on `domain` and `creator`'s
+/// where those are given.
 ///
 /// # Errors
 /// [`Error::Failed`].
@@ -271,16 +272,40 @@ pub fn by_destination(
     view: &View<'_>,
     workspace: WorkspaceNo,
     domain: Option<DomainNo>,
+    creator: Option<CreatorNo>,
     destination: &str,
 ) -> Result<Option<Link>, Error> {
     view.first(
         &format!(
             "SELECT {COLUMNS} FROM links WHERE workspace = ?1 AND destination = ?2 AND (?3 IS NULL OR domain = ?3)
-             ORDER BY no LIMIT 1"
+             AND (?4 IS NULL OR creator = ?4) ORDER BY no LIMIT 1"
         ),
-        (workspace, destination, domain),
+        (workspace, destination, domain, creator),
         read,
     )
+}
+
+/// Public ids of `creator`'s links that are on, at most `most`, in no order.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn ids_on_of_creator(view: &View<'_>, creator: CreatorNo, most: usize) -> Result<Vec<String>, Error> {
+    let sql = "SELECT id FROM links WHERE creator = ? AND disabled_at IS NULL LIMIT ?";
+    view.all(sql, (creator, most as i64), |row| row.get(0))
+}
+
+/// Public ids of `creator`'s links that were switched off at or after `since`, at most `most`, in no order.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn ids_off_of_creator(
+    view: &View<'_>,
+    creator: CreatorNo,
+    since: Timestamp,
+    most: usize,
+) -> Result<Vec<String>, Error> {
+    let sql = "SELECT id FROM links WHERE creator = ? AND disabled_at >= ? LIMIT ?";
+    view.all(sql, (creator, since, most as i64), |row| row.get(0))
 }
 
 /// The link that a follower of `slug` on `domain` means, whoever owns it: the exact one of these very letters, else

@@ -81,6 +81,68 @@ pub struct Creator {
     pub workspace: WorkspaceNo,
     pub terms: CreatorTerms,
     pub created_at: Timestamp,
+    /// `None` = takes part.
+    pub departure: Option<Departure>,
+}
+
+impl Creator {
+    /// The word of the API: `approved`, `deactivated` or `banned`.
+    pub fn status(&self) -> &'static str {
+        match &self.departure {
+            None => "approved",
+            Some(Departure { ban: None, .. }) => "deactivated",
+            Some(Departure { ban: Some(_), .. }) => "banned",
+        }
+    }
+}
+
+/// That a creator takes part no more. Links made for them are off, their codes bring them nothing that is ordered later;
+/// what they brought before stays theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Departure {
+    pub at: Timestamp,
+    /// Why they were sent away; `None` = they left in good standing.
+    pub ban: Option<BanReason>,
+}
+
+/// Why a creator was sent away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BanReason {
+    TosViolation,
+    InappropriateContent,
+    FakeTraffic,
+    Fraud,
+    Spam,
+    BrandAbuse,
+}
+
+impl BanReason {
+    /// Every reason, in the order of the API's description.
+    pub const ALL: [Self; 6] = [
+        Self::TosViolation,
+        Self::InappropriateContent,
+        Self::FakeTraffic,
+        Self::Fraud,
+        Self::Spam,
+        Self::BrandAbuse,
+    ];
+
+    /// The word of the API and the books.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TosViolation => "tos_violation",
+            Self::InappropriateContent => "inappropriate_content",
+            Self::FakeTraffic => "fake_traffic",
+            Self::Fraud => "fraud",
+            Self::Spam => "spam",
+            Self::BrandAbuse => "brand_abuse",
+        }
+    }
+
+    /// The reason with that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
 }
 
 /// What a brand says about a creator.
@@ -106,6 +168,14 @@ pub struct CreatorTerms {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reasons_are_read_as_they_are_written() {
+        for reason in BanReason::ALL {
+            assert_eq!(BanReason::parse(reason.as_str()), Some(reason));
+        }
+        assert_eq!(BanReason::parse("FRAUD"), None);
+    }
 
     #[test]
     fn a_tier_begins_at_its_bound() {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::campaign::Campaign;
-use crate::domain::creator::Creator;
+use crate::domain::creator::{BanReason, Creator};
 use crate::domain::discount_code::DiscountCode;
 use crate::domain::link_domain::LinkDomain;
 use crate::domain::order::Order;
@@ -48,7 +48,10 @@ pub(super) fn of_store(store: &Store, has_new_secrets: bool) -> Value {
 /// Who a creator is stays with the creator, who may ask to be forgotten.
 pub(super) fn of_creator(creator: &Creator) -> Value {
     let terms = &creator.terms;
+    let ban = creator.departure.and_then(|departure| departure.ban);
     json!({
+        "status": creator.status(),
+        "banReason": ban.map(BanReason::as_str),
         "tenantId": terms.tenant_id,
         "niche": terms.niche,
         "platform": terms.platform,

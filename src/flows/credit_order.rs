@@ -254,6 +254,11 @@ impl Desk {
                 codes.extend(self.single_use_code(view, code, handed_out)?);
                 continue;
             };
+            let creator = books::creator::by_no(view, found.creator)?;
+            let departure = creator.and_then(|creator| creator.departure);
+            if departure.is_some_and(|departure| departure.at <= snapshot.ordered_at) {
+                continue;
+            }
             let mut leaks: Vec<LeakSignal> = found.leak.into_iter().collect();
             if without_clicks.contains(&found.creator) {
                 leaks.push(LeakSignal::NoClicks);

@@ -20,6 +20,7 @@ pub async fn enlist(context: &Context, workspace: WorkspaceNo, terms: CreatorTer
         workspace,
         terms,
         created_at: context.inner.clock.now(),
+        departure: None,
     };
     let enlisted = context.inner.books.commit(move |tx| {
         let known = match &creator.terms.email {

@@ -9,6 +9,25 @@ use crate::domain::cart::check_code;
 use crate::domain::discount_code::DiscountCode;
 use crate::domain::id::WorkspaceNo;
 
+/// Takes the code `id_or_code` from its creator: orders that show it later say nothing of them. What it brought stays.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn withdraw(context: &Context, workspace: WorkspaceNo, id_or_code: String) -> Result<DiscountCode, Error> {
+    let gone = context.inner.books.commit(move |tx| {
+        let by_id = books::discount_code::by_id(tx, workspace, &id_or_code)?;
+        let found = match by_id {
+            Some(code) => Some(code),
+            None => books::discount_code::by_code(tx, workspace, &id_or_code)?,
+        };
+        let code = found.ok_or(Error::NotFound { what: "discount code" })?;
+        books::discount_code::delete(tx, workspace, &code.id)?;
+        books::audit::note(tx, Some(&code.id), Some(audit_facts::of_code(&code)), None)?;
+        Ok(code)
+    });
+    gone.await
+}
+
 /// Gives `code` to a creator, optionally for one link.
 pub async fn issue(
     context: &Context,
@@ -25,6 +44,10 @@ pub async fn issue(
         .commit(move |tx| {
             let creator = books::creator::by_id(tx, workspace, &creator_id)?
                 .ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?;
+            if creator.departure.is_some() {
+                let message = format!("is {}: it gets no codes", creator.status());
+                return Err(Error::invalid("partnerId", message));
+            }
             let link = match link_id {
                 Some(link_id) => {
                     let link = publish_link::find(tx, workspace, &link_id)

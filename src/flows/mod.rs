@@ -35,6 +35,7 @@ mod locks;
 mod look_up_order;
 pub mod mint_links;
 pub mod open_inbound;
+pub mod part_with_creator;
 pub mod plan_campaign;
 pub mod publish_domain;
 pub mod publish_link;

@@ -375,12 +375,13 @@ pub(super) fn apply(
     if let Some(id) = change.creator_id {
         terms.creator = match id {
             Some(id) => {
-                let creator = books::creator::by_id(view, workspace, &id)?;
-                Some(
-                    creator
-                        .ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?
-                        .no,
-                )
+                let creator = books::creator::by_id(view, workspace, &id)?
+                    .ok_or_else(|| Error::invalid("partnerId", "is not a partner of this workspace"))?;
+                if creator.departure.is_some() && terms.creator != Some(creator.no) {
+                    let message = format!("is {}: it gets no links", creator.status());
+                    return Err(Error::invalid("partnerId", message));
+                }
+                Some(creator.no)
             }
             None => None,
         };

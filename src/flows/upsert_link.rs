@@ -6,7 +6,8 @@ use super::lock_link;
 use super::publish_link::{self, LinkChange, domain_for};
 use super::reception_draft::ReceptionChange;
 use crate::books::{self, View};
-use crate::domain::id::WorkspaceNo;
+use crate::domain::creator::Creator;
+use crate::domain::id::{CreatorNo, WorkspaceNo};
 use crate::domain::link::{Link, LinkTerms};
 
 /// How often the books may change between the look and the write. 8: each time somebody else made or deleted the very
@@ -18,14 +19,40 @@ const TRIES_MAX: usize = 8;
 ///
 /// # Errors
 /// As making and changing a link.
-pub async fn upsert(context: &Context, workspace: WorkspaceNo, mut change: LinkChange) -> Result<Link, Error> {
+pub async fn upsert(context: &Context, workspace: WorkspaceNo, change: LinkChange) -> Result<Link, Error> {
+    upsert_among(context, workspace, change, None).await
+}
+
+/// As [`upsert`] among the links of the creator, who gets a new one.
+///
+/// # Errors
+/// As making and changing a link.
+pub async fn upsert_of_creator(
+    context: &Context,
+    workspace: WorkspaceNo,
+    change: LinkChange,
+    creator: &Creator,
+) -> Result<Link, Error> {
+    let change = LinkChange {
+        creator_id: Some(Some(creator.id.clone())),
+        ..change
+    };
+    upsert_among(context, workspace, change, Some(creator.no)).await
+}
+
+async fn upsert_among(
+    context: &Context,
+    workspace: WorkspaceNo,
+    mut change: LinkChange,
+    creator: Option<CreatorNo>,
+) -> Result<Link, Error> {
     lock_link::seal(context, std::slice::from_mut(&mut change)).await?;
     for _ in 0..TRIES_MAX {
         let (inner, wanted) = (context.clone(), change.clone());
         let known = context
             .inner
             .books
-            .read(move |view| known(&inner, view, workspace, &wanted));
+            .read(move |view| known(&inner, view, workspace, creator, &wanted));
         match known.await? {
             Some(link) => {
                 // How a new key is drawn does not matter to a link that has one.
@@ -40,7 +67,7 @@ pub async fn upsert(context: &Context, workspace: WorkspaceNo, mut change: LinkC
                 }
             }
             None => {
-                if let Some(made) = create_unless_known(context, workspace, change.clone()).await? {
+                if let Some(made) = create_unless_known(context, workspace, creator, change.clone()).await? {
                     return Ok(made);
                 }
             }
@@ -53,13 +80,14 @@ pub async fn upsert(context: &Context, workspace: WorkspaceNo, mut change: LinkC
 async fn create_unless_known(
     context: &Context,
     workspace: WorkspaceNo,
+    creator: Option<CreatorNo>,
     change: LinkChange,
 ) -> Result<Option<Link>, Error> {
     let inner = context.clone();
     let made = context
         .inner
         .books
-        .commit(move |tx| match known(&inner, tx, workspace, &change)? {
+        .commit(move |tx| match known(&inner, tx, workspace, creator, &change)? {
             Some(_) => Ok(None),
             None => publish_link::insert(&inner, tx, workspace, change).map(Some),
         });
@@ -76,6 +104,7 @@ fn known(
     context: &Context,
     view: &View<'_>,
     workspace: WorkspaceNo,
+    creator: Option<CreatorNo>,
     change: &LinkChange,
 ) -> Result<Option<Link>, Error> {
     if change.destination.is_none() && !matches!(change.cart, Some(Some(_))) {
@@ -96,6 +125,7 @@ fn known(
         view,
         workspace,
         domain,
+        creator,
         &terms.destination,
     )?)
 }

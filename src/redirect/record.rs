@@ -293,9 +293,11 @@ impl From<&Creator> for CreatorRecord {
             terms.username.as_ref(),
             Some(&terms.name),
         ];
+        // Nobody is to be credited by name who takes part no more.
         let names = names
             .into_iter()
             .flatten()
+            .filter(|_| creator.departure.is_none())
             .map(|name| slug::fold(name).into())
             .collect();
         Self {

@@ -468,6 +468,7 @@ pub(super) mod tests {
                 ..CreatorTerms::default()
             },
             created_at: Timestamp(0),
+            departure: None,
         };
         let named = |name: &str| reader.creator_named(WorkspaceNo(1), name).map(|found| found.no.0);
         writer.put_creator(&creator(1, "Mia", Some("mia.pots")));

@@ -33,6 +33,7 @@ mod moving;
 mod openapi;
 mod operation;
 mod orders;
+mod partners;
 mod privacy;
 mod rates;
 mod reception;

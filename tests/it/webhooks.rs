@@ -143,8 +143,9 @@ fn links_are_told_in_their_order_signed_and_to_their_brand_alone() {
 
 /// Writes of the API that make, change and delete no link, and bring no lead and no sale. What hangs together with many
 /// links (a tag, a folder, a domain, a partner) is not told link by link.
-const QUIET: [&str; 48] = [
+const QUIET: [&str; 49] = [
     "DELETE /customers/{id}",
+    "DELETE /discount-codes/{id}",
     "DELETE /discount-codes/pools/{id}",
     "DELETE /domains/{slug}",
     "DELETE /folders/{id}",
@@ -414,6 +415,23 @@ fn every_write_tells_what_it_changed_and_nothing_else() {
             assert_eq!(server.send(&cart.header("User-Agent", IPHONE)).status, 303);
         },
     );
+    let own = json!({ "partnerId": partner, "url": "https://shop.example/own", "key": "own" });
+    walk.step("POST /partners/links", &[("link.created", "own")], |api| {
+        assert_eq!(api.call("POST", "/partners/links", Some(&own)).status, 201);
+    });
+    let changed = json!({ "partnerId": partner, "url": "https://shop.example/own", "comments": "kept" });
+    walk.step("PUT /partners/links/upsert", &[("link.updated", "own")], |api| {
+        api.put("/partners/links/upsert", &changed)
+    });
+    // Off and on again, each link.
+    let all = ["a", "mia-spring", "own"].map(|key| ("link.updated", key));
+    let whom = json!({ "partnerId": partner, "reason": "spam" });
+    walk.step("POST /partners/ban", &all, |api| api.post("/partners/ban", &whom));
+    walk.step("POST /partners/ban", &[], |api| api.post("/partners/ban", &whom));
+    let whom = json!({ "partnerId": partner });
+    for write in ["POST /partners/reactivate", "POST /partners/deactivate"] {
+        walk.step(write, &all, |api| api.post(&write["POST ".len()..], &whom));
+    }
     walk.end(&Document::of(&server));
 }
 

@@ -64,6 +64,13 @@ const link = await call("links", "create", (it) =>
 );
 await call("discountCodes", "create", (it) => it.create({ code: "BEN10", partnerId: partner?.id, linkId: link?.id }));
 await call("discountCodes", "list", (it) => it.list({ partnerId: partner?.id }));
+await call("discountCodes", "delete", (it) => it.delete("BEN10"));
+await call("partners", "createLink", (it) => it.createLink({ partnerId: partner?.id, url: "https://moss.example/ben", key: "ben-js", linkProps: { tagNames: ["Summer"], title: "Ben" } }));
+await call("partners", "upsertLink", (it) => it.upsertLink({ tenantId: "t1", url: "https://moss.example/ben", comments: "again" }));
+await call("partners", "retrieveLinks", (it) => it.retrieveLinks({ tenantId: "t1" }));
+for (const groupBy of ["count", "timeseries", "top_links"]) {
+  await call("partners", "analytics", (it) => it.analytics({ partnerId: partner?.id, interval: "30d", groupBy }));
+}
 const locked = await call("links", "create", (it) => it.create({ url: "https://moss.example/vip", password: "open", proxy: true, title: "VIP", description: "Only you" }));
 const many = await call("links", "createMany", (it) => it.createMany([1, 2, 3].map((n) => ({ url: `https://moss.example/${n}`, key: `many-${n}` }))));
 await call("links", "upsert", (it) => it.upsert({ url: "https://moss.example/upserted" }));
@@ -106,6 +113,9 @@ for (const event of ["clicks", "leads", "sales", "composite"]) {
   }
 }
 
+await call("partners", "deactivate", (it) => it.deactivate({ tenantId: "t1" }));
+await call("partners", "ban", (it) => it.ban({ partnerId: partner?.id, reason: "brand_abuse" }));
+await call("partners", "list", (it) => it.list({ status: "banned" }));
 await call("customers", "delete", (it) => it.delete(customer?.id));
 await call("tags", "delete", (it) => it.delete(tag?.id));
 await call("domains", "delete", (it) => it.delete("old.moss.example"));

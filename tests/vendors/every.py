@@ -75,6 +75,13 @@ with Dub(token=task["key"], server_url=task["url"]) as dub:
     code = {"code": "BEN10", "partner_id": id_of(partner), "link_id": id_of(link)}
     call("discount_codes", "create", request=code)
     call("discount_codes", "list", request={"partner_id": id_of(partner)})
+    call("discount_codes", "delete", id_or_code="BEN10")
+    own = {"url": "https://moss.example/ben", "key": "ben-py", "link_props": {"tag_names": ["Summer"], "title": "Ben"}}
+    call("partners", "create_link", request={"partner_id": id_of(partner), **own})
+    call("partners", "upsert_link", request={"tenant_id": "t1", "url": "https://moss.example/ben", "comments": "again"})
+    call("partners", "retrieve_links", request={"tenant_id": "t1"})
+    for group_by in ["count", "timeseries", "top_links"]:
+        call("partners", "analytics", request={"partner_id": id_of(partner), "interval": "30d", "group_by": group_by})
     locked = call("links", "create", request={"url": "https://moss.example/vip", "password": "open"})
     urls = [{"url": f"https://moss.example/{number}", "key": f"many-{number}"} for number in range(3)]
     many = [id_of(one) for one in call("links", "create_many", request=urls) or []]
@@ -117,6 +124,9 @@ with Dub(token=task["key"], server_url=task["url"]) as dub:
         for group_by in groups.split():
             call("analytics", "retrieve", request={"event": event, "group_by": group_by, "interval": "all"})
 
+    call("partners", "deactivate", request={"tenant_id": "t1"})
+    call("partners", "ban", request={"partner_id": id_of(partner), "reason": "brand_abuse"})
+    call("partners", "list", request={"status": "banned"})
     call("customers", "delete", id=customer)
     call("tags", "delete", id=id_of(tag))
     call("domains", "delete", slug="old.moss.example")

@@ -9,18 +9,9 @@ use super::http::Request;
 use super::server::{self, IPHONE, TestServer};
 use super::{node, python};
 
-/// What the clients have and this server does not serve, in words of the client for TypeScript.
-const NOT_SERVED: [&str; 9] = [
-    "discountCodes.delete",
-    "domains.checkStatus",
-    "domains.register",
-    "partners.analytics",
-    "partners.ban",
-    "partners.createLink",
-    "partners.deactivate",
-    "partners.retrieveLinks",
-    "partners.upsertLink",
-];
+/// What the clients have and this server does not serve, in words of the client for TypeScript: a server of one's own sells
+/// no domains.
+const NOT_SERVED: [&str; 2] = ["domains.checkStatus", "domains.register"];
 
 /// What is passed on by the clients' base classes, and is no operation.
 const NO_OPERATIONS: [&str; 2] = ["do_request", "parent_ref"];
@@ -117,5 +108,5 @@ fn every_operation_that_is_served_passes_in_both_official_clients() {
         total(&clients[1].1)
     );
     assert!(failures.is_empty(), "{failures:#?}");
-    assert!(total(&clients[0].1) >= 34, "operations were passed over");
+    assert!(total(&clients[0].1) >= 41, "operations were passed over");
 }

@@ -122,3 +122,7 @@ BEGIN
         AND triggers & 32;
     INSERT INTO told_sales (order_no) VALUES (NEW.no);
 END;
+
+-- Creators who take part no more: since when, and why they were sent away.
+ALTER TABLE creators ADD COLUMN left_at INTEGER;
+ALTER TABLE creators ADD COLUMN ban_reason TEXT;

@@ -198,6 +198,7 @@ fn new_brand(tx: &Tx<'_>) -> Result<WorkspaceNo, Error> {
             ..CreatorTerms::default()
         },
         created_at: Timestamp(1),
+        departure: None,
     };
     let creator = books::creator::insert(tx, creator)?.no;
     for code in ["MIA10", "promo_1HopMia10"] {

@@ -80,14 +80,19 @@ pub(super) async fn read(
     caller: Caller,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
-    let mut params = Params::of(raw.as_deref())?;
+    let (lacks, told) = tell(&api, &caller, Params::of(raw.as_deref())?).await?;
+    Ok(with_lacks(&lacks, told))
+}
+
+/// What was asked for, and what of it is gone.
+pub(super) async fn tell(api: &Api, caller: &Caller, mut params: Params) -> Result<(Lacks, Value), ApiError> {
     let group_by = params.text("groupBy").unwrap_or_else(|| "count".to_owned());
-    let question = Question::take(&api, &mut params)?;
+    let question = Question::take(api, &mut params)?;
     params.end()?;
-    let query = question.clicks.query(&api, &caller).await?;
+    let query = question.clicks.query(api, caller).await?;
     let lacks = query.lacks.clone();
     let by = BREAKDOWNS.iter().find(|(name, ..)| *name == group_by);
-    let found = conversion::find(&api, &caller, &question, by.is_some()).await?;
+    let found = conversion::find(api, caller, &question, by.is_some()).await?;
     let counted = Counted {
         log: question.event.has_clicks().then_some(query),
         event: question.event,
@@ -95,17 +100,17 @@ pub(super) async fn read(
         found,
     };
     let told = match (group_by.as_str(), by) {
-        ("count", _) => counted.count(&api).await?,
-        ("timeseries", _) => counted.timeseries(&api, question.clicks.period).await?,
-        ("top_links", _) => counted.top_links(&api, &caller).await?,
-        ("top_domains", _) => counted.by_link(&api, ByLink::Domain).await?,
-        ("top_partners", _) => counted.by_link(&api, ByLink::Partner).await?,
-        ("top_folders", _) => counted.by_link(&api, ByLink::Folder).await?,
-        ("top_link_tags", _) => counted.by_link(&api, ByLink::Tag).await?,
-        ("top_urls", _) => counted.by_link(&api, ByLink::Url).await?,
-        ("top_base_urls", _) => counted.by_link(&api, ByLink::BaseUrl).await?,
+        ("count", _) => counted.count(api).await?,
+        ("timeseries", _) => counted.timeseries(api, question.clicks.period).await?,
+        ("top_links", _) => counted.top_links(api, caller).await?,
+        ("top_domains", _) => counted.by_link(api, ByLink::Domain).await?,
+        ("top_partners", _) => counted.by_link(api, ByLink::Partner).await?,
+        ("top_folders", _) => counted.by_link(api, ByLink::Folder).await?,
+        ("top_link_tags", _) => counted.by_link(api, ByLink::Tag).await?,
+        ("top_urls", _) => counted.by_link(api, ByLink::Url).await?,
+        ("top_base_urls", _) => counted.by_link(api, ByLink::BaseUrl).await?,
         (nothing, _) if OF_NOTHING.contains(&nothing) => json!([]),
-        (_, Some((name, field, dimension))) => counted.breakdown(&api, name, field, *dimension).await?,
+        (_, Some((name, field, dimension))) => counted.breakdown(api, name, field, *dimension).await?,
         _ => {
             return Err(ApiError::invalid(
                 "groupBy",
@@ -113,7 +118,7 @@ pub(super) async fn read(
             ));
         }
     };
-    Ok(with_lacks(&lacks, told))
+    Ok((lacks, told))
 }
 
 /// What is counted: clicks in the log, and leads and sales as they were found in the books.

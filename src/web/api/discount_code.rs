@@ -40,6 +40,15 @@ pub(super) struct TrustBody {
     leaked: bool,
 }
 
+pub(super) async fn withdraw(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id_or_code): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let code = issue_code::withdraw(&api.context, caller.workspace, id_or_code).await?;
+    Ok(Json(json!({ "id": code.id })))
+}
+
 /// Says that a code has leaked, or that it is to be trusted whatever signals say.
 pub(super) async fn update(
     State(api): State<Api>,
@@ -83,7 +92,8 @@ pub(super) async fn list(
 }
 
 fn answer(view: &View<'_>, code: &DiscountCode) -> Result<Value, Error> {
-    let creator = books::creator::by_no(view, code.creator)?.map(|creator| creator.id);
+    let creator = books::creator::by_no(view, code.creator)?;
+    let departure = creator.as_ref().and_then(|creator| creator.departure);
     let link = match code.link {
         Some(no) => books::link::by_no(view, no)?.map(|link| link.id),
         None => None,
@@ -92,10 +102,11 @@ fn answer(view: &View<'_>, code: &DiscountCode) -> Result<Value, Error> {
         "id": code.id,
         "code": code.code,
         "discountId": null,
-        "partnerId": creator.unwrap_or_default(),
+        "partnerId": creator.map(|creator| creator.id).unwrap_or_default(),
         // The dialect's clients want text here; a code without a link has none.
         "linkId": link.unwrap_or_default(),
-        "disabledAt": null,
+        // With its creator.
+        "disabledAt": departure.map(|departure| departure.at.to_string()),
         // Ours.
         "leakSignal": code.leak,
         "trusted": code.is_trusted,

@@ -14,11 +14,11 @@ use super::link_query::domain_name;
 use super::params::Params;
 use super::partner_sort;
 use super::{Api, Caller};
-use crate::books::creator::CreatorFilter;
+use crate::books::creator::{CreatorFilter, Standing};
 use crate::books::link::LinkFilter;
 use crate::books::{self, NumberedPage, Page, View};
 use crate::domain::click::ClassSet;
-use crate::domain::creator::{Creator, CreatorTerms};
+use crate::domain::creator::{BanReason, Creator, CreatorTerms};
 use crate::domain::id::WorkspaceNo;
 use crate::flows::Error;
 use crate::flows::enlist_creator;
@@ -27,6 +27,8 @@ use crate::flows::enlist_creator;
 const PAGE_SIZE: u32 = 100;
 /// Links of a creator that an answer names.
 const LINKS_SHOWN_MAX: u32 = 100;
+/// What may be asked for and is answered.
+pub(super) const STATUSES: [&str; 3] = ["approved", "deactivated", "banned"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -87,7 +89,11 @@ pub(super) async fn list(
     let mut params = Params::of(query.as_deref())?;
     let page = params.page(PAGE_SIZE)?;
     params.not_yet(&["groupId"])?;
-    params.word("status", &["approved"])?;
+    let standing = params.word("status", &STATUSES)?.map(|word| match word {
+        "banned" => Standing::Banned,
+        "deactivated" => Standing::Deactivated,
+        _ => Standing::Approved,
+    });
     let sort = params.word("sortBy", &partner_sort::SORTS)?;
     let is_ascending = params.word("sortOrder", &["desc", "asc"])? == Some("asc");
     let filter = CreatorFilter {
@@ -96,6 +102,7 @@ pub(super) async fn list(
         tenant_id: params.text("tenantId"),
         niche: params.text("niche"),
         country: params.text("country"),
+        standing,
     };
     params.end()?;
     let inner = api.clone();
@@ -145,25 +152,22 @@ async fn answer(api: &Api, caller: &Caller, creators: Vec<Creator>) -> Result<Ve
     Ok(answers.await?)
 }
 
-/// `creator` as an answer, as of `view`.
-pub(super) fn answer_one(
+/// A page of the creator's links with what each brought, and all their clicks.
+pub(super) fn links_of(
     api: &Api,
     view: &View<'_>,
-    (workspace, workspace_id): (WorkspaceNo, &str),
+    workspace: WorkspaceNo,
     creator: &Creator,
-) -> Result<Value, Error> {
+    page: &Page,
+) -> Result<(Vec<Value>, u64), Error> {
     let filter = LinkFilter {
         creator: Some(creator.no),
         shows_archived: true,
         ..LinkFilter::default()
     };
-    let page = Page::Number {
-        number: 1,
-        size: LINKS_SHOWN_MAX,
-    };
     let mut links = Vec::new();
     let mut clicks = 0;
-    for link in books::link::list(view, workspace, &filter, &page)? {
+    for link in books::link::list(view, workspace, &filter, page)? {
         let own = ClassSet::default().sum(&api.clicks.totals(link.no)?.counts);
         clicks += own;
         let domain = domain_name(api, view, link.domain)?;
@@ -181,6 +185,22 @@ pub(super) fn answer_one(
             "saleAmount": amount_of(&brought.amounts, || home_currency(view, workspace))?,
         }));
     }
+    Ok((links, clicks))
+}
+
+/// `creator` as an answer, as of `view`.
+pub(super) fn answer_one(
+    api: &Api,
+    view: &View<'_>,
+    (workspace, workspace_id): (WorkspaceNo, &str),
+    creator: &Creator,
+) -> Result<Value, Error> {
+    let page = Page::Number {
+        number: 1,
+        size: LINKS_SHOWN_MAX,
+    };
+    let (links, clicks) = links_of(api, view, workspace, creator, &page)?;
+    let ban = creator.departure.and_then(|departure| departure.ban);
     let terms = &creator.terms;
     let brought = books::conversion::of_creator(view, creator.no)?;
     let amount = amount_of(&brought.amounts, || home_currency(view, workspace))?;
@@ -203,7 +223,9 @@ pub(super) fn answer_one(
         "partnerId": creator.id,
         "tenantId": terms.tenant_id,
         "createdAt": creator.created_at.to_string(),
-        "status": "approved",
+        "status": creator.status(),
+        "bannedAt": ban.and(creator.departure).map(|departure| departure.at.to_string()),
+        "bannedReason": ban.map(BanReason::as_str),
         "links": links,
         "totalClicks": clicks,
         "totalLeads": brought.leads,

@@ -2,10 +2,12 @@
 
 use serde_json::json;
 
-use super::super::description::{BodyForm, Kind, Routes, Shape, has, may, op};
+use super::super::description::{BodyForm, Field, Kind, Routes, Shape, has, may, op};
 use super::super::{
-    campaign, code_pool, discount_code, mint, partner, partner_sort, program, rate, report_link, spend,
+    campaign, code_pool, discount_code, mint, partner, partner_analytics, partner_link, partner_sort, partner_standing,
+    program, rate, report_link, spend,
 };
+use super::links::LINK;
 use super::{
     AMOUNT, COUNT, CURRENCY, DELETED, DRY_RUN, ID, MAYBE_INSTANT, MAYBE_TEXT, MAYBE_WHOLE, PAGE, PERIOD, TAKEN, TEXTS,
     URL,
@@ -51,7 +53,9 @@ const PARTNER: Shape = Shape {
         has("partnerId", Kind::Text("pn_1"), ""),
         has("tenantId", MAYBE_TEXT, "The brand's own id."),
         has("createdAt", Kind::Instant, ""),
-        has("status", Kind::Words(&["approved"]), ""),
+        has("status", Kind::Words(&partner::STATUSES), ""),
+        has("bannedAt", MAYBE_INSTANT, ""),
+        has("bannedReason", Kind::OrNull(&REASONS), ""),
         has("links", Kind::List(&Kind::Shape(&PARTNER_LINK)), "The first hundred."),
         has("totalClicks", COUNT, ""),
         has("totalLeads", COUNT, ""),
@@ -65,6 +69,67 @@ const PARTNER: Shape = Shape {
         has("platform", MAYBE_TEXT, "Ours."),
         has("followers", MAYBE_WHOLE, "Ours."),
         has("cost", Kind::Whole(2000), "Ours: what they cost, in minor units."),
+    ],
+};
+
+const REASONS: Kind = Kind::Words(&[
+    "tos_violation",
+    "inappropriate_content",
+    "fake_traffic",
+    "fraud",
+    "spam",
+    "brand_abuse",
+]);
+
+const PARTNER_NAMED: Shape = Shape {
+    name: "PartnerNamed",
+    fields: &[has("partnerId", Kind::Text("pn_1"), "")],
+};
+
+const PARTNER_COUNTED: Shape = Shape {
+    name: "PartnerCounted",
+    fields: &[
+        has("clicks", COUNT, ""),
+        has("leads", COUNT, ""),
+        has("sales", COUNT, ""),
+        has("saleAmount", AMOUNT, "Revenue less what was given back."),
+        has("earnings", Kind::Whole(0), "Nothing is paid on sales yet."),
+        may("checkoutTaps", COUNT, "Ours."),
+        may("uniqueVisitors", MAYBE_WHOLE, "Ours: null where nobody counted them."),
+        may(
+            "partialBefore",
+            MAYBE_INSTANT,
+            "Ours: clicks before it are gone by age.",
+        ),
+        may("currency", CURRENCY, "Ours: what amounts are in."),
+        may(
+            "otherCurrencies",
+            Kind::Map(&AMOUNT),
+            "Ours: amounts that no sum holds.",
+        ),
+    ],
+};
+
+const PARTNER_COUNTED_ROW: Shape = Shape {
+    name: "PartnerCountedRow",
+    fields: &[
+        has("clicks", COUNT, ""),
+        has("leads", COUNT, ""),
+        has("sales", COUNT, ""),
+        has("saleAmount", AMOUNT, "Revenue less what was given back."),
+        has("earnings", Kind::Whole(0), "Nothing is paid on sales yet."),
+        may("start", ID, "Of a time series."),
+        may("link", ID, "Of a link, as all that follow."),
+        may("id", ID, ""),
+        may("domain", ID, ""),
+        may("key", ID, ""),
+        may("shortLink", URL, ""),
+        may("url", URL, ""),
+        may("title", MAYBE_TEXT, ""),
+        may("comments", MAYBE_TEXT, ""),
+        may("folderId", MAYBE_TEXT, ""),
+        may("partnerId", MAYBE_TEXT, ""),
+        may("createdAt", Kind::Instant, ""),
     ],
 };
 
@@ -131,7 +196,7 @@ const CODE: Shape = Shape {
         has("discountId", Kind::Null, ""),
         has("partnerId", Kind::Text("pn_1"), ""),
         has("linkId", Kind::Text(""), "Empty where there is none."),
-        has("disabledAt", Kind::Null, ""),
+        has("disabledAt", MAYBE_INSTANT, "With its creator."),
         has("leakSignal", Kind::OrNull(&SIGNALS), "Ours: why it is not trusted."),
         has("trusted", Kind::Flag, "Ours: whatever signals say."),
     ],
@@ -200,6 +265,8 @@ pub(super) const SIGNAL_KIND: Kind = SIGNALS;
 pub(super) fn add(routes: Routes) -> Routes {
     routes
         .with(partners)
+        .with(partner_links)
+        .with(standing)
         .with(campaigns)
         .with(codes)
         .with(pools)
@@ -229,7 +296,7 @@ fn partners(routes: Routes) -> Routes {
                     may("tenantId", ID, ""),
                     may("niche", ID, "Ours."),
                     may("country", Kind::Text("DE"), ""),
-                    may("status", Kind::Words(&["approved"]), ""),
+                    may("status", Kind::Words(&partner::STATUSES), ""),
                     may("sortBy", Kind::Words(&partner_sort::SORTS), ""),
                     may("sortOrder", super::ORDER, ""),
                 ])
@@ -271,6 +338,107 @@ fn partners(routes: Routes) -> Routes {
             op("revokeReportLink", "Revoke such a link")
                 .note("Ours.")
                 .gives(200, Kind::Shape(&REPORT_LINK)),
+        )
+}
+
+/// How a call names one creator.
+const WHOM: [Field; 2] = [
+    may("partnerId", ID, "Or tenantId."),
+    may("tenantId", ID, "The brand's own id."),
+];
+
+fn partner_links(routes: Routes) -> Routes {
+    let body = || {
+        BodyForm::of::<partner_link::PartnerLinkBody>(
+            "PartnerLinkInput",
+            json!({ "partnerId": "pn_1", "url": "https://shop.example/mugs", "linkProps": { "comments": "spring" } }),
+        )
+        .note("partnerId", "Or tenantId.")
+        .note("linkProps", "A link as in `POST /links`.")
+    };
+    routes
+        .tag("Partners")
+        .get(
+            "/partners/links",
+            partner_link::list,
+            op("listPartnerLinks", "List a creator's links")
+                .query(&PAGE)
+                .query(&WHOM)
+                .gives(200, Kind::List(&Kind::Shape(&PARTNER_LINK)))
+                .refuses(404),
+        )
+        .post(
+            "/partners/links",
+            partner_link::create,
+            op("createPartnerLink", "Make a link for a creator")
+                .body(body())
+                .gives(201, Kind::Shape(&LINK))
+                .refuses(404),
+        )
+        .put(
+            "/partners/links/upsert",
+            partner_link::upsert,
+            op(
+                "upsertPartnerLink",
+                "Change a creator's link that leads to `url`, else make one",
+            )
+            .body(body())
+            .gives(200, Kind::Shape(&LINK))
+            .refuses(404),
+        )
+        .get(
+            "/partners/analytics",
+            partner_analytics::read,
+            op("readPartnerAnalytics", "Count what a creator brought")
+                .query(&WHOM)
+                .query(&[may("groupBy", Kind::Words(&partner_analytics::GROUPS), "")])
+                .query(&PERIOD)
+                .gives(
+                    200,
+                    Kind::OneOf(&[
+                        Kind::Shape(&PARTNER_COUNTED),
+                        Kind::List(&Kind::Shape(&PARTNER_COUNTED_ROW)),
+                    ]),
+                )
+                .refuses(404),
+        )
+}
+
+fn standing(routes: Routes) -> Routes {
+    let ban = BodyForm::of::<partner_standing::BanBody>("PartnerBan", json!({ "partnerId": "pn_1", "reason": "spam" }))
+        .note("partnerId", "Or tenantId.")
+        .kinds("reason", &[REASONS]);
+    let named = || {
+        BodyForm::of::<partner_standing::PartnerNamed>("PartnerNamedInput", json!({ "partnerId": "pn_1" }))
+            .note("partnerId", "Or tenantId.")
+    };
+    routes
+        .post(
+            "/partners/ban",
+            partner_standing::ban,
+            op("banPartner", "Send a creator away")
+                .note("Their links go off, their codes bring them nothing that is ordered from then on.")
+                .body(ban)
+                .gives(200, Kind::Shape(&PARTNER_NAMED))
+                .refuses(404),
+        )
+        .post(
+            "/partners/deactivate",
+            partner_standing::deactivate,
+            op("deactivatePartner", "Part with a creator in good standing")
+                .note("Their links go off, their codes bring them nothing that is ordered from then on.")
+                .body(named())
+                .gives(200, Kind::Shape(&PARTNER_NAMED))
+                .refuses(404),
+        )
+        .post(
+            "/partners/reactivate",
+            partner_standing::reactivate,
+            op("reactivatePartner", "Take a creator back")
+                .note("Ours. Links that went off since they left are on again.")
+                .body(named())
+                .gives(200, Kind::Shape(&PARTNER_NAMED))
+                .refuses(404),
         )
 }
 
@@ -360,6 +528,13 @@ fn codes(routes: Routes) -> Routes {
                 .body(body)
                 .gives(200, Kind::Shape(&CODE))
                 .refuses(404),
+        )
+        .delete(
+            "/discount-codes/{id}",
+            discount_code::withdraw,
+            op("deleteDiscountCode", "Take a code from its creator")
+                .note("Named by id or by the code itself. What it brought stays.")
+                .gives(200, Kind::Shape(&DELETED)),
         )
         .patch(
             "/discount-codes/{id}",
