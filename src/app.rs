@@ -558,7 +558,7 @@ fn restore_later(context: &Context, clicks: &clicklog::Reader) {
             return;
         }
         if is_open {
-            std::thread::sleep(CLICKS_LOOK);
+            thread::sleep(CLICKS_LOOK);
         }
     }
 }

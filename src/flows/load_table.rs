@@ -82,22 +82,21 @@ pub fn fill(context: &Context) -> Result<u64, Error> {
     let readers = thread::available_parallelism().map_or(1, NonZero::get).min(READERS_MAX);
     thread::scope(|scope| {
         let (done, finished) = mpsc::channel::<()>();
-        let read = |done: mpsc::Sender<()>| {
-            let result = progress.read_slices(context);
-            drop(done);
-            result
-        };
-        let threads: Vec<_> = (0..readers)
-            .map(|_| {
-                let done = done.clone();
-                scope.spawn(|| read(done))
+        let start = |_| {
+            let (done, progress) = (done.clone(), &progress);
+            scope.spawn(move || {
+                let result = progress.read_slices(context);
+                drop(done);
+                result
             })
-            .collect();
+        };
+        let threads: Vec<_> = (0..readers).map(start).collect();
         drop(done);
         progress.tell_until(&finished);
-        threads
+        let mut results = threads
             .into_iter()
-            .try_for_each(|thread| thread.join().unwrap_or(Err(Error::Unavailable)))
+            .map(|thread| thread.join().unwrap_or(Err(Error::Unavailable)));
+        results.try_for_each(|result| result)
     })?;
     if !context.is_stopping() {
         hand_out_codes::open(context)?;
