@@ -618,6 +618,7 @@ fn start_edge(
         header_bytes_max: config.limits.header_bytes_max,
         headers_max: config.limits.headers_max,
         connections_max: config.limits.connections_max,
+        connections_per_address_max: config.limits.connections_per_address_max,
         ..net::Limits::default()
     };
     let options = EdgeOptions {
@@ -627,6 +628,7 @@ fn start_edge(
         workers: lanes.len(),
         trusted_proxies: config.trusted_proxies.clone(),
         limits,
+        fast_path: config.fast_path,
     };
     let (reader, is_durable) = (recorder.thread(), shared.options.is_durable);
     let lanes: Vec<Mutex<Option<Lane>>> = lanes.into_iter().map(|lane| Mutex::new(Some(lane))).collect();

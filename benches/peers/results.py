@@ -96,8 +96,8 @@ def verdict(value, bound, is_most):
 
 def goals(keep_alive, connections, tls, idle_bytes):
     """The rows of what must be shown: what, ratio, must, goal, whether at most or at least is asked."""
-    serving = ("cpuServingUs", "cpuTotalUs")
-    capacity = ("cpuTotalUs", "cpuServingUs")
+    serving = ("cpuServingUs", "cpuSliceUs")
+    capacity = ("cpuSliceUs", "cpuServingUs")
     rows = [
         ("CPU per redirect, keep-alive, × floor: serving", keep_alive.ratio("hopcart", "floor", serving), 1.4, 1.25, True),
         ("the same: total", keep_alive.ratio("hopcart", "floor"), 1.6, 1.4, True),
@@ -145,8 +145,9 @@ def main():
         "everybody the same. The listeners wait for the first bytes (TCP_DEFER_ACCEPT), but for nginx-const's, caddy's and, "
         "for new connections, floor's.",
         "",
-        "CPU is the time of every thread of a server (user and system) for each request; serving = Hopcart's edge threads "
-        "alone, without the thread that writes clicks. Ratios are medians of the ratios within each round, with p20 and "
+        "CPU is the time of every thread of a server (user and system) for each request, from the begin of its slice to the "
+        "begin of its next one, so that what is done later counts (clicks are written, sums are kept); serving = Hopcart's "
+        "edge threads within the slice, without those that write clicks. Ratios are medians of the ratios within each round, with p20 and "
         "p80; capacity is the inverse of CPU. Requests a second are a lower bound where the generator was busy.",
         "",
         "## What must be shown",

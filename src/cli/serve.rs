@@ -54,6 +54,9 @@ pub struct Arguments {
     /// Threads that serve followers [default: one for each core] [env: HOPCART_WORKERS]
     #[arg(long, value_name = "N")]
     workers: Option<u32>,
+    /// Answer plain redirects in front of the HTTP library: true or false [default: true] [env: HOPCART_FAST_PATH]
+    #[arg(long, value_name = "BOOL")]
+    fast_path: Option<bool>,
     /// Network whose forwarding headers are believed, several times [env: HOPCART_TRUSTED_PROXIES]
     #[arg(long, value_name = "NETWORK")]
     trusted_proxy: Vec<String>,
@@ -110,6 +113,7 @@ impl Arguments {
             "--workers",
             self.workers.map(|count| Value::Integer(count.into())),
         );
+        add("fast_path", "--fast-path", self.fast_path.map(Value::Boolean));
         let proxies: Vec<Value> = self.trusted_proxy.iter().map(text).collect();
         add(
             "trusted_proxies",
@@ -255,6 +259,8 @@ mod tests {
             "durable",
             "--workers",
             "3",
+            "--fast-path",
+            "false",
             "--trusted-proxy",
             "10.0.0.0/8",
             "--country-file",
@@ -265,6 +271,7 @@ mod tests {
         assert_eq!(config.listen_tls.map(|address| address.port()), Some(2));
         assert_eq!(config.tls.certificates[1].key, PathBuf::from("b.key"));
         assert_eq!((config.workers, config.trusted_proxies.len()), (3, 1));
+        assert!(!config.fast_path);
         assert_eq!(config.data, PathBuf::from("d"));
         assert_eq!(config.country_file, Some(PathBuf::from("c.mmdb")));
     }

@@ -15,7 +15,7 @@ use crate::domain::consent::ConsentMode;
 pub fn ranges(config: &Config, origin: &str) -> Result<(), ConfigError> {
     let limits = &config.limits;
     let seconds = 1..=3600;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 16] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 17] = [
         ("workers", wide(config.workers), 1..=1024),
         (
             "clicks.dedupe_window_seconds",
@@ -30,6 +30,11 @@ pub fn ranges(config: &Config, origin: &str) -> Result<(), ConfigError> {
         ("clicks.retention_days", config.clicks.retention_days.into(), 0..=36_500),
         ("cookie.max_age_days", config.cookie.max_age_days.into(), 1..=400),
         ("limits.connections_max", wide(limits.connections_max), 1..=10_000_000),
+        (
+            "limits.connections_per_address_max",
+            limits.connections_per_address_max.into(),
+            1..=10_000_000,
+        ),
         (
             "limits.handshake_seconds",
             limits.handshake_seconds.into(),

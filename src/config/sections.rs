@@ -34,6 +34,9 @@ pub struct Config {
     pub click_ack: ClickAck,
     /// Threads that serve followers, 1 to 1024 (one for each core; `--workers`, `HOPCART_WORKERS`).
     pub workers: usize,
+    /// Whether plain redirects are answered in front of the HTTP library (true: a third cheaper; `--fast-path`,
+    /// `HOPCART_FAST_PATH`).
+    pub fast_path: bool,
     /// Networks whose X-Forwarded-For, X-Forwarded-Proto and PROXY v2 headers are believed (none;
     /// `--trusted-proxy`, several times; `HOPCART_TRUSTED_PROXIES`, comma-separated).
     #[serde(deserialize_with = "networks")]
@@ -74,6 +77,7 @@ impl Default for Config {
             public_url: None,
             click_ack: ClickAck::default(),
             workers: std::thread::available_parallelism().map_or(1, usize::from),
+            fast_path: true,
             trusted_proxies: Vec::new(),
             country_file: None,
             tls: TlsSection::default(),
@@ -203,8 +207,12 @@ pub struct ConsentSection {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsSection {
-    /// Most open connections of the public listeners, 1 to 10,000,000 (20,000: at some 20 kB each, 400 MB).
+    /// Most open connections of the public listeners, 1 to 10,000,000 (20,000: a resting one takes 1 kB, one that is
+    /// busy with more than redirects some 20 kB, so 400 MB at worst).
     pub connections_max: usize,
+    /// Most of them from one address (one /64 in IPv6), 1 to 10,000,000; trusted proxies have no such bound (4,096:
+    /// thousands of followers stand behind one address of a carrier).
+    pub connections_per_address_max: u32,
     /// Longest time from accepting to the end of a TLS handshake, in seconds (10).
     pub handshake_seconds: u32,
     /// Longest time from accepting to the first byte of a request, in seconds (10).
@@ -232,6 +240,7 @@ impl Default for LimitsSection {
     fn default() -> Self {
         Self {
             connections_max: 20_000,
+            connections_per_address_max: 4_096,
             handshake_seconds: 10,
             first_byte_seconds: 10,
             header_seconds: 10,

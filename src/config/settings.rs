@@ -33,7 +33,7 @@ const fn setting(key: &'static str, kind: Kind) -> Setting {
 }
 
 /// Every key, in the order of the fields.
-pub const SETTINGS: [Setting; 35] = [
+pub const SETTINGS: [Setting; 37] = [
     setting("data", Kind::Text),
     setting("listen", Kind::Text),
     setting("listen_tls", Kind::Text),
@@ -41,6 +41,7 @@ pub const SETTINGS: [Setting; 35] = [
     setting("public_url", Kind::Text),
     setting("click_ack", Kind::Text),
     setting("workers", Kind::Number),
+    setting("fast_path", Kind::Switch),
     setting("trusted_proxies", Kind::List),
     setting("country_file", Kind::Text),
     setting("tls.http2", Kind::Switch),
@@ -57,6 +58,7 @@ pub const SETTINGS: [Setting; 35] = [
     setting("cookie.max_age_days", Kind::Number),
     setting("consent.default", Kind::Text),
     setting("limits.connections_max", Kind::Number),
+    setting("limits.connections_per_address_max", Kind::Number),
     setting("limits.handshake_seconds", Kind::Number),
     setting("limits.first_byte_seconds", Kind::Number),
     setting("limits.header_seconds", Kind::Number),

@@ -1,76 +1,110 @@
 //! Takes connections from a listener until told to stop, then empties its queue and closes it.
 //!
+//! What is done with a connection at once happens between two accepts; that is why only so many are taken at a turn.
 //! Never ends because of an error: out of descriptors it waits and tries again, since descriptors come back.
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
-use super::connections::{Connections, Guest};
-use super::counters::bump;
+use super::counters::{Counters, bump};
 use super::listen::ACCEPT_BACKLOG;
 
 /// Wait after an accept that failed for want of resources. 50 ms: long enough not to spin, short enough for a queue of
 /// 4,096.
 const EXHAUSTED_WAIT: Duration = Duration::from_millis(50);
+/// Connections that are taken, and perhaps answered, before the others have their turn. 32: half a millisecond.
+const ACCEPTS_AT_A_TURN: usize = 32;
 
-/// Accepts on `listener` until `stop`, calling `serve` with each connection that may be.
+/// A listener whose readiness the reactor tells.
+pub(super) type Watched = AsyncFd<TcpListener>;
+
+/// Has the reactor watch `listener`. To be called on the runtime that accepts.
+#[expect(
+    deprecated,
+    reason = "deprecated for types whose descriptor may change while it is watched: a listener's never does"
+)]
+pub(super) fn watch(listener: TcpListener) -> io::Result<Watched> {
+    AsyncFd::with_interest(listener, Interest::READABLE)
+}
+
+/// Accepts on `listener`, which must not block, until `stop`, calling `serve` with each connection. These do not block
+/// either.
 pub(super) async fn accept_until(
-    listener: TcpListener,
-    connections: &Arc<Connections>,
+    listener: Watched,
+    counters: &Counters,
     stop: impl Future<Output = ()>,
-    mut serve: impl FnMut(TcpStream, SocketAddr, Guest),
+    mut serve: impl FnMut(TcpStream, SocketAddr),
 ) {
     let mut stop = std::pin::pin!(stop);
     loop {
-        let accepted = tokio::select! {
+        let ready = tokio::select! {
             biased;
             () = &mut stop => break,
-            accepted = listener.accept() => accepted,
+            ready = listener.readable() => ready,
         };
-        match accepted {
-            Ok((stream, address)) => {
-                if let Some(guest) = connections.enter() {
-                    serve(stream, address, guest);
-                }
-            }
-            Err(error) => {
-                bump(&connections.counters.accept_errors);
-                if !is_clients_fault(&error) {
-                    tracing::warn!(%error, "cannot accept connections");
-                    tokio::time::sleep(EXHAUSTED_WAIT).await;
-                }
+        // The reactor is gone, and the worker with it.
+        let Ok(mut ready) = ready else { break };
+        match accept_some(listener.get_ref(), ACCEPTS_AT_A_TURN, counters, &mut serve) {
+            ControlFlow::Continue(()) => tokio::task::yield_now().await,
+            ControlFlow::Break(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+            ControlFlow::Break(error) => {
+                tracing::warn!(%error, "cannot accept connections");
+                tokio::time::sleep(EXHAUSTED_WAIT).await;
             }
         }
     }
-    empty_queue(listener, connections, serve);
+    // What the kernel has queued, at most a full queue: to those clients the connection stands already and their request
+    // may be on its way.
+    let _ = accept_some(
+        &listener.into_inner(),
+        ACCEPT_BACKLOG as usize + 1,
+        counters,
+        &mut serve,
+    );
 }
 
-/// Accepts what the kernel has queued, at most a full queue, and closes the listener. To those clients the connection
-/// stands already and their request may be on its way.
-fn empty_queue(
-    listener: TcpListener,
-    connections: &Arc<Connections>,
-    mut serve: impl FnMut(TcpStream, SocketAddr, Guest),
-) {
-    let Ok(listener) = listener.into_std() else { return };
-    for _ in 0..=ACCEPT_BACKLOG {
-        match listener.accept() {
-            Ok((stream, address)) => {
-                let Some(guest) = connections.enter() else { continue };
-                let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-                match stream {
-                    Ok(stream) => serve(stream, address, guest),
-                    Err(_) => bump(&connections.counters.accept_errors),
+/// Accepts up to `max` connections; breaks with the error that ended it before.
+fn accept_some(
+    listener: &TcpListener,
+    max: usize,
+    counters: &Counters,
+    serve: &mut impl FnMut(TcpStream, SocketAddr),
+) -> ControlFlow<io::Error> {
+    for _ in 0..max {
+        match accept(listener) {
+            Ok((stream, address)) => serve(stream, address),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return ControlFlow::Break(error),
+            Err(error) => {
+                bump(&counters.accept_errors);
+                if !is_clients_fault(&error) {
+                    return ControlFlow::Break(error);
                 }
             }
-            Err(error) if is_clients_fault(&error) => bump(&connections.counters.accept_errors),
-            Err(_) => return,
         }
     }
+    ControlFlow::Continue(())
+}
+
+/// One connection that does not block, for one system call.
+#[cfg(target_os = "linux")]
+fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    use rustix::net::{SocketFlags, acceptfrom_with};
+    let (stream, address) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    let address = address.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionAborted))?;
+    Ok((stream.into(), address.try_into()?))
+}
+
+/// Other systems take two.
+#[cfg(not(target_os = "linux"))]
+fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, address) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok((stream, address))
 }
 
 /// Whether the next accept may succeed at once: the client left while it was queued, or a signal came.
@@ -101,15 +135,14 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let clients: Vec<_> = (0..20)
             .map(|_| {
-                let mut client = std::net::TcpStream::connect(address).unwrap();
+                let mut client = TcpStream::connect(address).unwrap();
                 client.write_all(b"x").unwrap();
                 client
             })
             .collect();
-        let connections = Connections::new(Arc::default(), Arc::default(), 100);
-        let listener = TcpListener::from_std(listener).unwrap();
+        let listener = watch(listener).unwrap();
         let mut served = Vec::new();
-        accept_until(listener, &connections, std::future::ready(()), |_, peer, _| {
+        accept_until(listener, &Counters::default(), std::future::ready(()), |_, peer| {
             served.push(peer)
         })
         .await;
@@ -117,6 +150,6 @@ mod tests {
         let mut expected: Vec<_> = clients.iter().map(|client| client.local_addr().unwrap()).collect();
         expected.sort_unstable();
         assert_eq!(served, expected);
-        assert!(std::net::TcpStream::connect(address).is_err());
+        assert!(TcpStream::connect(address).is_err());
     }
 }

@@ -13,9 +13,9 @@ use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
-use super::accept::accept_until;
+use super::accept::{accept_until, watch};
 use super::connection::{Visit, serve_http1};
-use super::connections::{Connections, Guest};
+use super::connections::{Bounds, Connections};
 use super::counters::Tally;
 use super::error::NetError;
 use super::forwarded::{Hop, Peer};
@@ -54,28 +54,31 @@ where
 {
     let limits = options.limits;
     let trusted = Arc::new(TrustedProxies::from(options.trusted_proxies));
-    let connections = Connections::new(options.tally.worker(0), Arc::default(), limits.connections_max);
+    let connections = Connections::new(options.tally.worker(0), Bounds::new(&limits));
+    let listener = match listener.into_std().and_then(watch) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "the API cannot be served"),
+    };
     // Those that outlast the grace are cut off when this is dropped.
     let mut tasks = tokio::task::JoinSet::new();
-    accept_until(
-        listener,
-        &connections,
-        stop,
-        |stream: TcpStream, address: SocketAddr, guest: Guest| {
-            while tasks.try_join_next().is_some() {}
-            let hop = Hop::new(address.ip(), false, &trusted);
-            let visit = Visit {
-                guest,
-                hop,
-                limits,
-                trusted: Arc::clone(&trusted),
-            };
-            let service = service.clone();
-            tasks.spawn(serve_http1(stream, visit, move |peer, request| {
-                respond(service.clone(), peer, request)
-            }));
-        },
-    )
+    accept_until(listener, &connections.counters, stop, |stream, address| {
+        while tasks.try_join_next().is_some() {}
+        // Who may call is a matter of keys; one address, a proxy's, may stand for all of them.
+        let Some(guest) = connections.enter(None) else { return };
+        let Ok(stream) = TcpStream::from_std(stream) else {
+            return;
+        };
+        let visit = Visit {
+            guest,
+            hop: Hop::new(address.ip(), false, &trusted),
+            limits,
+            trusted: Arc::clone(&trusted),
+        };
+        let service = service.clone();
+        tasks.spawn(serve_http1(stream, visit, move |peer, request| {
+            respond(service.clone(), peer, request)
+        }));
+    })
     .await;
     connections.drain();
     if tokio::time::timeout(options.grace, connections.emptied())

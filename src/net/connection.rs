@@ -1,8 +1,8 @@
-//! Serves one connection: hyper in the middle, the limits around it ([`super::drive`]), the framing check and the handler
+//! Serves one connection with hyper: hyper in the middle, the limits around it ([`super::drive`]), the framing check and the handler
 //! behind it. hyper's own timers stay off: see [`super::watch`].
 
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::connections::Guest;
+use super::connections::{Connections, Guest};
 use super::counters::bump;
 use super::drive::drive;
 use super::forwarded::{Hop, Peer};
@@ -22,7 +22,7 @@ use super::framing::{body_length, is_ambiguous};
 use super::guarded::Guarded;
 use super::limits::Limits;
 use super::network::TrustedProxies;
-use super::watch::{BodyLength, Watch};
+use super::watch::{BodyLength, Phase, Watch};
 
 /// Between pings on an HTTP/2 connection, and until one must be answered. 10 s: a dead peer is noticed before `idle`.
 const HTTP2_PING: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ pub(super) struct Visit {
     pub trusted: Arc<TrustedProxies>,
 }
 
-/// Serves HTTP/1 on `io` with `respond`. A faster path that answers plain GETs itself belongs here, in front of hyper.
+/// Serves HTTP/1 on `io` with `respond`.
 pub(super) async fn serve_http1<T, F, Fut, B>(io: T, visit: Visit, respond: F)
 where
     T: AsyncRead + AsyncWrite + Unpin,
@@ -44,8 +44,8 @@ where
     B: Body + Default + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let watch = Arc::new(Watch::new(false));
-    let (limits, connections) = (visit.limits, Arc::clone(&visit.guest.0));
+    let watch = Arc::new(Watch::new(false, Phase::FirstByte));
+    let (limits, connections) = (visit.limits, Arc::clone(&visit.guest.connections));
     let seen = Arc::clone(&watch);
     let service = service_fn(move |request| answer(&visit, &seen, &respond, request));
     let connection = http1::Builder::new()
@@ -57,7 +57,8 @@ where
         // One buffer, one send: writev costs half a microsecond more for an answer of one piece.
         .writev(false)
         .serve_connection(TokioIo::new(Guarded::new(io, Arc::clone(&watch))), service);
-    drive(connection, &watch, &limits, &connections).await;
+    let end = drive(pin!(connection), &watch, &limits, &connections).await;
+    count_end(end, &connections);
 }
 
 /// Serves HTTP/2 on `io` with `respond`; `executor` runs its streams.
@@ -70,8 +71,8 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     E: hyper::rt::bounds::Http2ServerConnExec<Answering<B>, B> + Unpin,
 {
-    let watch = Arc::new(Watch::new(true));
-    let (limits, connections) = (visit.limits, Arc::clone(&visit.guest.0));
+    let watch = Arc::new(Watch::new(true, Phase::FirstByte));
+    let (limits, connections) = (visit.limits, Arc::clone(&visit.guest.connections));
     let seen = Arc::clone(&watch);
     let service = service_fn(move |request| -> Answering<B> { Box::pin(answer(&visit, &seen, &respond, request)) });
     let connection = http2::Builder::new(executor)
@@ -81,7 +82,15 @@ where
         .keep_alive_interval(HTTP2_PING)
         .keep_alive_timeout(HTTP2_PING)
         .serve_connection(TokioIo::new(Guarded::new(io, Arc::clone(&watch))), service);
-    drive(connection, &watch, &limits, &connections).await;
+    let end = drive(pin!(connection), &watch, &limits, &connections).await;
+    count_end(end, &connections);
+}
+
+/// Counts what hyper refused to read.
+fn count_end(end: Option<hyper::Result<()>>, connections: &Connections) {
+    if matches!(end, Some(Err(error)) if error.is_parse()) {
+        bump(&connections.counters.bad_requests);
+    }
 }
 
 /// A stream's answer in the making. Boxed: executors must be able to name it.
@@ -104,7 +113,7 @@ where
     let is_http1 = request.version() != Version::HTTP_2;
     let is_refused = is_ambiguous(&request, watch.content_lengths());
     let response = (!is_refused).then(|| respond(visit.hop.client(request.headers(), &visit.trusted), request));
-    let connections = Arc::clone(&visit.guest.0);
+    let connections = Arc::clone(&visit.guest.connections);
     async move {
         let _in_flight = in_flight;
         let mut response = match response {

@@ -12,6 +12,7 @@ pub struct Counters {
     pub(super) accepted: AtomicU64,
     pub(super) open: AtomicU64,
     pub(super) refused: AtomicU64,
+    pub(super) refused_addresses: AtomicU64,
     pub(super) accept_errors: AtomicU64,
     pub(super) handshake_failures: AtomicU64,
     pub(super) timeouts: AtomicU64,
@@ -51,6 +52,7 @@ impl Tally {
             accepted: sum(|c| &c.accepted),
             open: sum(|c| &c.open),
             refused: sum(|c| &c.refused),
+            refused_addresses: sum(|c| &c.refused_addresses),
             accept_errors: sum(|c| &c.accept_errors),
             handshake_failures: sum(|c| &c.handshake_failures),
             timeouts: sum(|c| &c.timeouts),
@@ -69,6 +71,8 @@ pub struct Totals {
     pub open: u64,
     /// Connections closed at once because there were too many.
     pub refused: u64,
+    /// Connections closed at once because their address had too many.
+    pub refused_addresses: u64,
     /// Failed accepts: out of descriptors, or the client was gone.
     pub accept_errors: u64,
     /// Failed or slow TLS handshakes and malformed PROXY headers.

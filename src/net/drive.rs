@@ -22,8 +22,9 @@ use super::watch::{Phase, Watch, limit};
 const DRAIN_LINGER: Duration = Duration::from_millis(100);
 /// For saying goodbye (TLS close, HTTP/2 GOAWAY) on a connection that has nothing more to do. 1 s.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// What both of hyper's connections can: end after what they are doing.
-pub(super) trait Graceful: Future<Output = hyper::Result<()>> {
+
+/// What every connection can: end after what they are doing.
+pub(super) trait Graceful: Future {
     fn shut_down(self: Pin<&mut Self>);
 }
 
@@ -73,23 +74,28 @@ fn allowed(phase: Phase, course: Course, limits: &Limits) -> Duration {
     }
 }
 
-/// Runs `connection` to its end under the limits.
-pub(super) async fn drive<C: Graceful>(connection: C, watch: &Watch, limits: &Limits, connections: &Connections) {
-    let mut connection = pin!(connection);
+/// Runs `connection` under the limits: to its end, or `None` when a limit ended it.
+pub(super) async fn drive<C: Graceful>(
+    mut connection: Pin<&mut C>,
+    watch: &Watch,
+    limits: &Limits,
+    connections: &Connections,
+) -> Option<C::Output> {
     let mut draining = pin!(connections.draining());
-    let mut deadline = Instant::now() + limits.first_byte;
+    let mut is_told = false;
+    let mut deadline = Instant::now() + allowed(watch.phase(), Course::Serving, limits);
     let mut timer = pin!(tokio::time::sleep_until(deadline));
     let mut course = Course::Serving;
     poll_fn(|cx| {
         loop {
-            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-                if result.is_err_and(|error| error.is_parse()) {
-                    bump(&connections.counters.bad_requests);
-                }
-                return Poll::Ready(());
+            if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Some(end));
             }
             let mut has_changed = watch.take_change();
-            if course == Course::Serving && draining.as_mut().poll(cx).is_ready() {
+            // Asked once to be woken; from then on the flag tells without a lock.
+            let may_drain = course == Course::Serving && (!is_told || connections.is_draining());
+            is_told = true;
+            if may_drain && draining.as_mut().poll(cx).is_ready() {
                 course = Course::Draining;
                 has_changed = true;
                 if watch.is_http2() {
@@ -117,11 +123,11 @@ pub(super) async fn drive<C: Graceful>(connection: C, watch: &Watch, limits: &Li
                 if watch.phase() != Phase::Idle && !(course == Course::Draining && watch.phase() == Phase::FirstByte) {
                     bump(&connections.counters.timeouts);
                 }
-                return Poll::Ready(());
+                return Poll::Ready(None);
             }
         }
     })
-    .await;
+    .await
 }
 
 #[cfg(test)]

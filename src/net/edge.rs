@@ -7,7 +7,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,9 +18,10 @@ use hyper::{Request, Response};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::connections::Connections;
+use super::connections::{Bounds, Connections};
 use super::counters::Tally;
 use super::error::NetError;
+use super::fast::{AnswerLines, AtOnce, Head};
 use super::forwarded::Peer;
 use super::limits::Limits;
 use super::listen;
@@ -33,6 +33,13 @@ use super::worker::{Listeners, Worker};
 pub trait Handler: 'static {
     /// Answers `request` of `peer`. A panic closes this connection, no other.
     fn handle(&self, peer: Peer, request: Request<Incoming>) -> impl Future<Output = Response<Full<Bytes>>>;
+
+    /// Answers a plain request of `peer` without waiting, or leaves it to [`Self::handle`]. The client must not be able
+    /// to tell which of the two answered. A panic closes this connection, no other.
+    fn answer_at_once(&self, peer: Peer, head: &Head<'_>, answer: &mut AnswerLines<'_>) -> AtOnce {
+        let _ = (peer, head, answer);
+        AtOnce::NotMine
+    }
 }
 
 /// What an edge is started with.
@@ -49,6 +56,8 @@ pub struct EdgeOptions {
     pub trusted_proxies: Vec<IpNetwork>,
     /// Bounds on connections.
     pub limits: Limits,
+    /// Whether plain GET and HEAD requests are offered to [`Handler::answer_at_once`], in front of hyper.
+    pub fast_path: bool,
 }
 
 /// A running edge. Dropping it stops it without grace.
@@ -95,15 +104,15 @@ impl Edge {
             threads: Vec::new(),
         };
         let trusted = Arc::new(TrustedProxies::from(options.trusted_proxies));
-        let (make, total) = (Arc::new(make), Arc::new(AtomicUsize::new(0)));
+        let (make, bounds) = (Arc::new(make), Bounds::new(&options.limits));
         let (ready, is_ready) = mpsc::channel();
         for index in (0..workers).rev() {
-            let total = Arc::clone(&total);
             let worker = Worker {
-                connections: Connections::new(edge.tally.worker(index), total, options.limits.connections_max),
+                connections: Connections::new(edge.tally.worker(index), Arc::clone(&bounds)),
                 limits: options.limits,
                 trusted: Arc::clone(&trusted),
                 tls: tls.as_ref().map(|(_, tls)| tls.acceptor()),
+                is_fast: options.fast_path,
                 stop: stopped.clone(),
             };
             let listeners = Listeners {

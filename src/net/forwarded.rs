@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::HeaderMap;
-use hyper::header::HeaderName;
+use hyper::header::{HeaderName, HeaderValue};
 
 use super::network::TrustedProxies;
 
@@ -42,28 +42,54 @@ impl Hop {
 
     /// The client of a request with `headers` that came through this hop.
     pub fn client(&self, headers: &HeaderMap, trusted: &TrustedProxies) -> Peer {
+        let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+        self.told(values(X_FORWARDED_FOR), values(X_FORWARDED_PROTO), trusted)
+    }
+
+    /// The client of a request with these header lines that came through this hop.
+    pub fn client_of_lines<'h>(
+        &self,
+        lines: impl DoubleEndedIterator<Item = (&'h str, &'h [u8])> + Clone,
+        trusted: &TrustedProxies,
+    ) -> Peer {
+        let values = |name: HeaderName| {
+            let lines = lines.clone();
+            lines.filter_map(move |(line, value)| line.eq_ignore_ascii_case(name.as_str()).then_some(value))
+        };
+        self.told(values(X_FORWARDED_FOR), values(X_FORWARDED_PROTO), trusted)
+    }
+
+    /// The client whom the values of the two headers name, if they are believed.
+    fn told<'h>(
+        &self,
+        addresses: impl DoubleEndedIterator<Item = &'h [u8]>,
+        mut schemes: impl DoubleEndedIterator<Item = &'h [u8]>,
+        trusted: &TrustedProxies,
+    ) -> Peer {
         if !self.is_trusted {
             return self.peer;
         }
-        let address = walk(self.peer.address, headers, trusted);
-        let is_secure = match headers.get_all(X_FORWARDED_PROTO).iter().next_back() {
+        let is_secure = match schemes.next_back() {
             // The nearest proxy appended last.
             Some(value) => {
-                let last = value.as_bytes().rsplit(|b| *b == b',').next().unwrap_or_default();
+                let last = value.rsplit(|b| *b == b',').next().unwrap_or_default();
                 last.trim_ascii().eq_ignore_ascii_case(b"https")
             }
             None => self.peer.is_secure,
         };
-        Peer { address, is_secure }
+        Peer {
+            address: walk(self.peer.address, addresses, trusted),
+            is_secure,
+        }
     }
 }
 
 /// Walks X-Forwarded-For from the right: past every trusted proxy, to the first address that is none. Garbage ends the
 /// walk at the last address that was believed, since what stands left of it was written by nobody we know.
-fn walk(nearest: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
+fn walk<'h>(nearest: IpAddr, values: impl DoubleEndedIterator<Item = &'h [u8]>, trusted: &TrustedProxies) -> IpAddr {
     let mut believed = nearest;
-    for value in headers.get_all(X_FORWARDED_FOR).iter().rev() {
-        for entry in value.as_bytes().rsplit(|b| *b == b',') {
+    for value in values.rev() {
+        for entry in value.rsplit(|b| *b == b',') {
             let Some(address) = entry_address(entry) else {
                 return believed;
             };
@@ -108,7 +134,10 @@ mod tests {
             headers.append(X_FORWARDED_FOR, line.parse().unwrap());
         }
         let hop = Hop::new(socket.parse().unwrap(), false, &trusted());
-        hop.client(&headers, &trusted()).address.to_string()
+        let client = hop.client(&headers, &trusted());
+        let lines = lines.iter().map(|line| ("X-Forwarded-For", line.as_bytes()));
+        assert_eq!(hop.client_of_lines(lines, &trusted()), client, "both read alike");
+        client.address.to_string()
     }
 
     #[test]

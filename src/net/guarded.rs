@@ -135,11 +135,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::watch::Phase;
     use tokio::io::AsyncReadExt;
 
     #[tokio::test]
     async fn requests_sent_ahead_come_one_by_one() {
-        let watch = Arc::new(Watch::new(false));
+        let watch = Arc::new(Watch::new(false, Phase::FirstByte));
         let sent = b"POST / HTTP/1.1\nContent-Length: 3\n\nabcGET / HTTP/1.1\n\n";
         let mut stream = Guarded::new(&sent[..], Arc::clone(&watch));
         let mut buffer = [0; 256];
@@ -158,7 +159,10 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_behind_a_head_that_made_no_request_are_refused() {
-        let mut stream = Guarded::new(&b"GET / HTTP/1.1\n\nmore"[..], Arc::new(Watch::new(false)));
+        let mut stream = Guarded::new(
+            &b"GET / HTTP/1.1\n\nmore"[..],
+            Arc::new(Watch::new(false, Phase::FirstByte)),
+        );
         let mut buffer = [0; 256];
         assert_eq!(stream.read(&mut buffer).await.unwrap(), 16);
         assert_eq!(

@@ -31,6 +31,9 @@ pub struct Limits {
     /// Most connections at once, over all workers. 65,536: beyond it they are accepted and closed at once, which tells
     /// the client at once and keeps the accept queue short.
     pub connections_max: usize,
+    /// Most connections at once of one address (of one /64 in IPv6), over all workers; trusted proxies have no such
+    /// bound. 4,096: behind one address of a carrier stand thousands of followers, each with a connection or two.
+    pub connections_per_address_max: u32,
 }
 
 impl Default for Limits {
@@ -46,6 +49,7 @@ impl Default for Limits {
             headers_max: 64,
             http2_streams_max: 100,
             connections_max: 65_536,
+            connections_per_address_max: 4_096,
         }
     }
 }

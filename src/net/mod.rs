@@ -5,11 +5,12 @@
 //!
 //! A connection's way through the room:
 //! `accept` takes it from the queue → `proxy_protocol` reads who a trusted proxy says is behind it → `tls` shakes hands →
-//! `connection` wraps hyper, `drive` runs it under the limits of `watch` → `framing` refuses what could be read in two
-//! ways → the handler.
-//! A faster HTTP/1 path belongs in front of hyper, in `connection`: it may hand over what it has read as a `Rewind`.
+//! `fast` answers what is plain → the handler; for everything else, from where the plain ended:
+//! `connection` wraps hyper → `framing` refuses what could be read in two ways → the handler.
+//! `drive` runs either under the limits of `watch`.
 
 mod accept;
+mod addresses;
 mod api;
 mod ask;
 mod client;
@@ -19,6 +20,7 @@ mod counters;
 mod drive;
 mod edge;
 mod error;
+mod fast;
 mod forwarded;
 mod framing;
 mod guarded;
@@ -40,6 +42,7 @@ pub use client::{Answer, Client, ClientError, ClientOptions, LookingUp, Names};
 pub use counters::{Counters, Tally, Totals};
 pub use edge::{Edge, EdgeOptions, Handler};
 pub use error::NetError;
+pub use fast::{AnswerLines, AtOnce, Head};
 pub use forwarded::Peer;
 pub use limits::Limits;
 pub use network::{IpNetwork, NetworkError, TrustedProxies, is_public};

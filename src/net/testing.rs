@@ -16,7 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::{CertificatePair, EdgeOptions, Handler, Limits, Peer};
+use super::{AnswerLines, AtOnce, CertificatePair, EdgeOptions, Handler, Head, Limits, Peer};
 
 /// Longest wait for bytes that a test expects.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,7 +51,7 @@ pub fn proxy_header(source: &str, version_and_command: u8, tlvs: &[u8]) -> Vec<u
     bytes
 }
 
-/// Answers `METHOD URI ADDRESS tls|clear BODY`; panics on `/panic`.
+/// Answers `METHOD URI ADDRESS tls|clear BODY`, at once what has no query; panics on `/panic`.
 pub struct Echo;
 
 impl Handler for Echo {
@@ -67,6 +67,17 @@ impl Handler for Echo {
             .unwrap_or_default();
         Response::new(Full::from([head.as_bytes(), &body].concat()))
     }
+
+    fn answer_at_once(&self, peer: Peer, head: &Head<'_>, _: &mut AnswerLines<'_>) -> AtOnce {
+        assert!(head.path() != "/panic", "on purpose");
+        if !head.query().is_empty() {
+            return AtOnce::NotMine;
+        }
+        let scheme = if peer.is_secure { "tls" } else { "clear" };
+        let method = if head.is_head() { "HEAD" } else { "GET" };
+        let text = format!("{method} {} {} {scheme} ", head.path(), peer.address);
+        AtOnce::Whole(Box::new(Response::new(Full::from(text))))
+    }
 }
 
 /// An edge on loopback, one worker, default limits.
@@ -78,6 +89,7 @@ pub fn edge_options() -> EdgeOptions {
         workers: 1,
         trusted_proxies: Vec::new(),
         limits: Limits::default(),
+        fast_path: true,
     }
 }
 

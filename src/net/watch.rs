@@ -9,6 +9,8 @@
 //! FirstByte ─► Head ─► Request ─► Idle ─► Request ...               HTTP/2: Request while any stream has one
 //! ```
 //!
+//! The fast path writes it down itself and knows no Request: it answers while it reads.
+//!
 //! Relaxed atomics, although one task at a time reads and writes: API connections move between threads.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -67,11 +69,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// A watch on a fresh connection.
-    pub fn new(is_http2: bool) -> Self {
+    /// A watch on a connection that is in `phase`; a fresh one is in [`Phase::FirstByte`].
+    pub fn new(is_http2: bool, phase: Phase) -> Self {
         Self {
             is_http2,
-            phase: AtomicU8::new(Phase::FirstByte as u8),
+            phase: AtomicU8::new(phase as u8),
             has_changed: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
             content_lengths: AtomicUsize::new(0),
@@ -187,7 +189,7 @@ mod tests {
 
     #[test]
     fn http1_goes_round_in_order() {
-        let watch = Arc::new(Watch::new(false));
+        let watch = Arc::new(Watch::new(false, Phase::FirstByte));
         let mut seen = vec![watch.phase()];
         watch.read();
         seen.push(watch.phase());
@@ -208,7 +210,7 @@ mod tests {
 
     #[test]
     fn http2_is_idle_when_the_last_request_is_answered() {
-        let watch = Arc::new(Watch::new(true));
+        let watch = Arc::new(Watch::new(true, Phase::FirstByte));
         watch.read();
         let (first, second) = (watch.begin(BodyLength::Known(0)), watch.begin(BodyLength::Chunked));
         drop(first);

@@ -1,25 +1,28 @@
 //! One worker of the edge: a thread with a runtime of its own, from its first accept to its last answer.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream as AcceptedStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 
 use bytes::Bytes;
-use hyper::Request;
-use hyper::body::Incoming;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, LocalSet, spawn_local};
+use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
-use super::accept::accept_until;
+use super::accept::{self, Watched, accept_until};
+use super::addresses::Origin;
 use super::connection::{Visit, serve_http1, serve_http2};
 use super::connections::{Connections, Guest};
 use super::counters::{Counters, bump};
 use super::edge::Handler;
-use super::forwarded::{Hop, Peer};
+use super::fast::{Began, Desk, Opening, Parting, converse};
+use super::forwarded::Hop;
 use super::limits::Limits;
 use super::network::TrustedProxies;
 use super::proxy_protocol;
@@ -32,13 +35,14 @@ pub(super) struct Listeners {
     pub secure: Option<std::net::TcpListener>,
 }
 
-/// What a worker knows; cloned for each of its accept loops.
-#[derive(Clone)]
+/// What a worker knows before it runs.
 pub(super) struct Worker {
     pub connections: Arc<Connections>,
     pub limits: Limits,
     pub trusted: Arc<TrustedProxies>,
     pub tls: Option<TlsAcceptor>,
+    /// Whether plain requests are answered in front of hyper.
+    pub is_fast: bool,
     pub stop: watch::Receiver<Option<Instant>>,
 }
 
@@ -46,11 +50,14 @@ impl Worker {
     /// Runs on the calling thread until stopped. Tells `ready` once, when it accepts or cannot.
     pub fn run<H: Handler>(self, listeners: Listeners, make: impl FnOnce() -> H, ready: &mpsc::Sender<io::Result<()>>) {
         // A send fails only when the starter gave up; then the stop is on its way.
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default());
+        let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => return drop(ready.send(Err(error))),
         };
-        LocalSet::new().block_on(&runtime, async {
+        runtime.block_on(async {
             let handler = Rc::new(make());
             match self.start_loops(listeners, &handler) {
                 Ok(loops) => {
@@ -64,12 +71,22 @@ impl Worker {
 
     /// Starts one accept loop a listener.
     fn start_loops<H: Handler>(&self, listeners: Listeners, handler: &Rc<H>) -> io::Result<Vec<JoinHandle<()>>> {
+        let desk = Rc::new(Desk::new(
+            Rc::clone(handler),
+            Arc::clone(&self.connections),
+            self.limits,
+            Arc::clone(&self.trusted),
+        ));
         let mut loops = Vec::new();
         let clear = listeners.clear.map(|listener| (listener, None));
         let secure = listeners.secure.map(|listener| (listener, self.tls.clone()));
         for (listener, tls) in clear.into_iter().chain(secure) {
-            let listener = TcpListener::from_std(listener)?;
-            loops.push(spawn_local(self.clone().accept(listener, tls, Rc::clone(handler))));
+            let door = Door {
+                desk: Rc::clone(&desk),
+                tls,
+                is_fast: self.is_fast,
+            };
+            loops.push(spawn_local(door.open(accept::watch(listener)?, self.stop.clone())));
         }
         Ok(loops)
     }
@@ -92,71 +109,143 @@ impl Worker {
             tracing::info!("connections cut off at the end of the grace period");
         }
     }
+}
 
-    async fn accept<H: Handler>(self, listener: TcpListener, tls: Option<TlsAcceptor>, handler: Rc<H>) {
-        let mut stop = self.stop.clone();
+/// One listener of a worker, and what its connections are served with.
+struct Door<H> {
+    desk: Rc<Desk<H>>,
+    tls: Option<TlsAcceptor>,
+    is_fast: bool,
+}
+
+impl<H: Handler> Door<H> {
+    /// Lets connections in until the stop.
+    async fn open(self, listener: Watched, mut stop: watch::Receiver<Option<Instant>>) {
         let stopped = async move {
             let _ = stop.wait_for(Option::is_some).await;
         };
-        let connections = Arc::clone(&self.connections);
-        accept_until(listener, &connections, stopped, |stream, address, guest| {
-            let (worker, tls, handler) = (self.clone(), tls.clone(), Rc::clone(&handler));
-            spawn_local(async move { worker.serve(stream, address, guest, tls, handler).await });
+        let counters = Arc::clone(&self.desk.connections.counters);
+        accept_until(listener, &counters, stopped, |stream, address| {
+            self.welcome(stream, address);
         })
         .await;
     }
 
-    /// Serves one connection, from the first bytes of a proxy or a handshake on.
-    async fn serve<H: Handler>(
-        self,
-        stream: TcpStream,
-        address: SocketAddr,
-        guest: Guest,
-        tls: Option<TlsAcceptor>,
-        handler: Rc<H>,
-    ) {
-        let counters = Arc::clone(&self.connections.counters);
-        let mut hop = Hop::new(address.ip(), tls.is_some(), &self.trusted);
-        let opening = async {
-            let stream = self.read_proxy_header(stream, &mut hop).await?;
-            match tls {
-                Some(tls) => tls.accept(stream).await.map(|stream| Opened::Secure(Box::new(stream))),
-                None => Ok(Opened::Clear(stream)),
+    /// Serves what has come with a connection at once; a task of its own goes on with it, if it goes on.
+    fn welcome(&self, stream: AcceptedStream, address: SocketAddr) {
+        let desk = &self.desk;
+        let hop = Hop::new(address.ip(), self.tls.is_some(), &desk.trusted);
+        let origin = (!hop.is_trusted).then(|| Origin::from(hop.peer.address));
+        let Some(guest) = desk.connections.enter(origin) else {
+            return;
+        };
+        if !self.is_fast || self.tls.is_some() || hop.is_trusted {
+            let (desk, tls, is_fast) = (Rc::clone(desk), self.tls.clone(), self.is_fast);
+            spawn_local(async move {
+                if let Ok(stream) = TcpStream::from_std(stream) {
+                    serve(desk, stream, hop, guest, tls, is_fast).await;
+                }
+            });
+            return;
+        }
+        // A panic in the handler ends this connection, not the loop that accepts the others.
+        match catch_unwind(AssertUnwindSafe(|| desk.begin(&stream, &hop))) {
+            Ok(Began::Done) => {}
+            Ok(Began::GoesOn(opening)) => {
+                if let Ok(stream) = TcpStream::from_std(stream) {
+                    spawn_local(go_on(Rc::clone(desk), stream, hop, guest, opening));
+                }
             }
-        };
-        let Ok(Ok(opened)) = timeout(self.limits.handshake, opening).await else {
-            return bump(&counters.handshake_failures);
-        };
-        let visit = Visit {
-            guest,
-            hop,
-            limits: self.limits,
-            trusted: self.trusted,
-        };
-        let respond = move |peer: Peer, request: Request<Incoming>| {
-            let handler = Rc::clone(&handler);
-            async move { handler.handle(peer, request).await }
-        };
-        match opened {
-            Opened::Clear(stream) => serve_http1(stream, visit, respond).await,
-            Opened::Secure(stream) if is_http2(&stream) => {
-                serve_http2(stream, visit, LocalExecutor(counters), respond).await;
-            }
-            Opened::Secure(stream) => serve_http1(stream, visit, respond).await,
+            Err(_) => bump(&desk.connections.counters.panics),
         }
     }
+}
 
-    /// Lets a trusted proxy say who is behind it.
-    async fn read_proxy_header(&self, stream: TcpStream, hop: &mut Hop) -> io::Result<Rewind<TcpStream>> {
-        if !hop.is_trusted {
-            return Ok(Rewind::new(Bytes::new(), stream));
+/// Serves one connection, from the first bytes of a proxy or a handshake on.
+async fn serve<H: Handler>(
+    desk: Rc<Desk<H>>,
+    stream: TcpStream,
+    mut hop: Hop,
+    guest: Guest,
+    tls: Option<TlsAcceptor>,
+    is_fast: bool,
+) {
+    // Boxed, so that a connection does not keep the room that its handshake took.
+    let opening = Box::pin(async {
+        let stream = read_proxy_header(stream, &mut hop, &desk.trusted).await?;
+        match tls {
+            Some(tls) => tls.accept(stream).await.map(|stream| Opened::Secure(Box::new(stream))),
+            None => Ok(Opened::Clear(stream)),
         }
-        let (stream, proxied) = proxy_protocol::read_header(stream).await?;
-        if let Some(proxied) = proxied {
-            let is_secure = proxied.is_secure.unwrap_or(hop.peer.is_secure);
-            *hop = Hop::new(proxied.address, is_secure, &self.trusted);
+    });
+    let Ok(Ok(opened)) = timeout(desk.limits.handshake, opening).await else {
+        return bump(&guest.connections.counters.handshake_failures);
+    };
+    match opened {
+        Opened::Clear(stream) if is_fast => {
+            let (read, stream) = stream.into_parts();
+            go_on(desk, stream, hop, guest, Opening::with(&read)).await;
         }
-        Ok(stream)
+        Opened::Clear(stream) => hand_over(desk, stream, hop, guest).await,
+        Opened::Secure(stream) if is_http2(&stream) => {
+            let executor = LocalExecutor(Arc::clone(&guest.connections.counters));
+            let (visit, handler) = (visit(&desk, hop, guest), Rc::clone(&desk.handler));
+            let respond = move |peer, request| {
+                let handler = Rc::clone(&handler);
+                async move { handler.handle(peer, request).await }
+            };
+            Box::pin(serve_http2(stream, visit, executor, respond)).await;
+        }
+        Opened::Secure(stream) if is_fast => go_on(desk, stream, hop, guest, Opening::default()).await,
+        Opened::Secure(stream) => hand_over(desk, Rewind::new(Bytes::new(), stream), hop, guest).await,
+    }
+}
+
+/// Lets a trusted proxy say who is behind it.
+async fn read_proxy_header(
+    stream: TcpStream,
+    hop: &mut Hop,
+    trusted: &TrustedProxies,
+) -> io::Result<Rewind<TcpStream>> {
+    if !hop.is_trusted {
+        return Ok(Rewind::new(Bytes::new(), stream));
+    }
+    let (stream, proxied) = proxy_protocol::read_header(stream).await?;
+    if let Some(proxied) = proxied {
+        let is_secure = proxied.is_secure.unwrap_or(hop.peer.is_secure);
+        *hop = Hop::new(proxied.address, is_secure, trusted);
+    }
+    Ok(stream)
+}
+
+/// Goes on with a connection on the fast path, and with hyper if it must be.
+pub(super) async fn go_on<T, H>(desk: Rc<Desk<H>>, stream: T, hop: Hop, guest: Guest, opening: Opening)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    H: Handler,
+{
+    if let Parting::HandOver(stream, read) = converse(stream, &desk, hop, opening).await {
+        // Boxed, so that a connection that stays does not pay for hyper's state.
+        Box::pin(hand_over(desk, Rewind::new(read, stream), hop, guest)).await;
+    }
+}
+
+/// Serves a connection with hyper.
+pub(super) async fn hand_over<T, H>(desk: Rc<Desk<H>>, stream: Rewind<T>, hop: Hop, guest: Guest)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    H: Handler,
+{
+    let respond = |peer, request| desk.handler.handle(peer, request);
+    serve_http1(stream, visit(&desk, hop, guest), respond).await;
+}
+
+fn visit<H>(desk: &Desk<H>, hop: Hop, guest: Guest) -> Visit {
+    Visit {
+        guest,
+        hop,
+        limits: desk.limits,
+        trusted: Arc::clone(&desk.trusted),
     }
 }
 

@@ -25,6 +25,7 @@ mod counting;
 mod creator_page;
 mod domains;
 mod experiment;
+mod fast_path;
 mod inbound;
 mod keys;
 mod landing;

@@ -80,8 +80,8 @@ pub const PACKAGES: &[Package] = &[
     // Rings of clicks lie in files that outlive the process, packed links on huge pages.
     only("memmap2", &["redirect"]),
     only("foldhash", &["clicklog", "domain", "flows", "redirect"]),
-    // Threads that stand behind those of the redirects.
-    only("rustix", &["app"]),
+    // app: threads that stand behind those of the redirects. net: one system call to accept a connection.
+    only("rustix", &["app", "net"]),
     // Every binary that uses the library allocates through it.
     only("mimalloc", &["app"]),
     // A checksum of frames and of records in rings, and the one inside an API key.
@@ -97,6 +97,9 @@ pub const PACKAGES: &[Package] = &[
     only("rustls", &["net", "cli"]),
     only("mio", &["cli"]),
     only("hdrhistogram", &["cli"]),
+    // The fast path: hyper's own parser, and its form of a date.
+    only("httparse", &["net"]),
+    only("httpdate", &["net"]),
     only("tokio_rustls", &["net"]),
     only("hyper_rustls", &["net"]),
     only("hyper_util", &["net"]),

@@ -92,7 +92,8 @@ pub struct Arguments {
     /// How long an answer may take
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub timeout: Duration,
-    /// Processes of a target, whose processor time is told for each request, with that of their children
+    /// Processes of a target, whose processor time is told for each request, with that of their children, and with what a
+    /// slice leaves to do afterwards
     #[arg(long, value_name = "[NAME=]PID[,PID...]", value_parser = processes)]
     pub server_pid: Vec<(Option<String>, Vec<u32>)>,
     /// Tell the time of threads whose name begins so apart, as "serving"; hopcart's are edge-

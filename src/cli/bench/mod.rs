@@ -19,6 +19,7 @@ mod stats;
 mod target;
 mod transport;
 mod view;
+mod watch;
 
 use std::fs;
 

@@ -237,6 +237,7 @@ fn target_json(plan: &Plan, outcome: &Outcome) -> Value {
         "generatorBusy": busy,
         "cpuUsPerRequest": {
             "total": spread_json(cpu(outcome, |round| round.cpu_total)),
+            "slice": spread_json(cpu(outcome, |round| round.cpu_slice)),
             "serving": spread_json(cpu(outcome, |round| round.cpu_serving)),
         },
         "perRound": outcome.rounds.iter().map(|round| json!({
@@ -245,6 +246,7 @@ fn target_json(plan: &Plan, outcome: &Outcome) -> Value {
             "p50Us": round.p50,
             "p99Us": round.p99,
             "cpuTotalUs": round.cpu_total,
+            "cpuSliceUs": round.cpu_slice,
             "cpuServingUs": round.cpu_serving,
         })).collect::<Vec<_>>(),
     })

@@ -9,6 +9,7 @@ use super::generator::{self, Moment, Task};
 use super::plan::{Asked, Plan};
 use super::stats::Stats;
 use super::view::View;
+use super::watch::{Ended, Watch};
 use crate::cli::failure::Failure;
 
 /// One slice's figures.
@@ -20,8 +21,13 @@ pub struct Round {
     /// Latencies in µs.
     pub p50: f64,
     pub p99: f64,
-    /// The server's processor time for each answer, in µs; nothing when nobody's was asked for.
+    /// Answers before and after the measured time too.
+    pub answered_in_all: u64,
+    /// The server's processor time for each answer, in µs; nothing when nobody's was asked for. With what the slice left to
+    /// do afterwards.
     pub cpu_total: Option<f64>,
+    /// Of the measured time alone, and of the serving threads in it.
+    pub cpu_slice: Option<f64>,
     pub cpu_serving: Option<f64>,
 }
 
@@ -49,21 +55,39 @@ pub fn measure(plan: &Plan) -> Result<Vec<Outcome>, Failure> {
         });
     }
     let mut view = View::new(plan);
+    let mut watch = Watch::new(plan.asked.len());
     let mut dice: Vec<Dice> = (0..plan.threads).map(|number| Dice::new(plan.seed, number)).collect();
     for round in 0..plan.rounds {
         for place in order(round, plan.asked.len()) {
-            let (Some(asked), Some(outcome)) = (plan.asked.get(place), outcomes.get_mut(place)) else {
-                continue;
-            };
+            let Some(asked) = plan.asked.get(place) else { continue };
             view.begin(round);
-            let (stats, cpu) = run_slice(plan, asked, &mut dice, &mut |stats, now| view.going(place, stats, now))?;
-            outcome.rounds.push(Round::of(&stats, cpu));
-            outcome.all.add(&stats, true);
-            view.done(place, outcome);
+            book(&mut outcomes, watch.begin(place, &asked.roots)?);
+            let going = &mut |stats: &Stats, now| view.going(place, stats, now);
+            let (stats, cpu) = run_slice(plan, asked, watch.processes(place), &mut dice, going)?;
+            if let Some(outcome) = outcomes.get_mut(place) {
+                outcome.rounds.push(Round::of(&stats, cpu));
+                outcome.all.add(&stats, true);
+                view.done(place, outcome);
+            }
         }
     }
     view.finish();
+    book(&mut outcomes, watch.finish());
     Ok(outcomes)
+}
+
+/// Shares the processor time of rounds that are over among their answers.
+fn book(outcomes: &mut [Outcome], ended: Vec<Ended>) {
+    for (place, ns) in ended {
+        if let Some(round) = outcomes.get_mut(place).and_then(|outcome| outcome.rounds.last_mut()) {
+            round.cpu_total = each(ns, round.answered_in_all);
+        }
+    }
+}
+
+/// µs for each of so many answers.
+fn each(ns: u64, answers: u64) -> Option<f64> {
+    (answers > 0).then(|| ns as f64 / 1e3 / answers as f64)
 }
 
 /// The places of `count` targets, another one first in each round.
@@ -74,13 +98,10 @@ fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
 fn run_slice(
     plan: &Plan,
     asked: &Asked,
+    processes: Option<&Processes>,
     dice: &mut [Dice],
     going: &mut dyn FnMut(&Stats, Instant),
 ) -> Result<(Stats, Option<CpuTime>), Failure> {
-    let processes = match asked.roots.as_slice() {
-        [] => None,
-        roots => Some(Processes::of(roots)?),
-    };
     let measured_from = Instant::now() + plan.warm_up();
     let task = |thread: usize| Task {
         address: asked.target.address,
@@ -98,7 +119,7 @@ fn run_slice(
         timeout: plan.timeout,
     };
     let mut readings = Vec::new();
-    let read = || processes.as_ref().map(Processes::read);
+    let read = || processes.map(Processes::read);
     let mut tell = |moment: Moment<'_>| match moment {
         Moment::Going(stats, now) => going(stats, now),
         Moment::MeasureBegins | Moment::MeasureEnds => readings.extend(read()),
@@ -129,14 +150,15 @@ fn run_slice(
 
 impl Round {
     fn of(stats: &Stats, cpu: Option<CpuTime>) -> Self {
-        let each = |ns: u64| (stats.answered > 0).then(|| ns as f64 / 1e3 / stats.answered as f64);
         Self {
             rate: stats.rate(),
             answered: stats.answered,
             p50: stats.at(0.5),
             p99: stats.at(0.99),
-            cpu_total: cpu.and_then(|cpu| each(cpu.total_ns)),
-            cpu_serving: cpu.and_then(|cpu| each(cpu.serving_ns)),
+            answered_in_all: stats.statuses.values().sum(),
+            cpu_total: None,
+            cpu_slice: cpu.and_then(|cpu| each(cpu.total_ns, stats.answered)),
+            cpu_serving: cpu.and_then(|cpu| each(cpu.serving_ns, stats.answered)),
         }
     }
 }
@@ -160,8 +182,23 @@ mod tests {
             serving_ns: 7_000_000,
         };
         let round = Round::of(&stats, Some(cpu));
-        assert_eq!((round.cpu_total, round.cpu_serving), (Some(9.0), Some(7.0)));
+        assert_eq!((round.cpu_slice, round.cpu_serving), (Some(9.0), Some(7.0)));
         assert!((round.rate - 2_000.0).abs() < 1e-9);
-        assert_eq!(Round::of(&Stats::new().expect("room"), Some(cpu)).cpu_total, None);
+        let mut outcome = Outcome {
+            name: String::new(),
+            url: String::new(),
+            rounds: vec![Round {
+                answered_in_all: 1_100,
+                ..round
+            }],
+            all: stats,
+        };
+        book(std::slice::from_mut(&mut outcome), vec![(0, 11_000_000), (1, 5)]);
+        assert_eq!(
+            outcome.rounds[0].cpu_total,
+            Some(10.0),
+            "what was done before and later, for all answers"
+        );
+        assert_eq!(Round::of(&Stats::new().expect("room"), Some(cpu)).cpu_slice, None);
     }
 }

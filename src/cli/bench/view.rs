@@ -102,7 +102,7 @@ impl View {
         self.advance();
         let rate = Spread::of(outcome.rounds.iter().map(|round| round.rate)).map_or(0.0, |spread| spread.median);
         let mut text = format!("{:<16} {}", outcome.name, figures(rate, &outcome.all, &self.expected));
-        if let Some(cpu) = Spread::of(outcome.rounds.iter().filter_map(|round| round.cpu_total)) {
+        if let Some(cpu) = Spread::of(outcome.rounds.iter().filter_map(|round| round.cpu_slice)) {
             text.push_str(&format!("  cpu {} a request", micros(cpu.median)));
         }
         let is_told = (self.round + 1) * LINES / self.rounds != self.round * LINES / self.rounds;

@@ -428,6 +428,7 @@ impl Snapshot {
         out.counter("connections_accepted", "Connections accepted", totals.accepted)?;
         let ended = [
             ("too_many", totals.refused),
+            ("too_many_of_address", totals.refused_addresses),
             ("accept_error", totals.accept_errors),
             ("handshake", totals.handshake_failures),
             ("timeout", totals.timeouts),

@@ -2,6 +2,7 @@
 //!
 //! Runs on the edge's workers: whatever may take long is handed to the background runtime.
 
+mod at_once;
 mod creator;
 mod inbound;
 mod interstitial;
@@ -36,7 +37,7 @@ pub use unlock::Unlocking;
 pub use waitlist::Waitlist;
 pub use webhook::Webhooks;
 
-use crate::net::{Handler, Peer};
+use crate::net::{AnswerLines, AtOnce, Handler, Head, Peer};
 use crate::redirect::{self, Refusal, Reply, Ticket, Worker};
 use crate::web::pages::{FollowerPage, Language, assets};
 use read_through::Presence;
@@ -160,29 +161,15 @@ impl PublicHandler {
     }
 
     async fn answer(&self, reply: Reply, facts: &redirect::Request<'_>) -> Response<Full<Bytes>> {
-        match reply {
-            Reply::Redirect(redirect) => {
-                let ack = self.acknowledged(redirect.ticket.as_ref()).await;
-                reply::redirect(redirect, ack)
-            }
-            Reply::Page(mut page) => {
-                let mut response = landing::respond(&page, facts);
-                // What the page carries is on its click's record, unless it is shown again.
-                let ack = match page.notice {
-                    None => self.acknowledged(page.ticket.as_ref()).await,
-                    Some(_) => None,
-                };
-                reply::mark(response.headers_mut(), page.cookie.take(), ack);
-                response
-            }
-            Reply::Interstitial(page) => {
-                let ack = self.acknowledged(page.ticket.as_ref()).await;
-                let mut response = interstitial::respond(&page.kind, facts);
-                reply::mark(response.headers_mut(), page.cookie, ack);
-                response
-            }
-            Reply::Refused(refusal) => reply::refused(refusal),
-        }
+        let ack = match &reply {
+            Reply::Redirect(redirect) => self.acknowledged(redirect.ticket.as_ref()).await,
+            // What the page carries is on its click's record, unless it is shown again.
+            Reply::Page(page) if page.notice.is_some() => None,
+            Reply::Page(page) => self.acknowledged(page.ticket.as_ref()).await,
+            Reply::Interstitial(page) => self.acknowledged(page.ticket.as_ref()).await,
+            Reply::Refused(_) => None,
+        };
+        respond(reply, facts, ack)
     }
 
     /// Whether the click is on disk; `None` where nobody asked for it.
@@ -195,9 +182,42 @@ impl PublicHandler {
     }
 }
 
+/// Whether GET and HEAD of `path` are follows; every other path is reserved or answers itself.
+fn is_follow(path: &str) -> bool {
+    let is_reserved = path.starts_with("/_/")
+        || path.starts_with("/.well-known/")
+        || matches!(path, "/_" | "/robots.txt" | "/favicon.ico");
+    !is_reserved
+}
+
+/// `reply` as HTTP; `is_durable` says whether its click is on disk, when somebody wants to know.
+fn respond(reply: Reply, facts: &redirect::Request<'_>, is_durable: Option<bool>) -> Response<Full<Bytes>> {
+    match reply {
+        Reply::Redirect(redirect) => reply::redirect(redirect, is_durable),
+        Reply::Page(mut page) => {
+            let mut response = landing::respond(&page, facts);
+            reply::mark(response.headers_mut(), page.cookie.take(), is_durable);
+            response
+        }
+        Reply::Interstitial(page) => {
+            let mut response = interstitial::respond(&page.kind, facts);
+            reply::mark(response.headers_mut(), page.cookie, is_durable);
+            response
+        }
+        Reply::Refused(refusal) => reply::refused(refusal),
+    }
+}
+
 impl Handler for PublicHandler {
+    fn answer_at_once(&self, peer: Peer, head: &Head<'_>, answer: &mut AnswerLines<'_>) -> AtOnce {
+        self.follow_at_once(peer, head, answer)
+    }
+
     async fn handle(&self, peer: Peer, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
+        if is_follow(path) && matches!(*request.method(), Method::GET | Method::HEAD) {
+            return self.follow(peer, &request).await;
+        }
         if let Some(store_id) = path.strip_prefix("/_/hooks/") {
             let store_id = store_id.to_owned();
             return self.services.webhooks.take(store_id, request).await;
@@ -249,10 +269,7 @@ impl Handler for PublicHandler {
             "/favicon.ico" => reply::empty(StatusCode::NO_CONTENT),
             _ if path == assets::public_style_path() => creator::style(),
             inbound::PROFILE => self.profile(&peer, &request),
-            _ if path.starts_with("/_/") || path.starts_with("/.well-known/") || path == "/_" => {
-                reply::page(FollowerPage::NotFound)
-            }
-            _ => self.follow(peer, &request).await,
+            _ => reply::page(FollowerPage::NotFound),
         }
     }
 }

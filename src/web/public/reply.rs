@@ -5,6 +5,7 @@ use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use crate::net::AnswerLines;
 use crate::redirect::{Redirect, Refusal};
 use crate::web::pages::{FollowerPage, follower};
 
@@ -40,6 +41,31 @@ pub(super) fn redirect(redirect: Redirect, is_durable: Option<bool>) -> Response
     headers.insert(ROBOTS, NO_INDEX);
     mark(headers, redirect.cookie, is_durable);
     response
+}
+
+/// As [`redirect`] where nobody asks about the disk, straight into an answer's lines. False, with nothing written, when
+/// the location is no header's value; see there.
+#[must_use]
+pub(super) fn write_redirect(redirect: &Redirect, answer: &mut AnswerLines<'_>) -> bool {
+    answer.fixed(if redirect.status == 303 {
+        "HTTP/1.1 303 See Other\r\n"
+    } else {
+        "HTTP/1.1 302 Found\r\n"
+    });
+    if !answer.line("location: ", &redirect.location) {
+        answer.clear();
+        return false;
+    }
+    answer.fixed(if redirect.hides_referrer {
+        "cache-control: private, no-store\r\nreferrer-policy: no-referrer\r\nx-robots-tag: noindex\r\n"
+    } else {
+        "cache-control: private, no-store\r\nreferrer-policy: strict-origin-when-cross-origin\r\nx-robots-tag: noindex\r\n"
+    });
+    if let Some(cookie) = &redirect.cookie {
+        // One that is no value is left out, as there.
+        let _ = answer.line("set-cookie: ", cookie);
+    }
+    true
 }
 
 /// What every answer to a click carries: its cookie, and whether it is on disk when somebody wants to know.

@@ -1,0 +1,290 @@
+//! One connection on the fast path, from where it was begun to its end or to hyper.
+//!
+//! While it waits it holds no buffer: bytes are read into the worker's. Only the part of a head that has come, or the
+//! part of an answer that the client does not take yet, are kept in buffers of its own.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::desk::{Desk, Then, Turn};
+use super::head::may_end;
+use crate::net::drive::{Graceful, drive};
+use crate::net::edge::Handler;
+use crate::net::forwarded::Hop;
+use crate::net::watch::{Phase, Watch};
+
+/// Where a conversation stands.
+#[derive(Debug, Default)]
+pub(in crate::net) struct Opening {
+    /// Bytes that were read and not answered.
+    held: Vec<u8>,
+    /// Bytes of answers that were not sent.
+    unsent: Vec<u8>,
+    has_answered: bool,
+    next: Next,
+}
+
+/// What to do once everything is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Next {
+    #[default]
+    Read,
+    /// Answer what is held.
+    Answer,
+    HandOver,
+    Close,
+}
+
+/// How a conversation ended.
+pub(in crate::net) enum Parting<T> {
+    Over,
+    /// hyper shall go on with this stream, in front of which these bytes were read.
+    HandOver(T, Bytes),
+}
+
+impl Opening {
+    /// A conversation whose first bytes were read by somebody else.
+    pub fn with(bytes: &[u8]) -> Self {
+        Self {
+            held: bytes.to_vec(),
+            next: if bytes.is_empty() { Next::Read } else { Next::Answer },
+            ..Self::default()
+        }
+    }
+
+    /// A conversation after `turn` was made of `bytes` and `sent` bytes of `answers` are gone.
+    pub(super) fn after(turn: Turn, bytes: &[u8], answers: &[u8], sent: usize) -> Self {
+        Self {
+            held: bytes[turn.used..].to_vec(),
+            unsent: answers[sent..].to_vec(),
+            has_answered: !answers.is_empty(),
+            next: turn.then.into(),
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        match self {
+            Self { unsent, .. } if !unsent.is_empty() => Phase::Answer,
+            Self { held, .. } if !held.is_empty() => Phase::Head,
+            Self { has_answered: true, .. } => Phase::Idle,
+            _ => Phase::FirstByte,
+        }
+    }
+}
+
+impl From<Then> for Next {
+    fn from(then: Then) -> Self {
+        match then {
+            Then::Read => Self::Read,
+            Then::Answer => Self::Answer,
+            Then::HandOver => Self::HandOver,
+            Then::Close => Self::Close,
+        }
+    }
+}
+
+/// Goes on with a conversation on `io`, under the worker's limits, until it ends or is hyper's.
+pub(in crate::net) async fn converse<T, H>(io: T, desk: &Desk<H>, hop: Hop, opening: Opening) -> Parting<T>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    H: Handler,
+{
+    let watch = Watch::new(false, opening.phase());
+    let mut conversation = Conversation {
+        io,
+        desk,
+        watch: &watch,
+        hop,
+        held: opening.held,
+        unsent: opening.unsent,
+        is_flushed: true,
+        next: opening.next,
+    };
+    match drive(Pin::new(&mut conversation), &watch, &desk.limits, &desk.connections).await {
+        Some(End::HandOver) => Parting::HandOver(conversation.io, conversation.held.into()),
+        Some(End::Over) | None => Parting::Over,
+    }
+}
+
+enum End {
+    Over,
+    HandOver,
+}
+
+struct Conversation<'a, T, H> {
+    io: T,
+    desk: &'a Desk<H>,
+    watch: &'a Watch,
+    hop: Hop,
+    held: Vec<u8>,
+    unsent: Vec<u8>,
+    is_flushed: bool,
+    next: Next,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, H: Handler> Future for Conversation<'_, T, H> {
+    type Output = End;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+        let this = self.get_mut();
+        loop {
+            if ready!(this.send_rest(cx)).is_err() {
+                return Poll::Ready(End::Over);
+            }
+            match this.next {
+                Next::Read => {
+                    if !ready!(this.read(cx)).unwrap_or(false) {
+                        this.next = Next::Close;
+                    }
+                }
+                Next::Answer => this.answer_held(cx),
+                Next::HandOver => return Poll::Ready(End::HandOver),
+                Next::Close => {
+                    let _ = ready!(Pin::new(&mut this.io).poll_shutdown(cx));
+                    return Poll::Ready(End::Over);
+                }
+            }
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, H: Handler> Graceful for Conversation<'_, T, H> {
+    fn shut_down(self: Pin<&mut Self>) {
+        self.get_mut().next = Next::Close;
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, H: Handler> Conversation<'_, T, H> {
+    /// Sends what is left of the answers.
+    fn send_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, &self.unsent))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent if sent == self.unsent.len() => self.unsent = Vec::new(),
+                sent => drop(self.unsent.drain(..sent)),
+            }
+            self.is_flushed = false;
+        }
+        if !self.is_flushed {
+            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+            self.is_flushed = true;
+            self.watch.flushed();
+            if !self.held.is_empty() {
+                self.watch.read();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads once and answers what came; false when nothing will come any more.
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let desk = self.desk;
+        let mut buffers = desk.buffers();
+        let buffers = &mut *buffers;
+        let mut read = ReadBuf::new(&mut buffers.read);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
+        let bytes = read.filled();
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(false));
+        }
+        self.watch.read();
+        if self.held.is_empty() {
+            let turn = desk.answer(&self.hop, bytes, &mut buffers.answers);
+            self.take(cx, turn, bytes, &buffers.answers.bytes);
+            return Poll::Ready(Ok(true));
+        }
+        let before = self.held.len();
+        self.held.extend_from_slice(bytes);
+        if may_end(&self.held, before) || self.held.len() >= desk.limits.header_bytes_max {
+            self.next = Next::Answer;
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    /// Answers what is held.
+    fn answer_held(&mut self, cx: &mut Context<'_>) {
+        let desk = self.desk;
+        let mut buffers = desk.buffers();
+        let held = std::mem::take(&mut self.held);
+        let turn = desk.answer(&self.hop, &held, &mut buffers.answers);
+        self.take(cx, turn, &held, &buffers.answers.bytes);
+    }
+
+    /// Goes on after `turn` was made of `bytes`: sends the answers, keeps what is left.
+    fn take(&mut self, cx: &mut Context<'_>, turn: Turn, bytes: &[u8], answers: &[u8]) {
+        self.next = turn.then.into();
+        self.held = match self.next {
+            Next::Close => Vec::new(),
+            _ => bytes[turn.used..].to_vec(),
+        };
+        if answers.is_empty() {
+            return;
+        }
+        self.watch.wrote();
+        self.is_flushed = false;
+        let sent = match Pin::new(&mut self.io).poll_write(cx, answers) {
+            Poll::Ready(Ok(sent)) => sent,
+            // An error comes back at the next try.
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        };
+        self.unsent = answers[sent..].to_vec();
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use crate::net::testing::{Echo, connect, edge_options, eventually, read_answer, status_of};
+    use crate::net::{Edge, EdgeOptions, Limits};
+    use std::io::Write;
+
+    /// Connections that rest at once.
+    const RESTING: usize = 5_000;
+    /// Most memory of a resting connection, in bytes. The aim is 1,024; what other tests allocate meanwhile counts too.
+    const BYTES_MAX: usize = 6_000;
+
+    /// The memory that this process holds, in bytes.
+    fn resident() -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").expect("a process's status");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("its memory");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
+    }
+
+    #[test]
+    fn a_resting_connection_takes_little() {
+        let limits = Limits {
+            connections_per_address_max: u32::MAX,
+            ..Limits::default()
+        };
+        let options = EdgeOptions {
+            limits,
+            ..edge_options()
+        };
+        let edge = Edge::start(options, |_| Echo).unwrap();
+        // Both ends are in this process.
+        let enough = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let count = enough.map_or(RESTING, |most| RESTING.min((most as usize).saturating_sub(200) / 2));
+        let mut clients = Vec::with_capacity(count);
+        let mut rest = |count: usize| {
+            for _ in 0..count {
+                let mut client = connect(edge.public_address());
+                client.write_all(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+                assert_eq!(status_of(&read_answer(&mut client)), 200);
+                clients.push(client);
+            }
+        };
+        rest(count / 10);
+        let before = resident();
+        rest(count - count / 10);
+        let each = resident().saturating_sub(before) / (count - count / 10);
+        println!("{each} bytes a resting connection");
+        assert!(each <= BYTES_MAX, "{each} bytes");
+        eventually("all open", || edge.counters().totals().open == count as u64);
+    }
+}
