@@ -82,6 +82,8 @@ fn links_are_followed_before_the_table_is_filled() {
     ] {
         assert_eq!(follow(&server, target), expected, "{target}");
     }
+    let head = server.send(&Request::new("HEAD", "/nothing"));
+    assert_eq!((head.status, head.body.len()), (404, 0));
     assert_eq!(server.follow("/locked").status, 200, "asks for the word");
     assert_eq!(server.follow("/a+").status, 200, "the card");
     let word = Request::new("POST", "/locked")

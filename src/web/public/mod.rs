@@ -96,12 +96,12 @@ impl PublicHandler {
         let started = Instant::now();
         let cookies = joined_cookies(request.headers());
         let facts = facts(&peer, request.method(), request.uri(), request.headers(), &cookies);
-        if !self.worker.is_loaded()
-            && let Some(reply) = self.read_through(&facts).await
-        {
-            return self.answer(reply, &facts).await;
-        }
-        if facts.path.ends_with(PLUS)
+        let unread = match self.worker.is_loaded() {
+            true => None,
+            false => self.read_through(&facts).await,
+        };
+        if unread.is_none()
+            && facts.path.ends_with(PLUS)
             && let Some((domain, slug)) = self.worker.plus(facts.host, facts.path)
         {
             let language = Language::of_accept_language(facts.accept_language);
@@ -112,13 +112,14 @@ impl PublicHandler {
             }
             return response;
         }
-        let inbound = match inbound::may_be(facts.path) {
+        let inbound = match unread.is_none() && inbound::may_be(facts.path) {
             true => self.services.inbound.read(&facts).await,
             false => None,
         };
-        let reply = match inbound {
-            Some(inbound) => self.worker.follow_inbound(&facts, inbound),
-            None => self.worker.follow(&facts),
+        let reply = match (unread, inbound) {
+            (Some(reply), _) => reply,
+            (None, Some(inbound)) => self.worker.follow_inbound(&facts, inbound),
+            (None, None) => self.worker.follow(&facts),
         };
         let mut response = self.answer(reply, &facts).await;
         self.worker.counters().observe(started.elapsed());
