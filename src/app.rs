@@ -489,11 +489,11 @@ fn not_opened(data: &DataDir, error: &clicklog::OpenError) -> StartError {
     ))
 }
 
+/// How it went.
+type Filled = Result<(), flows::Error>;
+
 /// Fills the table on a thread of its own, which tells how it went; it tries again for as long as the server runs.
-fn fill_table(
-    context: Context,
-    filling: Option<Filling>,
-) -> Result<(JoinHandle<()>, Receiver<Result<(), flows::Error>>), StartError> {
+fn fill_table(context: Context, filling: Option<Filling>) -> Result<(JoinHandle<()>, Receiver<Filled>), StartError> {
     let (tell, told) = mpsc::channel();
     let fill = move || {
         behind::stand();
