@@ -27,6 +27,19 @@ use super::watch::{BodyLength, Phase, Watch};
 /// Between pings on an HTTP/2 connection, and until one must be answered. 10 s: a dead peer is noticed before `idle`.
 const HTTP2_PING: Duration = Duration::from_secs(10);
 
+/// Bytes of a request's body that an HTTP/2 client may send ahead of the handler, on a stream and on a connection. 64 KiB
+/// and 256 KiB: webhooks read as they come, and a client that opens a hundred streams holds no more than four.
+const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
+const HTTP2_CONNECTION_WINDOW: u32 = 256 * 1024;
+/// Bytes of answers that wait on a stream for a client that does not read. 64 KiB: more than any page.
+const HTTP2_SEND_BUFFER: usize = 64 * 1024;
+/// Streams that a client may open and reset before they are served; beyond it the connection ends (CVE-2023-44487). 20,
+/// as h2 has it.
+const HTTP2_RESETS_MAX: usize = 20;
+/// Streams that we reset for errors of the client's; beyond it the connection ends (CVE-2025-8671). 100: a connection's
+/// worth.
+const HTTP2_OWN_RESETS_MAX: usize = 100;
+
 /// One connection's circumstances.
 pub(super) struct Visit {
     pub guest: Guest,
@@ -79,6 +92,11 @@ where
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
         .max_concurrent_streams(limits.http2_streams_max)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW)
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
+        .max_send_buf_size(HTTP2_SEND_BUFFER)
+        .max_pending_accept_reset_streams(HTTP2_RESETS_MAX)
+        .max_local_error_reset_streams(HTTP2_OWN_RESETS_MAX)
         .keep_alive_interval(HTTP2_PING)
         .keep_alive_timeout(HTTP2_PING)
         .serve_connection(TokioIo::new(Guarded::new(io, Arc::clone(&watch))), service);

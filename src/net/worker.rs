@@ -21,7 +21,7 @@ use super::connection::{Visit, serve_http1, serve_http2};
 use super::connections::{Connections, Guest};
 use super::counters::{Counters, bump};
 use super::edge::Handler;
-use super::fast::{Began, Desk, Opening, Parting, converse};
+use super::fast::{Began, Conversation, Desk, Opening};
 use super::forwarded::Hop;
 use super::limits::Limits;
 use super::network::TrustedProxies;
@@ -219,14 +219,26 @@ async fn read_proxy_header(
 }
 
 /// Goes on with a connection on the fast path, and with hyper if it must be.
-pub(super) async fn go_on<T, H>(desk: Rc<Desk<H>>, stream: T, hop: Hop, guest: Guest, opening: Opening)
+///
+/// No `async fn`: that would keep its arguments besides what it makes of them, and a resting connection is little else.
+pub(super) fn go_on<T, H>(
+    desk: Rc<Desk<H>>,
+    stream: T,
+    hop: Hop,
+    guest: Guest,
+    opening: Opening,
+) -> impl Future<Output = ()>
 where
     T: AsyncRead + AsyncWrite + Unpin,
     H: Handler,
 {
-    if let Parting::HandOver(stream, read) = converse(stream, &desk, hop, opening).await {
-        // Boxed, so that a connection that stays does not pay for hyper's state.
-        Box::pin(hand_over(desk, Rewind::new(read, stream), hop, guest)).await;
+    let mut conversation = Conversation::new(stream, hop, opening);
+    async move {
+        if conversation.go_on(&desk).await {
+            let (stream, read, hop) = conversation.into_parts();
+            // Boxed, so that a connection that stays does not pay for hyper's state.
+            Box::pin(hand_over(desk, Rewind::new(read, stream), hop, guest)).await;
+        }
     }
 }
 

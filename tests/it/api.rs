@@ -478,7 +478,6 @@ fn fields_of_the_dialect_that_are_not_built_are_refused_never_ignored() {
         ("rewrite", json!(true), json!(false)),
         ("doIndex", json!(true), json!(false)),
         ("publicStats", json!(true), json!(false)),
-        ("webhookIds", json!(["wh_1"]), json!([])),
     ] {
         for (method, target) in [("POST", "/links"), ("PATCH", link.as_str())] {
             let message = api

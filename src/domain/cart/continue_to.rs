@@ -27,7 +27,8 @@ pub fn canonical(decoded: &str) -> Option<String> {
         path.push('?');
         path.push_str(query);
     }
-    Some(path)
+    // Taking the dots out can put together what was refused above: `/.:/.//` is `/.://`.
+    (!path.contains("://")).then_some(path)
 }
 
 /// [`canonical`] of a value as it stands in a query: decoded exactly once, `+` is a plus.
@@ -57,6 +58,7 @@ mod tests {
             ("%2F%2Fevil.example", None),
             ("/..//evil.example", None),
             ("/.//evil.example", None),
+            ("/https:/.//evil.example", None),
             ("/%252e%252e//evil.example", None),
             ("/%5Cevil.example", None),
             ("/\\evil.example", None),

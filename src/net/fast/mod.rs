@@ -20,6 +20,6 @@ mod head;
 
 pub use answer::{AnswerLines, AtOnce};
 pub(super) use at_once::Began;
-pub(super) use conversation::{Opening, Parting, converse};
+pub(super) use conversation::{Conversation, Opening};
 pub(super) use desk::Desk;
 pub use head::Head;
