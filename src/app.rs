@@ -10,7 +10,9 @@ mod ring_dir;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -29,7 +31,8 @@ use crate::flows::backup::{Backups, NewestBackup};
 use crate::flows::record_clicks::{self, Recorder};
 use crate::flows::track::Clicker;
 use crate::flows::{
-    Context, PublicName, hand_out_codes, issue_key, load_table, refresh_profiles, rotate_secrets, tell, watch_codes,
+    self, Context, PublicName, hand_out_codes, issue_key, load_table, refresh_profiles, rotate_secrets, tell,
+    watch_codes,
 };
 use crate::integrations::dns::{NameServers, NoNameServers};
 use crate::integrations::maxmind::PlaceFile;
@@ -39,7 +42,8 @@ use crate::net::{self, ApiOptions, Edge, EdgeOptions, Tally, TlsConfig, TlsWatch
 use crate::redirect::{self, Counters, Keys, Lane, Shared, Table, Throttle, Worker};
 use crate::web::operations::Operations;
 use crate::web::public::{
-    CreatorPages, InboundCarts, PublicCards, PublicHandler, Services, Tracking, Unlocking, Waitlist, Webhooks,
+    CreatorPages, InboundCarts, PublicCards, PublicHandler, READS_MAX, ReadThrough, Services, Tracking, Unlocking,
+    Waitlist, Webhooks,
 };
 use crate::web::{api, console, operations};
 
@@ -53,6 +57,10 @@ const GRACE: Duration = Duration::from_secs(5);
 const TLS_RELOAD: Duration = Duration::from_secs(2);
 /// Longest wait for the click log before the server says that it is up; links are followed all the while.
 const CLICKS_PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for the links before the server says that it is up; what is not in the table yet is read for itself.
+const LINKS_PATIENCE: Duration = Duration::from_secs(2);
+/// How long after a failure the links are read again.
+const LINKS_RETRY: Duration = Duration::from_secs(1);
 /// How often a click log that takes longer is looked at.
 const CLICKS_LOOK: Duration = Duration::from_millis(500);
 /// How often secrets are looked at; they rotate by the day and the month.
@@ -114,6 +122,8 @@ pub struct Running {
     _data: DataDir,
     context: Context,
     clicker: Clicker,
+    /// Fills the table, until it is full.
+    filler: JoinHandle<()>,
 }
 
 /// What a test may put in place of the world.
@@ -123,6 +133,17 @@ pub struct World {
     pub entropy: Arc<dyn Entropy>,
     /// Finds the addresses of webhooks' receivers; `None` = the system.
     pub names: Option<Arc<dyn net::Names>>,
+    /// Does not wait for the table when it starts.
+    pub filling: Option<Filling>,
+}
+
+/// How a test has the table filled.
+#[derive(Clone)]
+pub struct Filling {
+    /// Called before the first link is read; filling goes on when it returns.
+    pub hold: Arc<dyn Fn() + Send + Sync>,
+    /// Most links that are read for themselves at once.
+    pub reads_max: usize,
 }
 
 impl Default for World {
@@ -130,12 +151,14 @@ impl Default for World {
         Self {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
+            filling: None,
             names: None,
         }
     }
 }
 
-/// Starts a server. Returns when its listeners accept and its links can be followed.
+/// Starts a server. Returns when its listeners accept and its links can be followed: from the books
+/// where the table does not hold them yet.
 pub fn start(config: Config) -> Result<Running, StartError> {
     start_in(config, World::default())
 }
@@ -161,7 +184,8 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         .ok_or_else(|| {
             StartError::Unavailable("the books have no default domain: restore them from a backup".to_owned())
         })?;
-    let (reader, table) = Table::new(&default);
+    let room = books.read_blocking(books::link::last_no).map_err(broken)?;
+    let (reader, table) = Table::with_room(&default, room as usize);
     let guess = public_name(&config, config.listen, None)?;
     let policy = Policy {
         private_allowed: config.destinations.allow_private,
@@ -186,9 +210,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     }
     let first = issue_key::first_start(&context, config.admin_key.as_ref().map(|key| key.reveal())).map_err(broken)?;
     let keys = Arc::new(ArcSwap::from_pointee(rotate_secrets::rotate(&context).map_err(broken)?));
-    let links = load_table::load(&context).map_err(broken)?;
-    tracing::info!(links, "links loaded");
-    hand_out_codes::open(&context).map_err(broken)?;
+    load_table::open(&context).map_err(broken)?;
 
     let shared = Arc::new(Shared {
         table: reader.clone(),
@@ -267,6 +289,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         runtime.handle().clone(),
         fresh_key(&*world.entropy),
     );
+    let reads_max = world.filling.as_ref().map_or(READS_MAX, |filling| filling.reads_max);
     let creators = CreatorPages::new(
         context.clone(),
         clicks.clone(),
@@ -289,9 +312,11 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
             unlocking,
             cards: PublicCards::new(context.clone(), runtime.handle().clone()),
             creators,
+            read_through: ReadThrough::new(context.clone(), runtime.handle().clone(), reads_max),
         },
         &world,
     )?;
+    let (filler, filled) = fill_table(context.clone(), world.filling.clone())?;
     let name = public_name(&config, edge.public_address(), edge.tls_address())?;
     let public_url = format!("{}://{}", name.scheme, name.authority);
     context.set_public(name);
@@ -360,7 +385,18 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
         _data: data,
         context: context.clone(),
         clicker,
+        filler,
     };
+    // A table that takes longer fills on in the background; what it has not got yet is read for itself.
+    let patience = if world.filling.is_some() {
+        Duration::ZERO
+    } else {
+        LINKS_PATIENCE
+    };
+    if let Ok(Err(error)) = filled.recv_timeout(patience) {
+        running.stop();
+        return Err(broken(error));
+    }
     if let Err(error) = await_clicks(&running.runtime, context, clicks) {
         let refused = not_opened(&running._data, &error);
         running.stop();
@@ -373,6 +409,7 @@ impl Running {
     /// Stops: drains the accept queues, finishes what was accepted (at most 5 s), writes every click. Blocks.
     pub fn stop(self) {
         self.context.stop();
+        self.filler.thread().unpark();
         self.edge.stop(GRACE);
         self.clicker.close();
         self.recorder.stop();
@@ -383,6 +420,9 @@ impl Running {
         // An API that is gone already needs no word.
         let _ = self.stop_api.send(());
         self.runtime.shutdown_timeout(GRACE);
+        if self.filler.join().is_err() {
+            tracing::error!("filling the table has panicked");
+        }
         self.books.close();
     }
 }
@@ -449,6 +489,42 @@ fn not_opened(data: &DataDir, error: &clicklog::OpenError) -> StartError {
     ))
 }
 
+/// How it went.
+type Filled = Result<(), flows::Error>;
+
+/// Fills the table on a thread of its own, which tells how it went; it tries again for as long as the server runs.
+fn fill_table(context: Context, filling: Option<Filling>) -> Result<(JoinHandle<()>, Receiver<Filled>), StartError> {
+    let (tell, told) = mpsc::channel();
+    let fill = move || {
+        behind::stand();
+        if let Some(filling) = filling {
+            (filling.hold)();
+        }
+        while !context.is_stopping() {
+            let filled = load_table::fill(&context);
+            if let Ok(links) = &filled {
+                tracing::info!(links, "links loaded");
+            }
+            let failed = filled.map(|_| ());
+            if let Err(error) = &failed {
+                tracing::error!(%error, "links cannot be read; tried again, and each is read when it is asked for");
+            }
+            let is_done = failed.is_ok();
+            // Nobody waits any more.
+            let _ = tell.send(failed);
+            if is_done {
+                return;
+            }
+            thread::park_timeout(LINKS_RETRY);
+        }
+    };
+    let thread = thread::Builder::new().name("hopcart-links".to_owned());
+    let filler = thread
+        .spawn(fill)
+        .map_err(|error| StartError::Unavailable(format!("the thread that reads links does not start: {error}")))?;
+    Ok((filler, told))
+}
+
 /// Waits a little for the click log; links are followed meanwhile. What takes longer goes on in the background.
 fn await_clicks(runtime: &Runtime, context: Context, clicks: clicklog::Reader) -> Result<(), clicklog::OpenError> {
     match clicks.wait_opened(CLICKS_PATIENCE) {
@@ -482,7 +558,7 @@ fn restore_later(context: &Context, clicks: &clicklog::Reader) {
             return;
         }
         if is_open {
-            std::thread::sleep(CLICKS_LOOK);
+            thread::sleep(CLICKS_LOOK);
         }
     }
 }

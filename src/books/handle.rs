@@ -172,6 +172,15 @@ impl Books {
         self.0.readers.read(work)
     }
 
+    /// A reading connection of the caller's own: for long work, which would keep others from the shared ones.
+    ///
+    /// # Errors
+    /// [`Error::Failed`].
+    pub fn lone_reader(&self) -> Result<LoneReader, Error> {
+        let connection = open_reader(&self.0.path).map_err(|error| Error::Failed(format!("a reader: {error}")))?;
+        Ok(LoneReader(Readers::new(vec![connection])))
+    }
+
     /// Writes the books as of now to a new file at `to`, synced. Changes go on meanwhile; the write-ahead log grows
     /// until this is done, for it reads one snapshot.
     ///
@@ -207,6 +216,19 @@ impl Books {
             last_commit: Duration::from_micros(gauges.last_commit_us.load(Ordering::Relaxed)),
             is_failed: gauges.is_failed.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// See [`Books::lone_reader`].
+pub struct LoneReader(Readers);
+
+impl LoneReader {
+    /// As [`Books::read_blocking`].
+    ///
+    /// # Errors
+    /// As [`Books::read`].
+    pub fn read<T, E: From<Error>>(&self, work: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.0.read(work)
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! Keeps two promises that need the whole table: no two links of a domain conflict, and no two links of a workspace
 //! share an external id. Numbers are never used twice. Whatever changes a link tells of it in the outbox of the same
-//! transaction. Lists are in [`super::link_list`], re-exported here.
+//! transaction. Lists are in [`super::link_list`], what fills the link table in [`super::followed_link`]; both are
+//! re-exported here.
 
+pub use super::followed_link::{each_followed, last_no};
 pub use super::link_list::{
     LinkFilter, LinkOwner, LinkPlace, LinkSort, TagsWanted, count, count_by_domain, count_by_folder, count_by_tag,
-    in_slices, leading_to, list, newest_of_creator, numbers_of, owners, place_of,
+    leading_to, list, newest_of_creator, numbers_of, owners, place_of,
 };
 
 use super::columns::{self, Columns, Json};
@@ -323,7 +325,7 @@ pub fn by_slug(view: &View<'_>, domain: DomainNo, slug: &str) -> Result<Option<L
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::books::{creator, fixture};
     use crate::domain::cart::{Cart, CartItem, ItemName, Landing, OnOut, StockPolicy};
@@ -340,7 +342,7 @@ mod tests {
     }
 
     /// Every field set.
-    fn full_terms(tx: &Tx<'_>, workspace: WorkspaceNo) -> Result<LinkTerms, Error> {
+    pub fn full_terms(tx: &Tx<'_>, workspace: WorkspaceNo) -> Result<LinkTerms, Error> {
         let text = |text: &str| Some(text.to_owned());
         Ok(LinkTerms {
             destination: "https://shop.test/cart/1:2".into(),

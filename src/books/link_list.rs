@@ -1,4 +1,4 @@
-//! Lists of links: filtered and paged for brands, in slices for whoever loads them all.
+//! Lists of links: filtered and paged for brands.
 
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
@@ -335,18 +335,6 @@ pub struct LinkPlace {
     pub creator: Option<CreatorNo>,
 }
 
-/// At most `limit` links of the whole server with numbers above `after`, by number: how the link table is loaded.
-///
-/// # Errors
-/// [`Error::Failed`].
-pub fn in_slices(view: &View<'_>, after: LinkNo, limit: u32) -> Result<Vec<Link>, Error> {
-    view.all(
-        &format!("SELECT {COLUMNS} FROM links WHERE no > ? ORDER BY no LIMIT ?"),
-        (after, limit),
-        read,
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -676,23 +664,6 @@ mod tests {
                     "{filter:?}: {plan:?}"
                 );
             }
-            Ok(())
-        });
-    }
-
-    #[test]
-    fn slices_cover_every_link_once() {
-        fixture::in_tx(|tx| {
-            five_links(tx, fixture::workspace(tx, "a")?)?;
-            let (mut found, mut after) = (vec![], LinkNo(0));
-            loop {
-                let slice = in_slices(tx, after, 2)?;
-                assert!(slice.len() <= 2);
-                let Some(last) = slice.last() else { break };
-                after = last.no;
-                found.extend(slugs(slice));
-            }
-            assert_eq!(found, ["one", "two", "three", "four", "five"]);
             Ok(())
         });
     }

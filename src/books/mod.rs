@@ -7,6 +7,7 @@
 mod columns;
 mod error;
 mod filter;
+mod followed_link;
 mod handle;
 mod link_list;
 mod link_search;
@@ -66,7 +67,7 @@ mod fixture;
 mod handle_test;
 
 pub use error::{Error, OpenError};
-pub use handle::{Books, Options, Stats};
+pub use handle::{Books, LoneReader, Options, Stats};
 pub use page::{NumberedPage, Page};
 pub use readers::READS_WAITING_MAX;
 pub use view::{Tx, View};

@@ -59,11 +59,11 @@ impl Desk {
     }
 }
 
-/// At the start, before anybody follows: whose codes still stick, and the first lots. Blocks; not for async code.
+/// At the start, before anybody follows: whose codes still stick. Blocks; not for async code.
 ///
 /// # Errors
-/// The books cannot be read or written.
-pub fn open(context: &Context) -> Result<(), Error> {
+/// The books cannot be read.
+pub fn remember(context: &Context) -> Result<(), Error> {
     let (books, table) = (&context.inner.books, &context.inner.table);
     let since = context.inner.clock.now().plus_ms(-STICKY_MS);
     let sticky =
@@ -71,12 +71,29 @@ pub fn open(context: &Context) -> Result<(), Error> {
     for code in sticky {
         table.remember_code(code.leased, &code.given);
     }
-    let pools: Vec<(CodePoolNo, usize)> = table.code_pools().into_iter().map(|pool| (pool, LOT_MIN)).collect();
-    if pools.is_empty() {
+    Ok(())
+}
+
+/// Once the links are known: the first lots of the pools that they use. Blocks; not for async code.
+///
+/// # Errors
+/// The books cannot be written.
+pub fn open(context: &Context) -> Result<(), Error> {
+    let (books, table) = (&context.inner.books, &context.inner.table);
+    if table.code_pools().is_empty() {
+        return Ok(());
+    }
+    let mut state = context.inner.codes.state.blocking_lock();
+    // Those of links that were followed meanwhile have theirs.
+    let pools = table
+        .code_pools()
+        .into_iter()
+        .filter(|pool| !state.pools.contains_key(pool));
+    let pools: Vec<(CodePoolNo, usize)> = pools.map(|pool| (pool, LOT_MIN)).collect();
+    if pools.is_empty() || state.is_closed {
         return Ok(());
     }
     let now = context.inner.clock.now();
-    let mut state = context.inner.codes.state.blocking_lock();
     for (pool, codes) in books.commit_blocking(move |tx| lease(tx, &pools, now))? {
         let watch = Watch {
             lot: LOT_MIN,

@@ -127,24 +127,38 @@ impl Worker {
 
     /// As [`Self::miss`], or where the domain sends those who meet no link.
     fn nowhere(&self, domain: &DomainRecord, request: &Request<'_>, now: Timestamp) -> Reply {
-        match (self.miss(request, now), &domain.not_found_url) {
-            (Reply::Refused(Refusal::NotFound), Some(url)) => send_to(url),
-            (reply, _) => reply,
-        }
+        elsewhere(self.miss(request, now), domain)
     }
 
-    /// Nothing is there. Too many of these from one address are told so.
+    /// Nothing is there, or not yet. Too many of these from one address are told so.
     pub(super) fn miss(&self, request: &Request<'_>, now: Timestamp) -> Reply {
-        if !self.shared.table.is_loaded() {
-            bump(&self.counters.unavailable, 1);
-            return Reply::Refused(Refusal::Unavailable);
+        if !self.is_loaded() {
+            return self.unavailable();
         }
+        self.missed(request, now)
+    }
+
+    fn missed(&self, request: &Request<'_>, now: Timestamp) -> Reply {
         if request.path != "/" && self.shared.throttle.miss(request.address, now) {
             bump(&self.counters.throttled, 1);
             return Reply::Refused(Refusal::TooMany);
         }
         bump(&self.counters.not_found, 1);
         Reply::Refused(Refusal::NotFound)
+    }
+
+    /// Answers for a link that is not in the books either, while the table fills.
+    pub fn absent(&self, request: &Request<'_>) -> Reply {
+        let now = self.shared.clock.now();
+        let domains = &mut self.view.borrow_mut().domains;
+        let domain = domains.find(&host::of_authority(request.host));
+        elsewhere(self.missed(request, now), domain)
+    }
+
+    /// Answers for what cannot be known yet.
+    pub fn unavailable(&self) -> Reply {
+        bump(&self.counters.unavailable, 1);
+        Reply::Refused(Refusal::Unavailable)
     }
 
     /// Disabled, expired, used up: in this order. A follow that passes has taken its use if `takes` says so.
@@ -159,8 +173,7 @@ impl Worker {
         let is_over = link.expires_at.is_some_and(|end| end <= now);
         let is_counted = link.limit.is_some() && !link.is_disabled && !is_over;
         if is_counted && !self.shared.table.are_uses_known() {
-            bump(&self.counters.unavailable, 1);
-            return Some(Reply::Refused(Refusal::Unavailable));
+            return Some(self.unavailable());
         }
         let is_used_up = !is_over
             && !link.is_disabled
@@ -280,6 +293,14 @@ impl Worker {
             bump(&self.counters.details_lost, 1);
             None
         })
+    }
+}
+
+/// `miss`, or where `domain` sends those who meet no link.
+fn elsewhere(miss: Reply, domain: &DomainRecord) -> Reply {
+    match (miss, &domain.not_found_url) {
+        (Reply::Refused(Refusal::NotFound), Some(url)) => send_to(url),
+        (reply, _) => reply,
     }
 }
 

@@ -66,6 +66,9 @@ impl Worker {
             return self.miss(request, now);
         };
         let link = links.find(token.domain, &token.slug);
+        if link.is_none() && !self.is_loaded() {
+            return self.unavailable();
+        }
         let link = link.filter(|link| {
             link.no == token.click.link && !link.is_disabled && link.expires_at.is_none_or(|end| end > now)
         });

@@ -12,8 +12,9 @@ use super::land::Page;
 use super::lane::{Lane, Ticket};
 use super::person::Person;
 use super::record::LinkRecord;
+use super::request::Request;
 use super::table::TableReader;
-use super::throttle::Throttle;
+use super::throttle::{Throttle, network};
 use super::view::View;
 use crate::domain::keyring::Keyring;
 use crate::domain::outside::{Clock, Places};
@@ -90,6 +91,17 @@ impl Worker {
     /// Whether replies wait for their click to be on disk.
     pub fn is_durable(&self) -> bool {
         self.shared.options.is_durable
+    }
+
+    /// Whether every link of the books is in the table.
+    pub fn is_loaded(&self) -> bool {
+        self.shared.table.is_loaded()
+    }
+
+    /// Whether so many links that are not there were asked for from `request`'s address that no more are looked for.
+    pub fn has_missed_often(&self, request: &Request<'_>) -> bool {
+        let now = self.shared.clock.now();
+        self.shared.throttle.is_over(&network(request.address), now)
     }
 
     /// What this worker counted.

@@ -42,6 +42,7 @@ mod recovery;
 mod redirect;
 mod report;
 mod rough;
+mod starting;
 mod stock;
 mod stores;
 mod tags;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use base64::Engine;
-use hopcart::app::{self, Running, World};
+use hopcart::app::{self, Filling, Running, World};
 use hopcart::config::{Config, Masked};
 use hopcart::domain::outside::{Clock, FixedClock};
 use hopcart::domain::time::Timestamp;
@@ -60,6 +60,8 @@ pub struct TestServer {
     config: Config,
     certificate: Option<CertificateDer<'static>>,
     pub clock: Arc<FixedClock>,
+    /// How its table is filled at the next start.
+    filling: Option<Filling>,
     names: Arc<dyn Names>,
     running: Option<Running>,
 }
@@ -127,6 +129,7 @@ impl TestServer {
             config,
             certificate,
             clock,
+            filling: None,
             names: Arc::new(NoNames),
             running: None,
         };
@@ -137,6 +140,7 @@ impl TestServer {
     fn run(&mut self) {
         let world = World {
             clock: self.clock.clone(),
+            filling: self.filling.take(),
             names: Some(Arc::clone(&self.names)),
             ..World::default()
         };
@@ -148,6 +152,12 @@ impl TestServer {
     pub fn restart(&mut self) {
         self.stop();
         self.run();
+    }
+
+    /// As [`Self::restart`]; the table is filled as `filling` says.
+    pub fn restart_filling(&mut self, filling: Filling) {
+        self.filling = Some(filling);
+        self.restart();
     }
 
     /// As [`Self::restart`]; in between, `change` does what it will to the data and the configuration.

@@ -167,6 +167,7 @@ impl Ground {
         self.context.books().close();
         (self.context, self.reader) = context_on(self.home.path(), &self.clock);
         self.context.inner.table.put(&self.link, None);
+        remember(&self.context).expect("remembered");
         open(&self.context).expect("opened");
     }
 

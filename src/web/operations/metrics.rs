@@ -93,7 +93,12 @@ impl Snapshot {
             &latency,
             latency_sum,
         )?;
-        out.gauge("links", "Links in the table", self.0.table.links() as f64)
+        out.gauge("links", "Links in the table", self.0.table.links() as f64)?;
+        out.gauge(
+            "table_loaded",
+            "0 while links are still being read after the start",
+            f64::from(u8::from(self.0.table.is_loaded())),
+        )
     }
 
     fn clicks(&self, out: &mut Lines<'_>) -> fmt::Result {

@@ -16,7 +16,9 @@ impl PublicHandler {
     /// Answers a plain GET or HEAD, unless it has to wait for something: for the disk, for the books, for a page.
     pub(super) fn follow_at_once(&self, peer: Peer, head: &Head<'_>, answer: &mut AnswerLines<'_>) -> AtOnce {
         let path = head.path();
-        if self.worker.is_durable() || !super::is_follow(path) || path.ends_with(PLUS) || inbound::may_be(path) {
+        // A table that is not loaded may lack the link: it is then read from the books.
+        let may_wait = self.worker.is_durable() || !self.worker.is_loaded();
+        if may_wait || !super::is_follow(path) || path.ends_with(PLUS) || inbound::may_be(path) {
             return AtOnce::NotMine;
         }
         let Some(facts) = facts(&peer, head) else {

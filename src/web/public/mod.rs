@@ -9,6 +9,7 @@ mod interstitial;
 mod landing;
 mod packed;
 mod public_card;
+mod read_through;
 mod reply;
 mod shopfront;
 mod track;
@@ -30,14 +31,16 @@ pub use creator::{CREATOR_PAGE, CreatorPages};
 pub use inbound::InboundCarts;
 pub use landing::respond as draw_page;
 pub use public_card::PublicCards;
+pub use read_through::{READS_MAX, ReadThrough};
 pub use track::Tracking;
 pub use unlock::Unlocking;
 pub use waitlist::Waitlist;
 pub use webhook::Webhooks;
 
 use crate::net::{AnswerLines, AtOnce, Handler, Head, Peer};
-use crate::redirect::{self, Reply, Ticket, Worker};
+use crate::redirect::{self, Refusal, Reply, Ticket, Worker};
 use crate::web::pages::{FollowerPage, Language, assets};
+use read_through::Presence;
 
 /// Longest wait of a reply for its click to be on disk; then it goes out marked `late`.
 pub const DURABLE_WAIT: Duration = Duration::from_millis(25);
@@ -67,6 +70,7 @@ pub struct Services {
     pub unlocking: Unlocking,
     pub cards: PublicCards,
     pub creators: CreatorPages,
+    pub read_through: ReadThrough,
 }
 
 impl PublicHandler {
@@ -92,7 +96,12 @@ impl PublicHandler {
         let started = Instant::now();
         let cookies = joined_cookies(request.headers());
         let facts = facts(&peer, request.method(), request.uri(), request.headers(), &cookies);
-        if facts.path.ends_with(PLUS)
+        let unread = match self.worker.is_loaded() {
+            true => None,
+            false => self.read_through(&facts).await,
+        };
+        if unread.is_none()
+            && facts.path.ends_with(PLUS)
             && let Some((domain, slug)) = self.worker.plus(facts.host, facts.path)
         {
             let language = Language::of_accept_language(facts.accept_language);
@@ -103,13 +112,14 @@ impl PublicHandler {
             }
             return response;
         }
-        let inbound = match inbound::may_be(facts.path) {
+        let inbound = match unread.is_none() && inbound::may_be(facts.path) {
             true => self.services.inbound.read(&facts).await,
             false => None,
         };
-        let reply = match inbound {
-            Some(inbound) => self.worker.follow_inbound(&facts, inbound),
-            None => self.worker.follow(&facts),
+        let reply = match (unread, inbound) {
+            (Some(reply), _) => reply,
+            (None, Some(inbound)) => self.worker.follow_inbound(&facts, inbound),
+            (None, None) => self.worker.follow(&facts),
         };
         let mut response = self.answer(reply, &facts).await;
         self.worker.counters().observe(started.elapsed());
@@ -117,6 +127,20 @@ impl PublicHandler {
             *response.body_mut() = Full::default();
         }
         response
+    }
+
+    /// While the table fills: sees to it that the link is in it. The answer where it is not.
+    async fn read_through(&self, facts: &redirect::Request<'_>) -> Option<Reply> {
+        if self.worker.has_missed_often(facts) {
+            return Some(self.worker.unavailable());
+        }
+        match self.services.read_through.find(facts.host, facts.path).await {
+            Presence::Here => None,
+            // Carts that others link to have links that are made when the first comes.
+            Presence::Absent if inbound::may_be(facts.path) => None,
+            Presence::Absent => Some(self.worker.absent(facts)),
+            Presence::Unknown => Some(self.worker.unavailable()),
+        }
     }
 
     /// What machines read to find out where a domain takes carts.
@@ -211,6 +235,13 @@ impl Handler for PublicHandler {
                 .tracking
                 .take(kind, canonical(peer.address), request)
                 .await;
+        }
+        if request.method() == Method::POST && !self.worker.is_loaded() {
+            let host = host_of(request.uri(), request.headers());
+            if self.services.read_through.find(host, path).await == Presence::Unknown {
+                self.worker.unavailable();
+                return reply::refused(Refusal::Unavailable);
+            }
         }
         if request.method() == Method::POST
             && let Some((link, hash)) = self.worker.locked(host_of(request.uri(), request.headers()), path)
