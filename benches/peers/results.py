@@ -145,9 +145,9 @@ def main():
         "everybody the same. The listeners wait for the first bytes (TCP_DEFER_ACCEPT), but for nginx-const's, caddy's and, "
         "for new connections, floor's.",
         "",
-        "CPU is the time of every thread of a server (user and system) for each request, from the begin of its slice to the "
-        "begin of its next one, so that what is done later counts (clicks are written, sums are kept); serving = Hopcart's "
-        "edge threads within the slice, without those that write clicks. Ratios are medians of the ratios within each round, with p20 and "
+        "CPU is the time of every thread of a server (user and system) for each request; total counts what is "
+        "done between slices and until a server has nothing left to do as well (clicks are written, sums are kept), and gives "
+        "each round its part of it; serving = Hopcart's edge threads within the slice, without those that write clicks. Ratios are medians of the ratios within each round, with p20 and "
         "p80; capacity is the inverse of CPU. Requests a second are a lower bound where the generator was busy.",
         "",
         "## What must be shown",

@@ -96,6 +96,9 @@ pub struct Arguments {
     /// slice leaves to do afterwards
     #[arg(long, value_name = "[NAME=]PID[,PID...]", value_parser = processes)]
     pub server_pid: Vec<(Option<String>, Vec<u32>)>,
+    /// After the last slice, wait at most so long until these processes have nothing left to do; that time counts as theirs
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
+    pub settle: Duration,
     /// Tell the time of threads whose name begins so apart, as "serving"; hopcart's are edge-
     #[arg(long, value_name = "PREFIX")]
     pub serving_threads: Option<String>,

@@ -250,6 +250,7 @@ mod tests {
             url: "http://127.0.0.1/".to_owned(),
             rounds: Vec::new(),
             all,
+            cpu_ns: 0,
         }
     }
 

@@ -23,8 +23,8 @@ pub struct Round {
     pub p99: f64,
     /// Answers before and after the measured time too.
     pub answered_in_all: u64,
-    /// The server's processor time for each answer, in µs; nothing when nobody's was asked for. With what the slice left to
-    /// do afterwards.
+    /// The server's processor time for each answer, in µs; nothing when nobody's was asked for. With what slices left to do
+    /// afterwards, which each has its part of.
     pub cpu_total: Option<f64>,
     /// Of the measured time alone, and of the serving threads in it.
     pub cpu_slice: Option<f64>,
@@ -38,6 +38,8 @@ pub struct Outcome {
     pub url: String,
     pub rounds: Vec<Round>,
     pub all: Stats,
+    /// The server's processor time from the begin of its first slice until it had nothing left to do, in ns.
+    pub cpu_ns: u64,
 }
 
 /// Measures everything.
@@ -52,6 +54,7 @@ pub fn measure(plan: &Plan) -> Result<Vec<Outcome>, Failure> {
             url: asked.target.url.to_string(),
             rounds: Vec::new(),
             all: Stats::new()?,
+            cpu_ns: 0,
         });
     }
     let mut view = View::new(plan);
@@ -71,16 +74,39 @@ pub fn measure(plan: &Plan) -> Result<Vec<Outcome>, Failure> {
             }
         }
     }
+    watch.settle(plan.settle);
     view.finish();
     book(&mut outcomes, watch.finish());
+    outcomes.iter_mut().for_each(Outcome::share_out);
     Ok(outcomes)
 }
 
-/// Shares the processor time of rounds that are over among their answers.
 fn book(outcomes: &mut [Outcome], ended: Vec<Ended>) {
     for (place, ns) in ended {
-        if let Some(round) = outcomes.get_mut(place).and_then(|outcome| outcome.rounds.last_mut()) {
-            round.cpu_total = each(ns, round.answered_in_all);
+        if let Some(outcome) = outcomes.get_mut(place) {
+            outcome.cpu_ns += ns;
+        }
+    }
+}
+
+impl Outcome {
+    /// Gives every round its part of what was done outside of the slices: as much more as all of the time, for all answers,
+    /// is than that of the slices. What is done later, and in gulps, falls on the rounds evenly so.
+    fn share_out(&mut self) {
+        let in_slices: f64 = self
+            .rounds
+            .iter()
+            .filter_map(|round| Some(round.cpu_slice? * round.answered as f64))
+            .sum();
+        let answered: u64 = self.rounds.iter().map(|round| round.answered).sum();
+        let Some(of_all) = each(self.cpu_ns, self.rounds.iter().map(|round| round.answered_in_all).sum()) else {
+            return;
+        };
+        if answered > 0 && in_slices > 0.0 {
+            let more = of_all / (in_slices / answered as f64);
+            for round in &mut self.rounds {
+                round.cpu_total = round.cpu_slice.map(|slice| slice * more);
+            }
         }
     }
 }
@@ -184,21 +210,29 @@ mod tests {
         let round = Round::of(&stats, Some(cpu));
         assert_eq!((round.cpu_slice, round.cpu_serving), (Some(9.0), Some(7.0)));
         assert!((round.rate - 2_000.0).abs() < 1e-9);
+        let other = Round {
+            cpu_slice: Some(18.0),
+            ..round.clone()
+        };
         let mut outcome = Outcome {
             name: String::new(),
             url: String::new(),
-            rounds: vec![Round {
-                answered_in_all: 1_100,
-                ..round
-            }],
+            rounds: vec![round, other],
             all: stats,
+            cpu_ns: 0,
         };
-        book(std::slice::from_mut(&mut outcome), vec![(0, 11_000_000), (1, 5)]);
-        assert_eq!(
-            outcome.rounds[0].cpu_total,
-            Some(10.0),
-            "what was done before and later, for all answers"
+        outcome
+            .rounds
+            .iter_mut()
+            .for_each(|round| round.answered_in_all = 1_100);
+        // 9 and 18 µs in the slices, 13.5 on average; 27 µs an answer in all: twice as much.
+        book(
+            std::slice::from_mut(&mut outcome),
+            vec![(0, 29_700_000), (0, 29_700_000), (1, 5)],
         );
+        outcome.share_out();
+        let totals: Vec<Option<f64>> = outcome.rounds.iter().map(|round| round.cpu_total).collect();
+        assert_eq!(totals, [Some(18.0), Some(36.0)]);
         assert_eq!(Round::of(&Stats::new().expect("room"), Some(cpu)).cpu_slice, None);
     }
 }

@@ -3,8 +3,16 @@
 //!
 //! Where two targets are one process, the time of one ends where the other's slice begins.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use super::cpu::{Processes, Reading};
 use crate::cli::failure::Failure;
+
+/// How often it is looked whether processes still compute.
+const LOOK: Duration = Duration::from_millis(500);
+/// What a server that has nothing to do may compute in that time, in ns: a hundredth.
+const REST_NS: u64 = 5_000_000;
 
 /// Targets whose time runs.
 #[derive(Debug)]
@@ -48,6 +56,22 @@ impl Watch {
     /// The processes of the target at `place`, while its time runs.
     pub fn processes(&self, place: usize) -> Option<&Processes> {
         self.0.get(place)?.as_ref().map(|running| &running.processes)
+    }
+
+    /// Waits until nobody whose time runs has anything left to do, at most `longest`.
+    pub fn settle(&self, longest: Duration) {
+        let end = Instant::now() + longest;
+        for running in self.0.iter().flatten() {
+            let mut before = running.processes.read();
+            while Instant::now() < end {
+                thread::sleep(LOOK.min(longest));
+                let now = running.processes.read();
+                if now.since(&before, None).total_ns < REST_NS {
+                    break;
+                }
+                before = now;
+            }
+        }
     }
 
     /// Everybody's time ends.
