@@ -34,7 +34,7 @@ pub struct Config {
     pub click_ack: ClickAck,
     /// Threads that serve followers, 1 to 1024 (one for each core; `--workers`, `HOPCART_WORKERS`).
     pub workers: usize,
-    /// Whether plain redirects are answered in front of the HTTP library (true: a third cheaper; `--fast-path`,
+    /// Whether plain redirects are answered in front of the HTTP library (true; `--fast-path`,
     /// `HOPCART_FAST_PATH`).
     pub fast_path: bool,
     /// Networks whose X-Forwarded-For, X-Forwarded-Proto and PROXY v2 headers are believed (none;

@@ -127,8 +127,19 @@ impl BanReason {
         Self::BrandAbuse,
     ];
 
+    /// Their words, in the same order.
+    pub const WORDS: [&str; Self::ALL.len()] = {
+        let mut words = [""; Self::ALL.len()];
+        let mut place = 0;
+        while place < words.len() {
+            words[place] = Self::ALL[place].as_str();
+            place += 1;
+        }
+        words
+    };
+
     /// The word of the API and the books.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::TosViolation => "tos_violation",
             Self::InappropriateContent => "inappropriate_content",

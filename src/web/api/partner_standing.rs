@@ -40,10 +40,8 @@ pub(super) async fn ban(
     caller: Caller,
     Body(body): Body<BanBody>,
 ) -> Result<Json<Value>, ApiError> {
-    let reason = BanReason::parse(&body.reason).ok_or_else(|| {
-        let words = BanReason::ALL.map(BanReason::as_str).join(", ");
-        ApiError::invalid("reason", &format!("must be one of {words}"))
-    })?;
+    let reason = BanReason::parse(&body.reason)
+        .ok_or_else(|| ApiError::invalid("reason", &format!("must be one of {}", BanReason::WORDS.join(", "))))?;
     let whom = whom(body.partner_id, body.tenant_id);
     let creator = part_with_creator::part(&api.context, caller.workspace, whom, Some(reason)).await?;
     Ok(Json(json!({ "partnerId": creator.id })))

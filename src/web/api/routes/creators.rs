@@ -12,6 +12,7 @@ use super::{
     AMOUNT, COUNT, CURRENCY, DELETED, DRY_RUN, ID, MAYBE_INSTANT, MAYBE_TEXT, MAYBE_WHOLE, PAGE, PERIOD, TAKEN, TEXTS,
     URL,
 };
+use crate::domain::creator::BanReason;
 
 pub(super) const MODELS: Kind = Kind::Words(&["last", "first", "linear", "time_decay", "position"]);
 const SIGNALS: Kind = Kind::Words(&["no_clicks", "coupon_site", "click_share", "reported", "used_twice"]);
@@ -72,14 +73,7 @@ const PARTNER: Shape = Shape {
     ],
 };
 
-const REASONS: Kind = Kind::Words(&[
-    "tos_violation",
-    "inappropriate_content",
-    "fake_traffic",
-    "fraud",
-    "spam",
-    "brand_abuse",
-]);
+const REASONS: Kind = Kind::Words(&BanReason::WORDS);
 
 const PARTNER_NAMED: Shape = Shape {
     name: "PartnerNamed",
