@@ -331,11 +331,7 @@ impl Read {
     }
 }
 
-fn insert_unless<K: Eq + Hash>(
-    entry: Entry<'_, K, Place>,
-    place: Place,
-    is_obsolete: impl FnOnce() -> bool,
-) -> bool {
+fn insert_unless<K: Eq + Hash>(entry: Entry<'_, K, Place>, place: Place, is_obsolete: impl FnOnce() -> bool) -> bool {
     match entry {
         Entry::Vacant(vacant) if !is_obsolete() => {
             vacant.insert(place);
