@@ -143,11 +143,11 @@ impl Links {
     /// as long as the stamp is current: the other of the two keys cannot come into use before this one is free
     /// (`domain::link::slugs_conflict`).
     pub fn find<'a>(&self, domain: DomainNo, slug: &str, buffer: &'a mut Buffer) -> Option<(Stamp, Found<'a>)> {
-        if slug::is_own_fold(slug) {
-            if let SlugKey::Short(number) = SlugKey::new(domain, false, slug) {
-                let (stamp, place) = self.look_short(&AnyCase::new(number), buffer)?;
-                return Some((stamp, place.found(buffer)));
-            }
+        if slug::is_own_fold(slug)
+            && let SlugKey::Short(number) = SlugKey::new(domain, false, slug)
+        {
+            let (stamp, place) = self.look_short(&AnyCase::new(number), buffer)?;
+            return Some((stamp, place.found(buffer)));
         }
         if let Some((stamp, place)) = self.look(&SlugKey::new(domain, true, slug), buffer) {
             return Some((stamp, place.found(buffer)));
