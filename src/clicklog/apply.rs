@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
-use crate::domain::id::LinkNo;
+use crate::domain::id::{LinkNo, WorkspaceNo};
 
 use super::backlog::Backlog;
 use super::block;
@@ -108,19 +108,20 @@ fn apply_part(
 
 fn put_rollups(store: &Store, part: &Part<'_>, through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
     let first_index = part.frames.first().map_or(u64::MAX, |frame| frame.index);
-    let mut sums: HashMap<Vec<u8>, Counts> = HashMap::new();
+    let mut sums: HashMap<Place, Counts> = HashMap::new();
     for delta in part.frames.iter().flat_map(|frame| &frame.deltas) {
-        for (key, counts) in part.rollups_of(delta) {
-            add(sums.entry(key).or_default(), &counts);
+        for (place, counts) in part.rollups_of(delta) {
+            add(sums.entry(place).or_default(), &counts);
         }
     }
-    for (key, mut counts) in sums {
+    for (place, mut counts) in sums {
+        let key = key_of(place);
         let mut rollup = match store.get(&key)? {
             Some(body) => Rollup::read(&body)?,
             None => Rollup::default(),
         };
         if rollup.through >= first_index {
-            counts = part.counts_after(rollup.through, &key);
+            counts = part.counts_after(rollup.through, place);
         }
         add(&mut rollup.counts, &counts);
         rollup.through = rollup.through.max(through);
@@ -130,23 +131,32 @@ fn put_rollups(store: &Store, part: &Part<'_>, through: u64, batch: &mut sled::B
     Ok(())
 }
 
+/// Where a roll-up counts: the workspace or one of its links, and the quarter hour.
+type Place = (WorkspaceNo, Option<LinkNo>, u32);
+
+fn key_of((workspace, link, bucket): Place) -> Vec<u8> {
+    match link {
+        Some(link) => key::link_rollup(workspace, link, bucket).to_vec(),
+        None => key::workspace_rollup(workspace, bucket).to_vec(),
+    }
+}
+
 impl Part<'_> {
-    /// The keys of the roll-ups in which `delta` counts, and how.
-    fn rollups_of(&self, delta: &Delta) -> impl Iterator<Item = (Vec<u8>, Counts)> {
+    /// The roll-ups in which `delta` counts, and how.
+    fn rollups_of(&self, delta: &Delta) -> impl Iterator<Item = (Place, Counts)> {
         let of_link = if self.how.is_by_day { delta.lost } else { delta.counts };
-        let link = key::link_rollup(delta.workspace, delta.link, delta.bucket);
-        let workspace = key::workspace_rollup(delta.workspace, delta.bucket);
-        let of_link = (of_link != Counts::default()).then(|| (link.to_vec(), of_link));
-        of_link.into_iter().chain([(workspace.to_vec(), delta.counts)])
+        let place = |link| (delta.workspace, link, delta.bucket);
+        let of_link = (of_link != Counts::default()).then(|| (place(Some(delta.link)), of_link));
+        of_link.into_iter().chain([(place(None), delta.counts)])
     }
 
-    /// What frames after `through` add to the roll-up under `key`: one that a backup brought may be ahead of the
+    /// What frames after `through` add to the roll-up at `place`: one that a backup brought may be ahead of the
     /// watermark.
-    fn counts_after(&self, through: u64, key: &[u8]) -> Counts {
+    fn counts_after(&self, through: u64, place: Place) -> Counts {
         let mut counts = Counts::default();
         let after = self.frames.iter().filter(|frame| frame.index > through);
         for delta in after.flat_map(|frame| &frame.deltas) {
-            let of_it = self.rollups_of(delta).filter(|(known, _)| known == key);
+            let of_it = self.rollups_of(delta).filter(|(known, _)| *known == place);
             of_it.for_each(|(_, more)| add(&mut counts, &more));
         }
         counts

@@ -23,6 +23,8 @@ use super::waiting::{How, Sums};
 
 /// Longest time between two writings: each makes sheets, and a question looks into those of every writing.
 const AGE_MAX: Duration = Duration::from_secs(6 * 60 * 60);
+/// Clicks that may come with the last checkpoint before a writing.
+const CLICKS_MORE: usize = 1 << 16;
 /// How many times as much there may be while somebody reads all of sled: then that has to begin again.
 const HELD_TIMES: usize = 4;
 
@@ -43,7 +45,7 @@ impl Backlog {
     /// One that is written every `clicks_max` clicks, if not before.
     pub(super) fn new(clicks_max: usize, few_max: usize) -> Self {
         Self {
-            sums: RwLock::new(Sums::after(0)),
+            sums: RwLock::new(Sums::after(0, 0)),
             clicks_max,
             few_max,
             holds: AtomicUsize::new(0),
@@ -64,7 +66,7 @@ impl Backlog {
     /// Takes up what the blocks of `store`, which was just opened, have and its days, facets and sketches have not.
     pub(super) fn take_up(&self, store: &Store) -> Result<(), StoreError> {
         let (history, watermark) = (store.history()?, store.meta()?.watermark);
-        let mut sums = Sums::after(history.written);
+        let mut sums = Sums::after(history.written, self.clicks_max.saturating_add(CLICKS_MORE));
         let through = watermark.max(history.written);
         if let Some(oldest) = history.unwritten_from {
             let (first, last) = (BlockKey::lowest(oldest), BlockKey::highest(Timestamp(i64::MAX)));
@@ -98,7 +100,7 @@ impl Backlog {
 
     /// Writes everything to `store`, durably, and begins anew.
     pub(super) fn write(&self, store: &Store) -> Result<(), StoreError> {
-        let through = {
+        {
             let sums = self.read();
             let history = store.history()?;
             if sums.since == sums.through && history.unwritten_from.is_none() {
@@ -116,9 +118,8 @@ impl Backlog {
             let rewritten = store.rewrite(batch);
             self.writings.fetch_add(1, Ordering::AcqRel);
             rewritten?;
-            sums.through
-        };
-        *self.change() = Sums::after(through);
+        }
+        self.change().begin_again();
         Ok(())
     }
 

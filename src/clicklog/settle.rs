@@ -18,74 +18,64 @@ use super::total_page::{self, TotalPage};
 use super::value::{Counts, seal};
 use super::waiting::{Row, Sums};
 
-/// A link's UTC day, and which of the ordered rows are its.
-#[derive(Debug, Clone, Copy)]
-struct Group {
-    workspace: WorkspaceNo,
-    link: LinkNo,
-    day: u32,
-    start: usize,
-    end: usize,
-}
+/// Rows that are brought together at a time, in their order: one after the other would be waited for, for they lie apart.
+const TOGETHER: usize = 2048;
 
 /// Puts everything that waits into `batch`; links' days with fewer clicks than `few_max` into sheets.
 pub(super) fn put(sums: &Sums, few_max: usize, store: &Store, batch: &mut sled::Batch) -> Result<(), StoreError> {
-    let order = ordered(&sums.rows);
-    let groups = groups(sums, &order);
     let mut writing = Writing {
         sums,
-        order,
         store,
         batch,
         tally: Tally::of(&sums.traits.values),
     };
-    let own = writing.put_sheets(&groups, few_max);
-    own.iter().try_for_each(|group| writing.put_own(group))?;
     writing.put_hours()?;
-    writing.put_totals(groups)
+    let keys = ordered(&sums.rows);
+    writing.put_days(&keys, few_max)?;
+    let mut links: Vec<u64> = keys.into_iter().map(|key| key as u64).collect();
+    links.sort_unstable();
+    writing.put_totals(&links)
 }
 
-/// Numbers of rows by workspace, day, link and then as they came.
-fn ordered(rows: &[Row]) -> Vec<u32> {
+/// Rows by workspace, day, link and then as they came: these, and the number of each, in 32 bits each.
+fn ordered(rows: &[Row]) -> Vec<u128> {
     let key = |(number, row): (usize, &Row)| {
         let of = [row.workspace.0, row.at.bucket() / QUARTERS, row.link.0, number as u32];
         of.iter().fold(0u128, |key, part| key << 32 | u128::from(*part))
     };
     let mut keys: Vec<u128> = rows.iter().enumerate().map(key).collect();
     keys.sort_unstable();
-    keys.into_iter().map(|key| key as u32).collect()
+    keys
 }
 
-fn groups(sums: &Sums, order: &[u32]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    for (place, number) in order.iter().enumerate() {
-        let row = &sums.rows[*number as usize];
-        let next = Group {
-            workspace: row.workspace,
-            link: row.link,
-            day: row.at.bucket() / QUARTERS,
-            start: place,
-            end: place + 1,
-        };
-        match groups.last_mut() {
-            Some(last) if (last.workspace, last.link, last.day) == (next.workspace, next.link, next.day) => {
-                last.end = place + 1;
-            }
-            _ => groups.push(next),
-        }
+/// Hands rows to `each`, as many as belong together: `numbers` are in order and end in the number of a row.
+fn together<K: Copy>(
+    sums: &Sums,
+    numbers: &[K],
+    number: impl Fn(K) -> u32,
+    belong: impl Fn(&Row, &Row) -> bool,
+    mut each: impl FnMut(&[Row]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let row = |key: &K| sums.rows[number(*key) as usize];
+    let (mut rows, mut start): (Vec<Row>, usize) = (Vec::new(), 0);
+    while start < numbers.len() {
+        let end = numbers.len().min(start + TOGETHER);
+        rows.clear();
+        rows.extend(numbers[start..end].iter().map(row));
+        let last = rows[rows.len() - 1];
+        rows.extend(numbers[end..].iter().map(row).take_while(|next| belong(&last, next)));
+        start += rows.len();
+        rows.chunk_by(&belong).try_for_each(&mut each)?;
     }
-    groups
+    Ok(())
 }
 
-/// The rows of `group`, as they came.
-fn rows<'s>(sums: &'s Sums, order: &'s [u32], group: &Group) -> impl Iterator<Item = &'s Row> + use<'s> {
-    let numbers = order[group.start..group.end].iter();
-    numbers.map(move |number| &sums.rows[*number as usize])
+fn day(row: &Row) -> u32 {
+    row.at.bucket() / QUARTERS
 }
 
 struct Writing<'a> {
     sums: &'a Sums,
-    order: Vec<u32>,
     store: &'a Store,
     batch: &'a mut sled::Batch,
     tally: Tally<'a>,
@@ -96,35 +86,42 @@ impl Writing<'_> {
         self.batch.insert(key, seal(key, body));
     }
 
-    /// Puts groups with few clicks into sheets; answers the others.
-    fn put_sheets(&mut self, groups: &[Group], few_max: usize) -> Vec<Group> {
+    /// Puts links' days with few clicks into sheets, the others into values of their own.
+    fn put_days(&mut self, keys: &[u128], few_max: usize) -> Result<(), StoreError> {
         let known = Known::of(&self.sums.traits.values);
         let mut draft = Draft::new(&known);
         let mut of = None;
-        let mut own = Vec::new();
-        for group in groups {
-            // Days say which clicks are not in roll-ups: sheets would not.
-            let is_whole = rows(self.sums, &self.order, group).all(Row::is_by_day);
-            if group.end - group.start >= few_max || !is_whole {
-                own.push(*group);
-                continue;
-            }
-            if of != Some((group.workspace, group.day)) {
+        let of_row = |row: &Row| (row.workspace, day(row), row.link);
+        let belong = |a: &Row, b: &Row| of_row(a) == of_row(b);
+        together(
+            self.sums,
+            keys,
+            |key| key as u32,
+            belong,
+            |rows| {
+                let (workspace, day, link) = of_row(&rows[0]);
+                // Days say which clicks are not in roll-ups: sheets would not.
+                if rows.len() >= few_max || !rows.iter().all(Row::is_by_day) {
+                    return self.put_own(rows);
+                }
+                if of != Some((workspace, day)) {
+                    self.put_sheet(of, &mut draft);
+                    of = Some((workspace, day));
+                }
+                if draft.add(link, rows) {
+                    return Ok(());
+                }
                 self.put_sheet(of, &mut draft);
-                of = Some((group.workspace, group.day));
-            }
-            if draft.add(group.link, rows(self.sums, &self.order, group)) {
-                continue;
-            }
-            self.put_sheet(of, &mut draft);
-            if !draft.add(group.link, rows(self.sums, &self.order, group)) {
+                if draft.add(link, rows) {
+                    return Ok(());
+                }
                 // Its texts alone are too long.
                 draft.clear();
-                own.push(*group);
-            }
-        }
+                self.put_own(rows)
+            },
+        )?;
         self.put_sheet(of, &mut draft);
-        own
+        Ok(())
     }
 
     fn put_sheet(&mut self, of: Option<(WorkspaceNo, u32)>, draft: &mut Draft<'_>) {
@@ -135,41 +132,33 @@ impl Writing<'_> {
         draft.clear();
     }
 
-    fn put_own(&mut self, group: &Group) -> Result<(), StoreError> {
-        self.put_day(group)?;
-        let key = key::link_facets(group.workspace, group.link, group.day);
-        for row in rows(self.sums, &self.order, group) {
-            self.tally.add(row);
-        }
-        self.put_facets(&key)?;
-        let mut visitors = rows(self.sums, &self.order, group)
-            .map(|row| row.visitor)
-            .filter(|visitor| *visitor != 0);
+    /// Puts a link's day into values of its own.
+    fn put_own(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        let (workspace, link, day) = (rows[0].workspace, rows[0].link, day(&rows[0]));
+        self.put_day(&key::link_day(workspace, link, day), rows)?;
+        rows.iter().for_each(|row| self.tally.add(row));
+        self.put_facets(&key::link_facets(workspace, link, day))?;
+        let mut visitors = rows.iter().map(|row| row.visitor).filter(|visitor| *visitor != 0);
         let Some(first) = visitors.next() else { return Ok(()) };
-        let key = key::sketch(group.workspace, group.link, group.day);
+        let key = key::sketch(workspace, link, day);
         let mut sketch = match self.store.get(&key)? {
             Some(body) => Sketch::read(&body)?,
             None => Sketch::new()?,
         };
         sketch.add(first);
         visitors.for_each(|visitor| sketch.add(visitor));
-        let body = sketch.body();
-        self.insert(&key, &body);
+        self.insert(&key, &sketch.body());
         Ok(())
     }
 
-    fn put_day(&mut self, group: &Group) -> Result<(), StoreError> {
-        let key = key::link_day(group.workspace, group.link, group.day);
+    fn put_day(&mut self, key: &[u8], rows: &[Row]) -> Result<(), StoreError> {
         let mut quarters = [[0u32; CLASSES]; QUARTERS as usize];
-        let mut is_any = false;
-        for row in rows(self.sums, &self.order, group).filter(|row| row.is_by_day()) {
-            is_any = true;
-            quarters[(row.at.bucket() % QUARTERS) as usize][row.class()] += 1;
-        }
-        if !is_any {
+        let by_day = rows.iter().filter(|row| row.is_by_day());
+        by_day.for_each(|row| quarters[(row.at.bucket() % QUARTERS) as usize][row.class()] += 1);
+        if quarters == [[0; CLASSES]; QUARTERS as usize] {
             return Ok(());
         }
-        let mut day = match self.store.get(&key)? {
+        let mut day = match self.store.get(key)? {
             Some(body) => Day::read(&body)?,
             None => Day::default(),
         };
@@ -180,7 +169,7 @@ impl Writing<'_> {
             day.add(quarter, &counts.map(u64::from));
         }
         day.through = self.sums.through;
-        self.insert(&key, &day.body());
+        self.insert(key, &day.body());
         Ok(())
     }
 
@@ -229,30 +218,34 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn put_totals(&mut self, mut groups: Vec<Group>) -> Result<(), StoreError> {
-        groups.sort_unstable_by_key(|group| (group.link, group.start));
-        for of_page in groups.chunk_by(|a, b| total_page::number(a.link) == total_page::number(b.link)) {
-            let paged = |group: &Group| rows(self.sums, &self.order, group).any(Row::is_paged);
-            if !of_page.iter().any(paged) {
-                continue;
-            }
-            let key = key::total_page(total_page::number(of_page[0].link));
-            let mut page = match self.store.get(&key)? {
-                Some(body) => TotalPage::read(&body)?,
-                None => TotalPage::default(),
-            };
-            if page.through > self.sums.since {
-                return Err(StoreError::Damaged("a page of totals is ahead of what was written"));
-            }
-            for group in of_page {
-                let totals = page.of(group.link);
-                let rows = rows(self.sums, &self.order, group).filter(|row| row.is_paged());
-                rows.for_each(|row| row.add_to(totals));
-            }
-            page.through = self.sums.through;
-            self.insert(&key, &page.body());
-        }
-        Ok(())
+    /// Pages of totals; `links` are links and numbers of rows, in order.
+    fn put_totals(&mut self, links: &[u64]) -> Result<(), StoreError> {
+        let page = |row: &Row| total_page::number(row.link);
+        together(
+            self.sums,
+            links,
+            |key| key as u32,
+            |a, b| page(a) == page(b),
+            |rows| {
+                if !rows.iter().any(Row::is_paged) {
+                    return Ok(());
+                }
+                let key = key::total_page(page(&rows[0]));
+                let mut page = match self.store.get(&key)? {
+                    Some(body) => TotalPage::read(&body)?,
+                    None => TotalPage::default(),
+                };
+                if page.through > self.sums.since {
+                    return Err(StoreError::Damaged("a page of totals is ahead of what was written"));
+                }
+                for row in rows.iter().filter(|row| row.is_paged()) {
+                    row.add_to(page.of(row.link));
+                }
+                page.through = self.sums.through;
+                self.insert(&key, &page.body());
+                Ok(())
+            },
+        )
     }
 }
 
@@ -315,12 +308,10 @@ impl<'k> Draft<'k> {
     }
 
     /// Adds a link with its clicks, unless that would be too much: then nothing of it stays.
-    fn add<'r>(&mut self, link: LinkNo, rows: impl Iterator<Item = &'r Row>) -> bool {
+    fn add(&mut self, link: LinkNo, rows: &[Row]) -> bool {
         let (clicks, visitors, length) = (self.sheet.clicks.len(), self.sheet.visitors.len(), self.length);
         let entries = self.sheet.dictionaries.each_ref().map(Vec::len);
-        for row in rows {
-            self.add_click(row);
-        }
+        rows.iter().for_each(|row| self.add_click(row));
         self.sheet.visitors[visitors..].sort_unstable();
         self.length += LINK_LENGTH;
         if self.length > BODY_MAX {
@@ -329,7 +320,7 @@ impl<'k> Draft<'k> {
             let dictionaries = self.sheet.dictionaries.iter_mut().zip(entries);
             dictionaries.for_each(|(dictionary, length)| dictionary.truncate(length));
             self.length = length;
-            // What was met there is not there: the places of this sheet are not to be taken for those of any other.
+            // What was met is not there any more: this sheet ends here.
             return false;
         }
         let mut kept = visitors;
@@ -439,5 +430,103 @@ impl<'t> Tally<'t> {
             let (facet, key) = self.keys[place as usize];
             facets.add(facet, key, &std::mem::take(&mut self.counts[place as usize]));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clicklog::block::VALUE_MAX;
+    use crate::clicklog::columns::Columns;
+    use crate::clicklog::merge::Merged;
+    use crate::clicklog::samples::{NOON, click};
+    use crate::clicklog::sheets;
+    use crate::clicklog::value::{Meta, Totals};
+    use crate::clicklog::waiting::How;
+    use crate::domain::click::Click;
+
+    const HOW: How = How {
+        is_by_day: true,
+        is_paged: true,
+    };
+
+    /// Clicks of many links with few each, of link 7 with many, and of link 9 with texts that fill a sheet.
+    fn clicks() -> Vec<Click> {
+        let few = (0..1500u64).map(|n| {
+            let campaign = format!("campaign number {}", n % 50);
+            Click {
+                utm: Arc::new(["", "", &campaign, "", ""].map(Into::into)),
+                ..click(n, NOON, 100 + (n / 5) as u32, n + 1)
+            }
+        });
+        let many = (2000..2070).map(|n| click(n, NOON, 7, n));
+        let long = (3000..3003u64).map(|n| {
+            let text = format!("{n}").repeat(200);
+            Click {
+                utm: Arc::new(std::array::from_fn(|_| text.as_str().into())),
+                ..click(n, NOON, 9, n)
+            }
+        });
+        few.chain(many).chain(long).collect()
+    }
+
+    #[test]
+    fn each_click_is_in_one_place_and_no_value_is_too_large() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path(), 1 << 20).expect("opened");
+        let clicks = clicks();
+        let columns: Vec<Columns> = clicks.chunks(1000).map(Columns::of).collect();
+        let mut sums = Sums::after(0, 10);
+        for through in [5, 8] {
+            sums.add(&Merged::of(columns.iter().collect()), HOW, through);
+            let mut batch = sled::Batch::default();
+            put(&sums, 64, &store, &mut batch).expect("put");
+            store.commit(batch, &Meta::default()).expect("written");
+            sums.begin_again();
+            assert_eq!((sums.since, sums.rows.len()), (through, 0));
+        }
+        let mut values = 0;
+        let mut total = Totals::default();
+        let all = store.each_value(|key, body| {
+            let body = body.expect("whole");
+            assert!(body.len() + 5 <= VALUE_MAX, "{key:?}: {}", body.len());
+            values += usize::from(key::part(key).starts_with("sheets"));
+            if key::part(key) == "pages" {
+                let page = TotalPage::read(body).expect("own bytes");
+                page.links(0).for_each(|(_, of)| total.counts[0] += of.counts[0]);
+            }
+            Ok(())
+        });
+        all.expect("readable");
+        assert!(values > 4, "{values} sheets of two writings");
+        assert_eq!(total.counts[0], 2 * clicks.len() as u64);
+        let workspace = WorkspaceNo(1);
+        let day = NOON.day();
+        for (link, own, in_sheets) in [(7, 140, 0), (9, 6, 0), (100, 0, 10), (399, 0, 10), (98, 0, 0)] {
+            let key = key::link_day(workspace, LinkNo(link), day);
+            let body = store.get(&key).expect("readable");
+            let found = body.map_or(0, |body| {
+                let of_day = Day::read(&body).expect("own bytes");
+                of_day.buckets(day).map(|(_, counts)| counts[0]).sum()
+            });
+            let mut of_sheets = 0;
+            let links = [LinkNo(link)].into();
+            sheets::visit::<StoreError>(&store, (workspace, Some(&links)), (day, day), |found| {
+                of_sheets += found.clicks().count();
+                assert_eq!(found.visitors().len(), 5);
+                Ok(())
+            })
+            .expect("readable");
+            assert_eq!((found, of_sheets), (own, in_sheets), "link {link}");
+        }
+        let mut all = 0;
+        sheets::visit::<StoreError>(&store, (workspace, None), (day, day), |found| {
+            all += found.clicks().count();
+            Ok(())
+        })
+        .expect("readable");
+        assert_eq!(all, 3000);
     }
 }

@@ -407,6 +407,9 @@ impl<P: FnMut(u64)> Check<P> {
     }
 }
 
+/// What sheets have of links: clicks of a quarter hour, and what is noted of the day's visitors.
+type InSheets = HashMap<(WorkspaceNo, LinkNo), (Counts, Vec<u32>)>;
+
 /// The clicks of the blocks of one quarter hour.
 struct Bucket {
     number: u32,
@@ -421,14 +424,14 @@ impl Bucket {
         }
     }
 
-    /// What sheets have of its links: clicks of the quarter hour, and what is noted of the day's visitors.
-    fn in_sheets(&self, store: &Store) -> Result<HashMap<(WorkspaceNo, LinkNo), (Counts, Vec<u32>)>, StoreError> {
+    /// What sheets have of its links.
+    fn in_sheets(&self, store: &Store) -> Result<InSheets, StoreError> {
         let day = Timestamp::of_bucket(self.number).day();
         let mut links: BTreeMap<WorkspaceNo, HashSet<LinkNo>> = BTreeMap::new();
         for (workspace, link) in self.links.keys() {
             links.entry(*workspace).or_default().insert(*link);
         }
-        let mut told: HashMap<(WorkspaceNo, LinkNo), (Counts, Vec<u32>)> = HashMap::new();
+        let mut told = InSheets::new();
         for (workspace, links) in links {
             sheets::visit::<StoreError>(store, (workspace, Some(&links)), (day, day), |found| {
                 let (counts, notes) = told.entry((workspace, found.link)).or_default();

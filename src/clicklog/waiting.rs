@@ -22,6 +22,11 @@ const CHAINS: usize = 1 << 16;
 /// Links of a question up to which chains are followed: beyond, all rows are looked through.
 const FOLLOWED_MAX: usize = 64;
 
+/// Most rows that room is made for beforehand, 54 MiB: those of a writing and of some checkpoints.
+const ROOM_MAX: usize = (1 << 20) + (1 << 17);
+/// Traits that are still known after a writing: other clicks have the same.
+const TRAITS_KEPT_MAX: usize = 1 << 14;
+
 const CLASS: u8 = 7;
 const IS_QR: u8 = 1 << 3;
 const IS_USE: u8 = 1 << 4;
@@ -126,21 +131,31 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// Nothing, where sled has everything up to frame `since`.
-    pub(super) fn after(since: u64) -> Self {
-        let mut traits = Numbers::new();
-        // Rows tell these two by their numbers.
-        [false, true]
-            .iter()
-            .for_each(|is_qr| drop(traits.of(OwnTrait::Trigger(*is_qr))));
+    /// Nothing, where sled has everything up to frame `since`; with room for `room` rows, so that they need not be moved.
+    pub(super) fn after(since: u64, room: usize) -> Self {
         Self {
             since,
             through: since,
-            rows: Vec::new(),
+            rows: Vec::with_capacity(room.min(ROOM_MAX)),
             latest: vec![0; CHAINS],
-            traits,
+            traits: traits(),
             written: Instant::now(),
         }
+    }
+
+    /// Everything is in sled.
+    pub(super) fn begin_again(&mut self) {
+        if self.rows.capacity() > 2 * ROOM_MAX {
+            *self = Self::after(self.through, ROOM_MAX);
+            return;
+        }
+        self.since = self.through;
+        self.rows.clear();
+        self.latest.fill(0);
+        if self.traits.values.len() > TRAITS_KEPT_MAX {
+            self.traits = traits();
+        }
+        self.written = Instant::now();
     }
 
     fn push(&mut self, row: Row) {
@@ -266,6 +281,16 @@ impl Sums {
     }
 }
 
+/// The ways of following, which rows tell by their numbers.
+fn traits() -> Numbers<OwnTrait> {
+    let mut traits = Numbers::new();
+    for (number, is_qr) in [false, true].into_iter().enumerate() {
+        let found = traits.of(OwnTrait::Trigger(is_qr));
+        debug_assert_eq!(found as usize, number);
+    }
+    traits
+}
+
 fn referrer(text: &std::sync::Arc<str>) -> OwnTrait {
     OwnTrait::Referrer(std::sync::Arc::clone(text))
 }
@@ -318,7 +343,7 @@ mod tests {
         fn a_block_is_told_alike_when_written_and_when_read(clicks in proptest::collection::vec(any_click(), 1..40)) {
             let frames: Vec<Columns> = clicks.chunks(clicks.len() / 3 + 1).map(Columns::of).collect();
             let merged = Merged::of(frames.iter().collect());
-            let (mut written, mut read) = (Sums::after(0), Sums::after(0));
+            let (mut written, mut read) = (Sums::after(0, 9), Sums::after(0, 9));
             written.add(&merged, HOW, 1);
             cut(&merged, 1, &mut Encoder::new(), |key, value| {
                 let columns = Columns::decode(unseal(&key, &value).expect("sealed")).expect("own bytes");
@@ -350,7 +375,7 @@ mod tests {
         let far = 1 + CHAINS as u32;
         let clicks = [click(1, 1), click(far, 1), click(1, 1), click(2, 1), click(1, 2)];
         let frames = [Columns::of(&clicks)];
-        let mut sums = Sums::after(3);
+        let mut sums = Sums::after(3, 1);
         sums.add(&Merged::of(frames.iter().collect()), HOW, 4);
         let found = |links: Option<Vec<u32>>| {
             let links = links.map(|links| links.into_iter().map(LinkNo).collect());
