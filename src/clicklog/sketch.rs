@@ -148,9 +148,9 @@ mod tests {
         for count in [1u64, 7, 30, 300, 5_000] {
             let (mut told, mut noted) = (Visitors::new().expect("made"), Visitors::new().expect("made"));
             let mut sketch = Sketch::new().expect("made");
-            let visitors = (1..=count).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let visitors = || (1..=count).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             let mut notes = Vec::new();
-            for visitor in visitors {
+            for visitor in visitors() {
                 sketch.add(visitor);
                 notes.extend([note(visitor), note(visitor)]);
             }
@@ -162,7 +162,7 @@ mod tests {
             // Beyond some hundred it is estimated, in one of two ways.
             assert!(told.count().abs_diff(noted.count()) * 30 <= count, "{count}");
             let before = noted.count();
-            noted.add_all(&sketch);
+            visitors().for_each(|visitor| noted.add(visitor));
             assert_eq!(noted.count(), before, "the same visitors");
         }
     }
