@@ -27,6 +27,7 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
+pub use at_once::answer_at_once;
 pub use creator::{CREATOR_PAGE, CreatorPages};
 pub use inbound::InboundCarts;
 pub use landing::respond as draw_page;
