@@ -90,6 +90,11 @@ impl Counters {
         bump(&self.latency_sum_us, us);
     }
 
+    /// Notes a request that came before there was anything to answer it with.
+    pub fn turned_away(&self) {
+        bump(&self.unavailable, 1);
+    }
+
     /// The counts so far.
     pub fn outcomes(&self) -> Outcomes {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
