@@ -140,7 +140,8 @@ pub(super) fn first_bucket(store: &Store, snapshot: &Snapshot, query: &Query) ->
         }
         Some(links) => {
             let sums = snapshot.backlog.read();
-            sums.visit(workspace, Some(links), |row| {
+            let always = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+            sums.visit((workspace, Some(links)), always, |row| {
                 look(Some(row.at.bucket()).filter(|bucket| row.is_by_day() && (from..=to).contains(bucket)));
             });
             drop(sums);

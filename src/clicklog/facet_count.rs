@@ -157,7 +157,14 @@ impl Waiting {
             of: HashMap::new(),
         };
         let mut counts: HashMap<((LinkNo, u32), u32), Counts> = HashMap::new();
-        sums.visit(query.workspace, query.links.as_deref(), |row| {
+        let of = (query.workspace, query.links.as_deref());
+        let unit_ms = if is_by_link { DAY_MS } else { HOUR_MS };
+        let start = |unit: u32| match unit {
+            // The first unit begins with the beginning of time.
+            0 => Timestamp(i64::MIN),
+            unit => Timestamp(i64::from(unit).saturating_mul(unit_ms)),
+        };
+        sums.visit(of, (start(first), start(after)), |row| {
             let unit = match is_by_link {
                 true => (row.link, row.at.day()),
                 false => (LinkNo(0), row.at.hour()),

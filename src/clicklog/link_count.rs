@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use foldhash::{HashMap, HashMapExt};
 
 use crate::domain::id::{LinkNo, WorkspaceNo};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{BUCKET_MS, Timestamp};
 
 use super::day::{Day, QUARTERS};
 use super::error::QueryError;
@@ -86,7 +86,14 @@ impl<'a, 'b> LinkCount<'a, 'b> {
     fn look_into_backlog(&mut self, snapshot: &Snapshot) {
         let sums = snapshot.backlog.read();
         (self.since, self.through) = (sums.since, sums.through);
-        sums.visit(self.query.workspace, self.query.links.as_deref(), |row| {
+        let of = (self.query.workspace, self.query.links.as_deref());
+        // The first bucket begins with the beginning of time.
+        let first = match self.buckets.0 {
+            0 => Timestamp(i64::MIN),
+            bucket => Timestamp::of_bucket(bucket),
+        };
+        let last = Timestamp::of_bucket(self.buckets.1).plus_ms(BUCKET_MS - 1);
+        sums.visit(of, (first, last), |row| {
             let bucket = row.at.bucket();
             if row.is_by_day() && (self.buckets.0..=self.buckets.1).contains(&bucket) {
                 self.waiting.push((row.link, bucket, row.class() as u8));

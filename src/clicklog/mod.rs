@@ -27,13 +27,13 @@
 //! go on into the journal, and questions are refused. What is gone is told by frame and by sequence ([`Gap`]).
 //!
 //! **What is counted where.** A click is in one class. Counts by quarter hour come from roll-ups of workspaces and
-//! days of links; counts by one dimension (country, region, device, …) from facets by UTC hour and day; of links' days
-//! with few clicks from sheets; parts of those, questions that combine dimensions, and events from blocks. Clicks whose details were lost are in roll-ups
-//! and totals only: a question about part of a quarter hour leaves them out. Instants before 1970 count as the first
-//! quarter hour of it.
+//! days of links; counts by one dimension (country, region, device, …) from facets by UTC hour and day; both, of links'
+//! days with few clicks, from sheets; parts of those, questions that combine dimensions, and events from blocks. Clicks
+//! whose details were lost are in roll-ups and totals only: a question about part of a quarter hour leaves them out.
+//! Instants before 1970 count as the first quarter hour of it.
 //!
-//! **What goes.** Blocks go by age (`retention`), roll-ups, days, facets, sketches and totals stay; an answer that
-//! needed clicks that are gone says so ([`Lacks`]). Sheets stay as well: they say no more of a click than those do. What tells who a visitor was goes on request (`erase`), here and
+//! **What goes.** Blocks go by age (`retention`), roll-ups, days, facets, sketches, sheets and totals stay; an answer that
+//! needed clicks that are gone says so ([`Lacks`]). What tells who a visitor was goes on request (`erase`), here and
 //! in the journal; counts stay.
 //!
 //! **What this room never does**: hold up the redirect path, store an address, serve a number from damaged bytes, or

@@ -130,7 +130,7 @@ fn count_people(
         Groups::Of(groups) => Some(groups.keys().copied().collect()),
     };
     let sums = snapshot.backlog.read();
-    sums.visit(people.workspace, links.as_ref(), |row| {
+    sums.visit((people.workspace, links.as_ref()), (day(first), day(after)), |row| {
         if (first..=last).contains(&row.at.day()) {
             add(groups, visitors, row.link, row.visitor);
         }

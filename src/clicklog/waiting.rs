@@ -4,7 +4,10 @@
 //! sums of their own. A question looks through all rows, or follows those of a link.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Instant;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::domain::click::{ClickClass, ClickFlags};
 use crate::domain::id::{LinkNo, WorkspaceNo};
@@ -22,6 +25,8 @@ const CHAINS: usize = 1 << 16;
 /// Links of a question up to which chains are followed: beyond, all rows are looked through.
 const FOLLOWED_MAX: usize = 64;
 
+/// Rows of which a question knows from when to when they are, to pass them by.
+const STRETCH: usize = 4096;
 /// Most rows that room is made for beforehand, 54 MiB: those of a writing and of some checkpoints.
 const ROOM_MAX: usize = (1 << 20) + (1 << 17);
 /// Traits that are still known after a writing: other clicks have the same.
@@ -124,6 +129,8 @@ pub(super) struct Sums {
     /// Frames up to this one are there or here.
     pub(super) through: u64,
     pub(super) rows: Vec<Row>,
+    /// The first and the last instant of each [`STRETCH`] rows: rows come nearly in the order of their time.
+    spans: Vec<(Timestamp, Timestamp)>,
     /// One more than the number of each chain's latest row.
     latest: Vec<u32>,
     pub(super) traits: Numbers<OwnTrait>,
@@ -137,6 +144,7 @@ impl Sums {
             since,
             through: since,
             rows: Vec::with_capacity(room.min(ROOM_MAX)),
+            spans: Vec::new(),
             latest: vec![0; CHAINS],
             traits: traits(),
             written: Instant::now(),
@@ -151,6 +159,7 @@ impl Sums {
         }
         self.since = self.through;
         self.rows.clear();
+        self.spans.clear();
         self.latest.fill(0);
         if self.traits.values.len() > TRAITS_KEPT_MAX {
             self.traits = traits();
@@ -161,6 +170,12 @@ impl Sums {
     fn push(&mut self, row: Row) {
         let latest = &mut self.latest[row.link.0 as usize % CHAINS];
         let before = std::mem::replace(latest, self.rows.len() as u32 + 1);
+        if self.rows.len().is_multiple_of(STRETCH) {
+            self.spans.push((row.at, row.at));
+        }
+        if let Some((first, last)) = self.spans.last_mut() {
+            (*first, *last) = (row.at.min(*first), row.at.max(*last));
+        }
         self.rows.push(Row { before, ..row });
     }
 
@@ -214,6 +229,8 @@ impl Sums {
         let referrers: Vec<u32> = referrers.map(|text| traits.of(referrer(text))).collect();
         let utms = columns.utm.values.iter();
         let utms: Vec<u32> = utms.map(|texts| traits.of(utm(texts))).collect();
+        // Made of two columns: looked up once for each two values that meet.
+        let mut places: HashMap<(usize, usize), u32> = HashMap::new();
         for row in 0..columns.header.count {
             let (of, flags, visitor) = (
                 columns.place.get(row),
@@ -248,24 +265,27 @@ impl Sums {
         chain.filter(move |row| row.link == link)
     }
 
-    /// Hands the rows of `workspace` to `each`, of `links` alone if there are any.
+    /// Hands the rows of `workspace` from the first to the last instant to `each`, of `links` alone if there are any.
     pub(super) fn visit<'s>(
         &'s self,
-        workspace: WorkspaceNo,
-        links: Option<&HashSet<LinkNo>>,
+        (workspace, links): (WorkspaceNo, Option<&HashSet<LinkNo>>),
+        (first, last): (Timestamp, Timestamp),
         mut each: impl FnMut(&'s Row),
     ) {
         let mut visit = |row: &'s Row| {
-            if row.workspace == workspace {
+            if row.workspace == workspace && first <= row.at && row.at <= last {
                 each(row);
             }
         };
+        let stretches = self.rows.chunks(STRETCH).zip(&self.spans);
+        let asked = stretches.filter(|(_, span)| span.0 <= last && first <= span.1);
+        let rows = asked.flat_map(|(rows, _)| rows);
         match links {
             Some(links) if links.len() <= FOLLOWED_MAX => {
                 links.iter().for_each(|link| self.of_link(*link).for_each(&mut visit));
             }
-            Some(links) => self.rows.iter().filter(|row| links.contains(&row.link)).for_each(visit),
-            None => self.rows.iter().for_each(visit),
+            Some(links) => rows.filter(|row| links.contains(&row.link)).for_each(visit),
+            None => rows.for_each(visit),
         }
     }
 
@@ -291,12 +311,12 @@ fn traits() -> Numbers<OwnTrait> {
     traits
 }
 
-fn referrer(text: &std::sync::Arc<str>) -> OwnTrait {
-    OwnTrait::Referrer(std::sync::Arc::clone(text))
+fn referrer(text: &Arc<str>) -> OwnTrait {
+    OwnTrait::Referrer(Arc::clone(text))
 }
 
-fn utm(texts: &std::sync::Arc<[Box<str>; 5]>) -> OwnTrait {
-    OwnTrait::Utm(std::sync::Arc::clone(texts))
+fn utm(texts: &Arc<[Box<str>; 5]>) -> OwnTrait {
+    OwnTrait::Utm(Arc::clone(texts))
 }
 
 fn place(country: &[u8; 2], locality: &str) -> OwnTrait {
@@ -318,6 +338,8 @@ mod tests {
         is_by_day: true,
         is_paged: false,
     };
+
+    const ALWAYS: (Timestamp, Timestamp) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
 
     /// What each row says, sorted.
     fn told(sums: &Sums) -> Vec<String> {
@@ -380,7 +402,7 @@ mod tests {
         let found = |links: Option<Vec<u32>>| {
             let links = links.map(|links| links.into_iter().map(LinkNo).collect());
             let mut count = 0;
-            sums.visit(WorkspaceNo(1), links.as_ref(), |_| count += 1);
+            sums.visit((WorkspaceNo(1), links.as_ref()), ALWAYS, |_| count += 1);
             count
         };
         assert_eq!(
@@ -390,5 +412,28 @@ mod tests {
         assert_eq!(found(Some((1..100).collect())), 3);
         assert_eq!(sums.of_link(LinkNo(1)).count(), 3);
         assert_eq!((sums.since, sums.through), (3, 4));
+    }
+
+    #[test]
+    fn rows_are_found_by_time() {
+        let clicks: Vec<Click> = (0..10_000)
+            .map(|n| Click {
+                at: Timestamp(n * n % 20_000),
+                workspace: WorkspaceNo(1),
+                ..Click::default()
+            })
+            .collect();
+        let mut sums = Sums::after(0, 0);
+        for some in clicks.chunks(3000) {
+            let frames: Vec<Columns> = some.chunks(1000).map(Columns::of).collect();
+            sums.add(&Merged::of(frames.iter().collect()), HOW, 4);
+        }
+        for (first, last) in [(0, 0), (1, 9_000), (19_000, 30_000), (30_000, 40_000), (7, 6)] {
+            let mut count = 0;
+            let span = (Timestamp(first), Timestamp(last));
+            sums.visit((WorkspaceNo(1), None), span, |_| count += 1);
+            let naive = clicks.iter().filter(|click| span.0 <= click.at && click.at <= span.1);
+            assert_eq!(count, naive.count(), "{first} to {last}");
+        }
     }
 }
