@@ -20,9 +20,11 @@ mod exchange;
 mod head;
 mod pool;
 mod queue;
+mod rehearsal;
 
 pub use answer::{AnswerLines, AtOnce};
 pub(super) use conversation::{Conversation, Opening};
 pub(super) use desk::Desk;
 pub use head::Head;
 pub(super) use pool::Pool;
+pub use rehearsal::Rehearsal;
