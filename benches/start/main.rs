@@ -126,9 +126,8 @@ impl Bench {
         let log = fs::read_to_string(&self.log).expect("it writes one");
         let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         ["listening", "stores open", "followers are led on"].map(|phase| {
-            let mut found = lines.iter().rev().map(|line| &line["fields"]);
-            let reached = found.find(|fields| fields["phase"] == phase);
-            let after = reached.and_then(|fields| fields["after_ms"].as_u64());
+            let reached = lines.iter().rev().find(|line| line["phase"] == phase);
+            let after = reached.and_then(|line| line["after_ms"].as_u64());
             after.unwrap_or_else(|| panic!("the log does not say when it was {phase:?}"))
         })
     }
