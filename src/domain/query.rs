@@ -128,7 +128,8 @@ pub fn merge(out: &mut String, destination: &str, request_query: &str, extra: &[
 fn merge_plain(out: &mut String, destination: &str, request_query: &str, extra: &[(&str, &str)]) -> bool {
     let cut = memchr2(b'?', b'#', destination.as_bytes()).unwrap_or(destination.len());
     let (head, own_query) = destination.split_at(cut);
-    if memchr(b'#', own_query.as_bytes()).is_some() || !is_copied(request_query) {
+    let is_encoded = |(name, value): &(&str, &str)| are_all(PLAIN, name) && are_all(PLAIN, value);
+    if memchr(b'#', own_query.as_bytes()).is_some() || !is_copied(request_query) || !extra.iter().all(is_encoded) {
         return false;
     }
     let start = out.len();
@@ -152,9 +153,12 @@ fn merge_plain(out: &mut String, destination: &str, request_query: &str, extra: 
         out.push_str(request_query);
         separator = '&';
     }
-    let mut is_first = separator == '?';
     for (name, value) in extra {
-        append(out, &mut is_first, name, value);
+        out.push(separator);
+        for text in [name, "=", value] {
+            out.push_str(text);
+        }
+        separator = '&';
     }
     true
 }
@@ -369,6 +373,7 @@ mod tests {
             };
             let extra: &[(&str, &str)] = match &*extra {
                 "" => &[],
+                "a" => &[("a", "X 9"), ("b", "\u{e4}")],
                 name => &[(name, "X9")],
             };
             let (mut merged, mut expected) = (String::new(), String::new());
