@@ -27,6 +27,8 @@ pub(super) struct Delta {
     /// Of them, those without details.
     pub(super) lost: Counts,
     pub(super) uses: u64,
+    /// Of them, those without details.
+    pub(super) lost_uses: u64,
     pub(super) last_human_at: Option<Timestamp>,
 }
 
@@ -48,8 +50,21 @@ impl Delta {
 
     /// Adds this to the totals of its link.
     pub(super) fn add_to(&self, totals: &mut Totals) {
-        add(&mut totals.counts, &self.counts);
-        totals.uses = totals.uses.saturating_add(self.uses);
+        self.add_detailed_to(totals);
+        self.add_lost_to(totals);
+    }
+
+    /// Adds clicks with details alone. The latest instant is that of any click: all of them count.
+    pub(super) fn add_detailed_to(&self, totals: &mut Totals) {
+        add(&mut totals.counts, &self.detailed());
+        totals.uses = totals.uses.saturating_add(self.uses - self.lost_uses);
+        totals.last_human_at = totals.last_human_at.max(self.last_human_at);
+    }
+
+    /// Adds clicks without details alone.
+    pub(super) fn add_lost_to(&self, totals: &mut Totals) {
+        add(&mut totals.counts, &self.lost);
+        totals.uses = totals.uses.saturating_add(self.lost_uses);
         totals.last_human_at = totals.last_human_at.max(self.last_human_at);
     }
 }
@@ -81,6 +96,7 @@ impl Frame {
             let delta = deltas.of(l.workspace, l.link, l.at.bucket());
             delta.add(l.at, l.class, l.is_use, u64::from(l.count));
             delta.lost[l.class as usize] += u64::from(l.count);
+            delta.lost_uses += if l.is_use { u64::from(l.count) } else { 0 };
         }
         let mut deltas = deltas.all;
         deltas.sort_unstable_by_key(|delta| delta.link);
@@ -136,6 +152,7 @@ impl Deltas {
                 counts: Counts::default(),
                 lost: Counts::default(),
                 uses: 0,
+                lost_uses: 0,
                 last_human_at: None,
             });
             all.len() - 1
@@ -293,7 +310,7 @@ mod tests {
     fn frames_leave_when_they_are_applied() {
         let mut pending = Pending::opened(4, None);
         (5..=8).for_each(|index| pending.push(frame(index, 10), 1000));
-        let before = pending.snapshot(&Arc::new(Backlog::new(1)));
+        let before = pending.snapshot(&Arc::new(Backlog::new(1, 64)));
         let oldest: Vec<u64> = pending.oldest(25).iter().map(|frame| frame.index).collect();
         assert_eq!((oldest, pending.gap().is_empty()), (vec![5, 6], true));
         pending.applied(6);
