@@ -263,12 +263,16 @@ fn merge_any(out: &mut String, destination: &str, request_query: &str, extra: &[
     }
 }
 
-/// The values of the parameters `names` in `query`, the first of each that is not empty.
-pub fn values_of<'a, const N: usize>(query: &'a str, names: &[&str; N]) -> [Cow<'a, str>; N] {
+/// The values of the parameters `names` in `queries`, the first of each that is not empty.
+pub fn values_of<'a, const N: usize>(queries: [&'a str; 2], names: &[&str; N]) -> [Cow<'a, str>; N] {
     let mut values = [const { Cow::Borrowed("") }; N];
     let shortest = names.iter().map(|name| name.len()).min().unwrap_or_default();
     // Decoding makes no name longer.
-    for (name, pair) in raw_pairs(query).filter(|(name, _)| name.len() >= shortest) {
+    let pairs = queries
+        .into_iter()
+        .flat_map(raw_pairs)
+        .filter(|(name, _)| name.len() >= shortest);
+    for (name, pair) in pairs {
         let place = match names.iter().position(|known| *known == name) {
             None if memchr(b'%', name.as_bytes()).is_some() => {
                 let name = decoded(name);
@@ -383,13 +387,13 @@ mod tests {
         }
 
         #[test]
-        fn values_are_the_first_that_say_something(query in queries()) {
+        fn values_are_the_first_that_say_something(query in queries(), second in queries()) {
             let names = ["utm_source", "A", "b"];
             let first = |name: &str| {
-                let mut pairs = form_urlencoded::parse(query.as_bytes());
+                let mut pairs = [&query, &second].into_iter().flat_map(|query| form_urlencoded::parse(query.as_bytes()));
                 pairs.find(|(known, value)| known == name && !value.is_empty()).map_or(Cow::Borrowed(""), |(_, value)| value)
             };
-            prop_assert_eq!(values_of(&query, &names), names.map(first));
+            prop_assert_eq!(values_of([&query, &second], &names), names.map(first));
         }
 
         #[test]
