@@ -4,10 +4,11 @@
 //! an hour over the API: plain links with slugs of 7 characters and URLs of 71 bytes; of the indexes only the one that
 //! finds a slug is there. Then it is started and killed again and again; from the moment at which it is started a link
 //! drawn at random is asked for until one is followed. The file is in the page cache, as after a restart, not as after
-//! the machine's.
+//! the machine's. The links are made once and kept for the next run. What the server's log says of its phases stands
+//! beside what the follower saw.
 //!
-//! Environment: `HOPCART_BENCH_LINKS` (1000000), `HOPCART_BENCH_STARTS` (5), `HOPCART_BENCH_DIR` (default the temporary
-//! directory; ten million links take 2 GB there).
+//! Environment: `HOPCART_BENCH_LINKS` (1000000), `HOPCART_BENCH_STARTS` (5), `HOPCART_BENCH_DIR` (default beside what is
+//! built; ten million links take 2 GB there, and 2 GB while the bench runs).
 
 #[path = "../../tests/wire/program.rs"]
 #[expect(dead_code, reason = "this bench knows where the server listens before it says so")]
@@ -26,6 +27,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hopcart::domain::outside::{Entropy, SeededEntropy};
+use serde_json::Value;
 
 use program::Program;
 use wire::{BROWSER, Connection};
@@ -35,6 +37,8 @@ const KEY: &str = "start-bench-admin-key-0123456789";
 const FIRST_MAX: Duration = Duration::from_secs(2);
 /// Longest wait for anything, so that the bench ends.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// How often it is looked whether it listens.
+const KNOCK: Duration = Duration::from_millis(1);
 /// How often it is looked whether the table is loaded: seldom enough not to be what is measured.
 const LOOK: Duration = Duration::from_millis(100);
 /// Links that are followed before the server is killed: their clicks lie in its rings.
@@ -48,15 +52,14 @@ fn main() {
     };
     let links = number("HOPCART_BENCH_LINKS", 1_000_000).max(1);
     let starts = number("HOPCART_BENCH_STARTS", 5).max(1);
-    let dir = env::var_os("HOPCART_BENCH_DIR").map_or_else(env::temp_dir, PathBuf::from);
-    let dir = tempfile::tempdir_in(dir).expect("a directory can be made");
+    let kept = env::var_os("HOPCART_BENCH_DIR").map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from);
+    let dir = tempfile::tempdir_in(&kept).expect("a directory can be made");
     let bench = Bench::new(dir.path());
     let empty = bench.resident_of_empty();
-    let began = Instant::now();
-    store::fill(&bench.data.join("books.sqlite"), links);
-    println!("{links} links made in {:.0} s", began.elapsed().as_secs_f64());
+    store::fill(&bench.data.join("books.sqlite"), &kept, links);
     println!(
-        "| start | first redirect, ms | answers before it | table loaded, ms | bytes a link |\n|---|---|---|---|---|"
+        "| start | listening, ms | stores open | followers led on | first redirect | answers before it | table loaded | \
+         bytes a link |\n|---|---|---|---|---|---|---|---|"
     );
     let entropy = SeededEntropy::new(5);
     let mut slowest = Duration::ZERO;
@@ -65,9 +68,10 @@ fn main() {
         let draw = || store::slug(1 + (entropy.number() % u64::from(links)) as u32);
         let (first, refused) = server.until_followed(draw);
         let loaded = server.until_loaded();
-        let bytes = (server.resident() - empty) as f64 / f64::from(links);
+        let bytes = server.resident().saturating_sub(empty) as f64 / f64::from(links);
+        let [listening, open, led] = bench.phases();
         println!(
-            "| {} | {:.0} | {refused} | {:.0} | {bytes:.1} |",
+            "| {} | {listening} | {open} | {led} | {:.0} | {refused} | {:.0} | {bytes:.1} |",
             if start == 0 { "first" } else { "after SIGKILL" },
             first.as_secs_f64() * 1e3,
             loaded.as_secs_f64() * 1e3,
@@ -115,6 +119,17 @@ impl Bench {
         let server = self.start();
         server.until_loaded();
         server.resident()
+    }
+
+    /// When the last start reached its phases, in milliseconds after it began, as the log has it.
+    fn phases(&self) -> [u64; 3] {
+        let log = fs::read_to_string(&self.log).expect("it writes one");
+        let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        ["listening", "stores open", "followers are led on"].map(|phase| {
+            let reached = lines.iter().rev().find(|line| line["phase"] == phase);
+            let after = reached.and_then(|line| line["after_ms"].as_u64());
+            after.unwrap_or_else(|| panic!("the log does not say when it was {phase:?}"))
+        })
     }
 
     fn start(&self) -> Server {
@@ -167,7 +182,8 @@ impl Server {
         let mut refused = 0;
         while self.began.elapsed() < PATIENCE {
             let Ok(mut connection) = Connection::open(self.public) else {
-                thread::yield_now();
+                // It listens in a moment; spinning would take the processor from it.
+                thread::sleep(KNOCK);
                 continue;
             };
             match follow(&mut connection, &draw()) {

@@ -32,13 +32,14 @@ pub(super) fn watch(listener: TcpListener) -> io::Result<Watched> {
     AsyncFd::with_interest(listener, Interest::READABLE)
 }
 
-/// Accepts on `listener`, which must not block, until `stop`, calling `serve` with each connection. These do not block
-/// either.
+/// Accepts on `listener`, which must not block, until `stop`, calling `serve` with each connection, and `pause` after
+/// each series of them. The connections do not block either.
 pub(super) async fn accept_until(
     listener: Watched,
     counters: &Counters,
     stop: impl Future<Output = ()>,
     mut serve: impl FnMut(TcpStream, SocketAddr),
+    mut pause: impl FnMut(),
 ) {
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -49,7 +50,9 @@ pub(super) async fn accept_until(
         };
         // The reactor is gone, and the worker with it.
         let Ok(mut ready) = ready else { break };
-        match accept_some(listener.get_ref(), ACCEPTS_AT_A_TURN, counters, &mut serve) {
+        let accepted = accept_some(listener.get_ref(), ACCEPTS_AT_A_TURN, counters, &mut serve);
+        pause();
+        match accepted {
             ControlFlow::Continue(()) => tokio::task::yield_now().await,
             ControlFlow::Break(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
             ControlFlow::Break(error) => {
@@ -60,12 +63,14 @@ pub(super) async fn accept_until(
     }
     // What the kernel has queued, at most a full queue: to those clients the connection stands already and their request
     // may be on its way.
-    let _ = accept_some(
-        &listener.into_inner(),
-        ACCEPT_BACKLOG as usize + 1,
-        counters,
-        &mut serve,
-    );
+    let listener = listener.into_inner();
+    for _ in 0..=ACCEPT_BACKLOG as usize / ACCEPTS_AT_A_TURN {
+        let accepted = accept_some(&listener, ACCEPTS_AT_A_TURN, counters, &mut serve);
+        pause();
+        if accepted.is_break() {
+            break;
+        }
+    }
 }
 
 /// Accepts up to `max` connections; breaks with the error that ended it before.
@@ -142,10 +147,10 @@ mod tests {
             .collect();
         let listener = watch(listener).unwrap();
         let mut served = Vec::new();
-        accept_until(listener, &Counters::default(), std::future::ready(()), |_, peer| {
-            served.push(peer)
-        })
-        .await;
+        let mut pauses = 0;
+        let (stop, counters) = (std::future::ready(()), Counters::default());
+        accept_until(listener, &counters, stop, |_, peer| served.push(peer), || pauses += 1).await;
+        assert_eq!(pauses, 1);
         served.sort_unstable();
         let mut expected: Vec<_> = clients.iter().map(|client| client.local_addr().unwrap()).collect();
         expected.sort_unstable();

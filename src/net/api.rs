@@ -61,7 +61,7 @@ where
     };
     // Those that outlast the grace are cut off when this is dropped.
     let mut tasks = tokio::task::JoinSet::new();
-    accept_until(listener, &connections.counters, stop, |stream, address| {
+    let serve = |stream, address: SocketAddr| {
         while tasks.try_join_next().is_some() {}
         // Who may call is a matter of keys; one address, a proxy's, may stand for all of them.
         let Some(guest) = connections.enter(None) else { return };
@@ -78,8 +78,8 @@ where
         tasks.spawn(serve_http1(stream, visit, move |peer, request| {
             respond(service.clone(), peer, request)
         }));
-    })
-    .await;
+    };
+    accept_until(listener, &connections.counters, stop, serve, || {}).await;
     connections.drain();
     if tokio::time::timeout(options.grace, connections.emptied())
         .await

@@ -86,6 +86,8 @@ pub(super) async fn drive<C: Graceful>(
     let mut deadline = Instant::now() + allowed(watch.phase(), Course::Serving, limits);
     let mut timer = pin!(tokio::time::sleep_until(deadline));
     let mut course = Course::Serving;
+    // Whether the timer wakes this task.
+    let mut is_set = false;
     poll_fn(|cx| {
         loop {
             if let Poll::Ready(end) = connection.as_mut().poll(cx) {
@@ -104,21 +106,34 @@ pub(super) async fn drive<C: Graceful>(
                     continue;
                 }
             }
+            let now = match has_changed {
+                true => Instant::now(),
+                // Not known, and not needed.
+                false => timer.deadline(),
+            };
             if has_changed && course != Course::Leaving {
-                deadline = Instant::now() + allowed(watch.phase(), course, limits);
+                deadline = now + allowed(watch.phase(), course, limits);
             }
             // The timer is moved only when it would ring too late. Ringing too early is cheap and rare.
             if deadline < timer.deadline() {
                 timer.as_mut().reset(deadline);
+                is_set = false;
             }
+            // Set, it is not asked before it is due: whoever comes has just been served.
+            if is_set && has_changed && now < timer.deadline() {
+                return Poll::Pending;
+            }
+            is_set = true;
             ready!(timer.as_mut().poll(cx));
             if Instant::now() < deadline {
                 timer.as_mut().reset(deadline);
+                is_set = false;
             } else if watch.phase() == Phase::Idle && course != Course::Leaving {
                 course = Course::Leaving;
                 connection.as_mut().shut_down();
                 deadline = Instant::now() + GOODBYE;
                 timer.as_mut().reset(deadline);
+                is_set = false;
             } else {
                 if watch.phase() != Phase::Idle && !(course == Course::Draining && watch.phase() == Phase::FirstByte) {
                     bump(&connections.counters.timeouts);

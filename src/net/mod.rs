@@ -34,6 +34,7 @@ mod rewind;
 mod testing;
 mod tls;
 mod watch;
+mod wire;
 mod worker;
 
 pub use api::{ApiOptions, bind_api, serve_api};

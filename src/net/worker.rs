@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream as AcceptedStream};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 
@@ -21,13 +20,14 @@ use super::connection::{Visit, serve_http1, serve_http2};
 use super::connections::{Connections, Guest};
 use super::counters::{Counters, bump};
 use super::edge::Handler;
-use super::fast::{Began, Conversation, Desk, Opening};
+use super::fast::{Conversation, Desk, Opening, Pool};
 use super::forwarded::Hop;
 use super::limits::Limits;
 use super::network::TrustedProxies;
 use super::proxy_protocol;
 use super::rewind::Rewind;
 use super::tls::is_http2;
+use super::wire::{Tcp, Wire};
 
 /// What a worker listens on.
 pub(super) struct Listeners {
@@ -77,12 +77,15 @@ impl Worker {
             self.limits,
             Arc::clone(&self.trusted),
         ));
+        let pool = Pool::new(Rc::clone(&desk))?;
+        spawn_local(Rc::clone(&pool).serve());
         let mut loops = Vec::new();
         let clear = listeners.clear.map(|listener| (listener, None));
         let secure = listeners.secure.map(|listener| (listener, self.tls.clone()));
         for (listener, tls) in clear.into_iter().chain(secure) {
             let door = Door {
                 desk: Rc::clone(&desk),
+                pool: Rc::clone(&pool),
                 tls,
                 is_fast: self.is_fast,
             };
@@ -114,6 +117,7 @@ impl Worker {
 /// One listener of a worker, and what its connections are served with.
 struct Door<H> {
     desk: Rc<Desk<H>>,
+    pool: Rc<Pool<H>>,
     tls: Option<TlsAcceptor>,
     is_fast: bool,
 }
@@ -125,13 +129,11 @@ impl<H: Handler> Door<H> {
             let _ = stop.wait_for(Option::is_some).await;
         };
         let counters = Arc::clone(&self.desk.connections.counters);
-        accept_until(listener, &counters, stopped, |stream, address| {
-            self.welcome(stream, address);
-        })
-        .await;
+        let welcome = |stream, address| self.welcome(stream, address);
+        accept_until(listener, &counters, stopped, welcome, || self.pool.answer()).await;
     }
 
-    /// Serves what has come with a connection at once; a task of its own goes on with it, if it goes on.
+    /// Hears what has come with a connection; one that is not plain from its first byte on gets a task of its own.
     fn welcome(&self, stream: AcceptedStream, address: SocketAddr) {
         let desk = &self.desk;
         let hop = Hop::new(address.ip(), self.tls.is_some(), &desk.trusted);
@@ -143,28 +145,19 @@ impl<H: Handler> Door<H> {
             let (desk, tls, is_fast) = (Rc::clone(desk), self.tls.clone(), self.is_fast);
             spawn_local(async move {
                 if let Ok(stream) = TcpStream::from_std(stream) {
-                    serve(desk, stream, hop, guest, tls, is_fast).await;
+                    serve(desk, Tcp::accepted(stream), hop, guest, tls, is_fast).await;
                 }
             });
             return;
         }
-        // A panic in the handler ends this connection, not the loop that accepts the others.
-        match catch_unwind(AssertUnwindSafe(|| desk.begin(&stream, &hop))) {
-            Ok(Began::Done) => {}
-            Ok(Began::GoesOn(opening)) => {
-                if let Ok(stream) = TcpStream::from_std(stream) {
-                    spawn_local(go_on(Rc::clone(desk), stream, hop, guest, opening));
-                }
-            }
-            Err(_) => bump(&desk.connections.counters.panics),
-        }
+        self.pool.admit(stream, hop, guest);
     }
 }
 
 /// Serves one connection, from the first bytes of a proxy or a handshake on.
 async fn serve<H: Handler>(
     desk: Rc<Desk<H>>,
-    stream: TcpStream,
+    stream: Tcp,
     mut hop: Hop,
     guest: Guest,
     tls: Option<TlsAcceptor>,
@@ -202,11 +195,7 @@ async fn serve<H: Handler>(
 }
 
 /// Lets a trusted proxy say who is behind it.
-async fn read_proxy_header(
-    stream: TcpStream,
-    hop: &mut Hop,
-    trusted: &TrustedProxies,
-) -> io::Result<Rewind<TcpStream>> {
+async fn read_proxy_header(stream: Tcp, hop: &mut Hop, trusted: &TrustedProxies) -> io::Result<Rewind<Tcp>> {
     if !hop.is_trusted {
         return Ok(Rewind::new(Bytes::new(), stream));
     }
@@ -229,7 +218,7 @@ pub(super) fn go_on<T, H>(
     opening: Opening,
 ) -> impl Future<Output = ()>
 where
-    T: AsyncRead + AsyncWrite + Unpin,
+    T: Wire,
     H: Handler,
 {
     let mut conversation = Conversation::new(stream, hop, opening);
@@ -263,9 +252,9 @@ fn visit<H>(desk: &Desk<H>, hop: Hop, guest: Guest) -> Visit {
 
 /// A connection whose opening words have been exchanged.
 enum Opened {
-    Clear(Rewind<TcpStream>),
+    Clear(Rewind<Tcp>),
     /// Boxed: a session is a kilobyte, which clear connections shall not pay for.
-    Secure(Box<tokio_rustls::server::TlsStream<Rewind<TcpStream>>>),
+    Secure(Box<tokio_rustls::server::TlsStream<Rewind<Tcp>>>),
 }
 
 /// Runs an HTTP/2 connection's streams on its own thread, and counts those that panic.

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::ReadBuf;
 
 use super::desk::{Desk, Then, Turn};
 use super::head::may_end;
@@ -16,6 +16,7 @@ use crate::net::drive::{Graceful, drive};
 use crate::net::edge::Handler;
 use crate::net::forwarded::Hop;
 use crate::net::watch::{Phase, Watch};
+use crate::net::wire::Wire;
 
 /// Where a conversation stands.
 #[derive(Debug, Default)]
@@ -49,13 +50,21 @@ impl Opening {
         }
     }
 
-    /// A conversation after `turn` was made of `bytes` and `sent` bytes of `answers` are gone.
-    pub(super) fn after(turn: Turn, bytes: &[u8], answers: &[u8], sent: usize) -> Self {
+    /// A conversation in which `held` was read and not answered, and `unsent` was answered and not sent.
+    pub(super) fn after(then: Then, held: Vec<u8>, unsent: &[u8], has_answered: bool) -> Self {
         Self {
-            held: bytes[turn.used..].to_vec(),
-            unsent: answers[sent..].to_vec(),
-            has_answered: !answers.is_empty(),
-            next: turn.then.into(),
+            held,
+            unsent: unsent.to_vec(),
+            has_answered,
+            next: then.into(),
+        }
+    }
+
+    /// A conversation in which nothing is left to do.
+    pub(super) fn at_rest(has_answered: bool) -> Self {
+        Self {
+            has_answered,
+            ..Self::default()
         }
     }
 
@@ -96,7 +105,7 @@ struct Stand<T> {
     next: Next,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Conversation<T> {
+impl<T: Wire> Conversation<T> {
     /// A conversation on `io` with what came through `hop`.
     pub fn new(io: T, hop: Hop, opening: Opening) -> Self {
         let watch = Watch::new(false, opening.phase());
@@ -138,7 +147,7 @@ enum End {
     HandOver,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin, H: Handler> Future for Talk<'_, T, H> {
+impl<T: Wire, H: Handler> Future for Talk<'_, T, H> {
     type Output = End;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
@@ -164,13 +173,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin, H: Handler> Future for Talk<'_, T, H> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin, H: Handler> Graceful for Talk<'_, T, H> {
+impl<T: Wire, H: Handler> Graceful for Talk<'_, T, H> {
     fn shut_down(self: Pin<&mut Self>) {
         self.get_mut().stand.next = Next::Close;
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin, H: Handler> Talk<'_, T, H> {
+impl<T: Wire, H: Handler> Talk<'_, T, H> {
     /// Reads once and answers what came; false when nothing will come any more.
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let (stand, desk) = (&mut *self.stand, self.desk);
@@ -205,7 +214,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, H: Handler> Talk<'_, T, H> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Stand<T> {
+impl<T: Wire> Stand<T> {
     /// Sends what is left of the answers.
     fn send_rest(&mut self, cx: &mut Context<'_>, watch: &Watch) -> Poll<io::Result<()>> {
         while !self.unsent.is_empty() {
@@ -239,7 +248,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stand<T> {
         }
         watch.wrote();
         self.is_flushed = false;
-        let sent = match Pin::new(&mut self.io).poll_write(cx, answers) {
+        let said = match self.next {
+            Next::Close => self.io.poll_write_last(cx, answers),
+            _ => Pin::new(&mut self.io).poll_write(cx, answers),
+        };
+        let sent = match said {
             Poll::Ready(Ok(sent)) => sent,
             // An error comes back at the next try.
             Poll::Ready(Err(_)) | Poll::Pending => 0,

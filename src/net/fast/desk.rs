@@ -78,6 +78,11 @@ impl<H: Handler> Desk<H> {
         }
     }
 
+    /// The worker's buffers, with answers that wait to be sent.
+    pub(super) fn waiting_buffers(&self) -> std::cell::RefMut<'_, Buffers> {
+        self.buffers.borrow_mut()
+    }
+
     /// The worker's buffers, without answers.
     pub(super) fn buffers(&self) -> std::cell::RefMut<'_, Buffers> {
         let mut buffers = self.buffers.borrow_mut();
@@ -86,15 +91,15 @@ impl<H: Handler> Desk<H> {
         buffers
     }
 
-    /// Answers the requests at the start of `bytes`, which came through `hop`.
+    /// Answers the requests at the start of `bytes`, which came through `hop`, behind what stands in `answers`.
     pub(super) fn answer(&self, hop: &Hop, bytes: &[u8], answers: &mut Answers) -> Turn {
-        let mut used = 0;
+        let (mut used, start) = (0, answers.bytes.len());
         let then = loop {
             let rest = &bytes[used..];
             if rest.is_empty() {
                 break Then::Read;
             }
-            if answers.bytes.len() >= ANSWERS_BYTES {
+            if answers.bytes.len() - start >= ANSWERS_BYTES {
                 break Then::Answer;
             }
             let mut lines: Lines<'_> = [const { MaybeUninit::uninit() }; LINES_MAX];

@@ -7,21 +7,24 @@
 //! whatever the handler does not answer at once goes to hyper with the bytes that were read. So this path refuses
 //! nothing: what it does not understand, hyper judges.
 //!
-//! `at_once` serves a connection's first bytes before anybody waits for it; `conversation` goes on from there, under the
-//! same limits as a connection of hyper's. `differential` holds both against each other.
+//! A connection at rest, or one that was just accepted, is one of the worker's `pool`: what is ready is heard, then
+//! answered, all of it, by way of `exchange`. What takes more than one exchange gets a task of its own, `conversation`,
+//! under the same limits as a connection of hyper's. `differential` holds both against each other.
 
 mod answer;
-mod at_once;
 mod conversation;
 mod desk;
 #[cfg(test)]
 mod differential;
+mod exchange;
 mod head;
+mod pool;
+mod queue;
 mod rehearsal;
 
 pub use answer::{AnswerLines, AtOnce};
-pub(super) use at_once::Began;
 pub(super) use conversation::{Conversation, Opening};
 pub(super) use desk::Desk;
 pub use head::Head;
+pub(super) use pool::Pool;
 pub use rehearsal::Rehearsal;

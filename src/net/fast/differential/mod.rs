@@ -23,7 +23,8 @@ use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Request, Response, StatusCode};
 use tokio::runtime::{Builder, LocalOptions};
 
-use super::{AnswerLines, AtOnce, Began, Desk, Head, Opening};
+use super::exchange::{Heard, Said};
+use super::{AnswerLines, AtOnce, Desk, Head, Opening};
 use crate::net::connections::{Bounds, Connections};
 use crate::net::forwarded::{Hop, Peer};
 use crate::net::rewind::Rewind;
@@ -171,6 +172,20 @@ struct Sides {
     blurred: Cell<u64>,
 }
 
+/// What the pool does with a connection that was just accepted: where it goes on from, if it goes on.
+fn exchange(desk: &Desk<Mirror>, stream: &Script, hop: &Hop) -> Option<Opening> {
+    let mut buffers = desk.buffers();
+    match desk.hear(stream.clone(), hop, &mut buffers) {
+        Heard::Nothing => Some(Opening::default()),
+        Heard::End => None,
+        Heard::Bytes(unsent) => match unsent.say(stream.clone(), &buffers.answers.bytes) {
+            Said::Over => None,
+            Said::Rests => Some(Opening::at_rest(true)),
+            Said::GoesOn(opening) => Some(opening),
+        },
+    }
+}
+
 impl Sides {
     fn new(limits: Limits, is_draining: bool, lies: bool, hop: &str) -> Self {
         let trusted = Arc::new(vec!["10.0.0.0/8".parse().expect("a network")].into());
@@ -230,9 +245,9 @@ impl Sides {
             }
             Way::AtOnce => {
                 script.open();
-                match desk.begin(stream.clone(), &self.hop) {
-                    Began::Done => true,
-                    Began::GoesOn(opening) => script.play(go_on(desk, stream, self.hop, guest, opening)).await,
+                match exchange(&desk, &stream, &self.hop) {
+                    None => true,
+                    Some(opening) => script.play(go_on(desk, stream, self.hop, guest, opening)).await,
                 }
             }
         };

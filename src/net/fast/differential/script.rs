@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::inputs::Input;
+use crate::net::wire::Wire;
 
 /// Polls of a future that neither read nor wrote, after which it is taken for stuck.
 const STUCK: usize = 4;
@@ -34,6 +35,8 @@ struct State {
 /// One end of the connection; clones share it.
 #[derive(Clone)]
 pub struct Script(Rc<RefCell<State>>);
+
+impl Wire for Script {}
 
 impl Script {
     /// The client of `input`, who hangs up when he has sent it.

@@ -1,0 +1,116 @@
+//! A connection as it is spoken over: a socket, or TLS on one. Knows when something is said last, and does without
+//! system calls that nothing hangs on.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use super::rewind::Rewind;
+
+/// A stream that can be told which words are its last.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin {
+    /// As `poll_write`; nothing follows `bytes`.
+    fn poll_write_last(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(self).poll_write(cx, bytes)
+    }
+}
+
+impl Wire for TcpStream {}
+impl Wire for Tcp {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Wire for Rewind<T> {}
+
+impl<W: Wire + ?Sized> Wire for Box<W> {
+    fn poll_write_last(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        (**self).poll_write_last(cx, bytes)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Wire for TlsStream<T> {
+    /// With the alert that ends the session (RFC 8446 section 6.1) in the same send.
+    fn poll_write_last(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let session = self.get_mut().1;
+        let taken = session.writer().write(bytes)?;
+        if taken == bytes.len() {
+            session.send_close_notify();
+        }
+        match Pin::new(self).poll_flush(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            // The session holds what did not go out, and flushing goes on.
+            _ if taken > 0 => Poll::Ready(Ok(taken)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// A socket that is tried before the reactor is asked: it was accepted with its first bytes, and an answer nearly always
+/// fits.
+pub(super) struct Tcp {
+    socket: TcpStream,
+    /// Whether nothing was read yet.
+    is_fresh: bool,
+}
+
+impl Tcp {
+    /// A socket that was just accepted.
+    pub fn accepted(socket: TcpStream) -> Self {
+        Self { socket, is_fresh: true }
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.is_fresh) {
+            match (&*SockRef::from(&self.socket)).read(buf.initialize_unfilled()) {
+                Ok(length) => {
+                    buf.advance(length);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if is_later(&error) => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Pin::new(&mut self.socket).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match (&*SockRef::from(&self.socket)).write(bytes) {
+            Err(error) if is_later(&error) => Pin::new(&mut self.socket).poll_write(cx, bytes),
+            written => Poll::Ready(written),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match (&*SockRef::from(&self.socket)).write_vectored(slices) {
+            Err(error) if is_later(&error) => Pin::new(&mut self.socket).poll_write_vectored(cx, slices),
+            written => Poll::Ready(written),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whoever shuts it down drops it next, and closing says the same.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn is_later(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
