@@ -8,12 +8,15 @@
 //! | 10 | node |
 //! | 43 | sequence on that node |
 //! | 32 | link number |
-//! | 64 | MAC: BLAKE3, keyed, over a context string and the 126 bits above |
+//! | 64 | MAC: SipHash-2-4 over a context byte and the 126 bits above |
+//!
+//! Ids that were signed before 2026-11-22 have a MAC of BLAKE3 in its place, and are read for ever.
 //!
 //! A MAC stops forging, not sharing: see `shared_click` in attribution.
 
 use super::id::LinkNo;
 use super::keyring::Keyring;
+use super::mac::{self, MacKey};
 use super::time::Timestamp;
 
 /// Time zero of click ids: 2024-01-01T00:00:00Z.
@@ -23,7 +26,9 @@ pub const EPOCH_MS: i64 = 1_704_067_200_000;
 pub const CLICK_ID_LENGTH: usize = 32;
 
 const HALF: usize = CLICK_ID_LENGTH / 2;
-const CONTEXT: &[u8] = b"hopcart click id 1";
+const CONTEXT: u8 = b'i';
+/// Of ids with a MAC of BLAKE3.
+const CONTEXT_BLAKE3: &[u8] = b"hopcart click id 1";
 
 /// What a click id says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +63,7 @@ impl ClickId {
     /// The signed text of this id.
     pub fn sign(&self, keys: &Keyring) -> ClickIdText {
         let payload = self.payload();
-        let tag = mac(&keys.newest().key, payload);
+        let tag = tag(keys.newest_mac(), payload);
         // 126 bits of payload above 64 bits of MAC, cut in two halves of 95.
         let high = payload >> 31;
         let low = (payload & 0x7fff_ffff) << 64 | u128::from(tag);
@@ -79,9 +84,11 @@ impl ClickId {
         let high = base62::decode(head).ok().filter(|half| *half < 1 << 95)?;
         let low = base62::decode(tail).ok().filter(|half| *half < 1 << 95)?;
         let payload = high << 31 | low >> 64;
-        let tag = low as u64;
-        let signed = keys.all().any(|secret| same(mac(&secret.key, payload), tag));
-        signed.then(|| Self::of_payload(payload))
+        let said = low as u64;
+        let is_said = |actual: u64| mac::are_same(actual.into(), said.into());
+        let is_signed = keys.with_macs().any(|(_, key)| is_said(tag(key, payload)))
+            || keys.all().any(|secret| is_said(blake3_tag(&secret.key, payload)));
+        is_signed.then(|| Self::of_payload(payload))
     }
 
     fn payload(&self) -> u128 {
@@ -102,19 +109,21 @@ impl ClickId {
     }
 }
 
-fn mac(key: &[u8; 32], payload: u128) -> u64 {
-    let mut message = [0; CONTEXT.len() + 16];
-    message[..CONTEXT.len()].copy_from_slice(CONTEXT);
-    message[CONTEXT.len()..].copy_from_slice(&payload.to_be_bytes());
+fn tag(key: &MacKey, payload: u128) -> u64 {
+    let mut message = [0; 1 + 16];
+    message[0] = CONTEXT;
+    message[1..].copy_from_slice(&payload.to_be_bytes());
+    key.tag_64(&message)
+}
+
+fn blake3_tag(key: &[u8; 32], payload: u128) -> u64 {
+    let mut message = [0; CONTEXT_BLAKE3.len() + 16];
+    message[..CONTEXT_BLAKE3.len()].copy_from_slice(CONTEXT_BLAKE3);
+    message[CONTEXT_BLAKE3.len()..].copy_from_slice(&payload.to_be_bytes());
     let digest = blake3::keyed_hash(key, &message);
     let mut tag = [0; 8];
     tag.copy_from_slice(&digest.as_bytes()[..8]);
     u64::from_be_bytes(tag)
-}
-
-/// One subtraction and no early exit: takes the same time wherever two tags differ.
-fn same(a: u64, b: u64) -> bool {
-    std::hint::black_box(a ^ b) == 0
 }
 
 /// Writes `value`, below 62^16, with all [`HALF`] digits. What the `base62` package writes, without its general divisions.
@@ -149,6 +158,22 @@ mod tests {
                 .collect(),
         )
         .expect("keys")
+    }
+
+    #[test]
+    fn ids_of_before_are_read_for_ever() {
+        let id = ClickId {
+            at: Timestamp(1_790_000_000_123),
+            node: 3,
+            sequence: 9,
+            link: LinkNo(7),
+        };
+        let text = "20p27SuF568EADcQ00002gXt2TKFzss5";
+        assert_eq!(ClickId::verify(text, &ring(&[1, 2])), Some(id));
+        assert_eq!(ClickId::verify(text, &ring(&[2])), None);
+        let now = id.sign(&ring(&[1]));
+        assert_eq!(now.as_str()[..21], text[..21], "the same id with another MAC");
+        assert_ne!(now.as_str(), text);
     }
 
     proptest! {

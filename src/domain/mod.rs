@@ -32,6 +32,7 @@ pub mod known_customer;
 pub mod link;
 pub mod link_domain;
 pub mod locality;
+pub mod mac;
 pub mod mint;
 pub mod money;
 pub mod order;

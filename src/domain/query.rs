@@ -128,7 +128,8 @@ pub fn merge(out: &mut String, destination: &str, request_query: &str, extra: &[
 fn merge_plain(out: &mut String, destination: &str, request_query: &str, extra: &[(&str, &str)]) -> bool {
     let cut = memchr2(b'?', b'#', destination.as_bytes()).unwrap_or(destination.len());
     let (head, own_query) = destination.split_at(cut);
-    if memchr(b'#', own_query.as_bytes()).is_some() || !is_copied(request_query) {
+    let is_encoded = |(name, value): &(&str, &str)| are_all(PLAIN, name) && are_all(PLAIN, value);
+    if memchr(b'#', own_query.as_bytes()).is_some() || !is_copied(request_query) || !extra.iter().all(is_encoded) {
         return false;
     }
     let start = out.len();
@@ -152,9 +153,12 @@ fn merge_plain(out: &mut String, destination: &str, request_query: &str, extra: 
         out.push_str(request_query);
         separator = '&';
     }
-    let mut is_first = separator == '?';
     for (name, value) in extra {
-        append(out, &mut is_first, name, value);
+        out.push(separator);
+        for text in [name, "=", value] {
+            out.push_str(text);
+        }
+        separator = '&';
     }
     true
 }
@@ -259,12 +263,16 @@ fn merge_any(out: &mut String, destination: &str, request_query: &str, extra: &[
     }
 }
 
-/// The values of the parameters `names` in `query`, the first of each that is not empty.
-pub fn values_of<'a, const N: usize>(query: &'a str, names: &[&str; N]) -> [Cow<'a, str>; N] {
+/// The values of the parameters `names` in `queries`, the first of each that is not empty.
+pub fn values_of<'a, const N: usize>(queries: [&'a str; 2], names: &[&str; N]) -> [Cow<'a, str>; N] {
     let mut values = [const { Cow::Borrowed("") }; N];
     let shortest = names.iter().map(|name| name.len()).min().unwrap_or_default();
     // Decoding makes no name longer.
-    for (name, pair) in raw_pairs(query).filter(|(name, _)| name.len() >= shortest) {
+    let pairs = queries
+        .into_iter()
+        .flat_map(raw_pairs)
+        .filter(|(name, _)| name.len() >= shortest);
+    for (name, pair) in pairs {
         let place = match names.iter().position(|known| *known == name) {
             None if memchr(b'%', name.as_bytes()).is_some() => {
                 let name = decoded(name);
@@ -369,6 +377,7 @@ mod tests {
             };
             let extra: &[(&str, &str)] = match &*extra {
                 "" => &[],
+                "a" => &[("a", "X 9"), ("b", "\u{e4}")],
                 name => &[(name, "X9")],
             };
             let (mut merged, mut expected) = (String::new(), String::new());
@@ -378,13 +387,13 @@ mod tests {
         }
 
         #[test]
-        fn values_are_the_first_that_say_something(query in queries()) {
+        fn values_are_the_first_that_say_something(query in queries(), second in queries()) {
             let names = ["utm_source", "A", "b"];
             let first = |name: &str| {
-                let mut pairs = form_urlencoded::parse(query.as_bytes());
+                let mut pairs = [&query, &second].into_iter().flat_map(|query| form_urlencoded::parse(query.as_bytes()));
                 pairs.find(|(known, value)| known == name && !value.is_empty()).map_or(Cow::Borrowed(""), |(_, value)| value)
             };
-            prop_assert_eq!(values_of(&query, &names), names.map(first));
+            prop_assert_eq!(values_of([&query, &second], &names), names.map(first));
         }
 
         #[test]

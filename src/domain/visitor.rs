@@ -2,9 +2,10 @@
 //!
 //! One cookie a workspace, so that brands that share a server share no visitor. Holds no address and no name.
 //!
-//! Layout before base64url: format 1, key version, visitor (8 bytes, big endian), then at most [`TOUCHES_MAX`]
-//! touches oldest first (link 4 bytes, seconds 4 bytes), then 16 bytes of BLAKE3 MAC over a context string, the
-//! workspace and all of the above.
+//! Layout before base64url: format 2, key version, visitor (8 bytes, big endian), then at most [`TOUCHES_MAX`]
+//! touches oldest first (link 4 bytes, seconds 4 bytes), then 16 bytes of MAC (SipHash-2-4-128, little endian) over a
+//! context byte, the workspace and all of the above. Format 1, of before 2026-11-22, has the first 16 bytes of a MAC of
+//! BLAKE3 with a context string, and is read for ever.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +14,7 @@ use memchr::memchr;
 
 use super::id::{LinkNo, WorkspaceNo};
 use super::keyring::{Keyring, Secret};
+use super::mac::{self, MacKey};
 use super::time::Timestamp;
 
 /// Touches a cookie keeps: the journey that attribution can see.
@@ -21,13 +23,16 @@ pub const TOUCHES_MAX: usize = 8;
 /// Bytes of the network that an address belongs to, with the kind of address before it.
 pub const NETWORK: usize = 9;
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+const FORMAT_BLAKE3: u8 = 1;
 const HEAD: usize = 2 + 8;
 const TOUCH: usize = 8;
 const TAG: usize = 16;
 const BYTES_MAX: usize = HEAD + TOUCHES_MAX * TOUCH + TAG;
 const TEXT_MAX: usize = BYTES_MAX.div_ceil(3) * 4;
-const CONTEXT: &[u8] = b"hopcart visitor cookie 1";
+const CONTEXT: u8 = b'v';
+/// Of format 1.
+const CONTEXT_BLAKE3: &[u8] = b"hopcart visitor cookie 1";
 
 /// One follow of a link as attribution sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,10 +95,9 @@ impl Visitor {
 
     /// Appends the signed cookie value to `out`.
     pub fn sign(&self, workspace: WorkspaceNo, keys: &Keyring, out: &mut String) {
-        let secret = keys.newest();
         let mut bytes = [0; BYTES_MAX];
         bytes[0] = FORMAT;
-        bytes[1] = secret.version;
+        bytes[1] = keys.newest().version;
         bytes[2..HEAD].copy_from_slice(&self.id.to_be_bytes());
         let mut end = HEAD;
         for touch in self.touches() {
@@ -101,8 +105,8 @@ impl Visitor {
             bytes[end + 4..end + 8].copy_from_slice(&touch.seconds.to_be_bytes());
             end += TOUCH;
         }
-        let tag = mac(secret, workspace, &bytes[..end]);
-        bytes[end..end + TAG].copy_from_slice(&tag.as_bytes()[..TAG]);
+        let tag = tag(keys.newest_mac(), workspace, &bytes[..end]);
+        bytes[end..end + TAG].copy_from_slice(&tag.to_le_bytes());
         let mut text = [0; TEXT_MAX];
         let length = URL_SAFE_NO_PAD.encode_slice(&bytes[..end + TAG], &mut text);
         let text = length.ok().and_then(|length| text.get(..length));
@@ -117,16 +121,18 @@ impl Visitor {
         }
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
         let touches_length = length.checked_sub(HEAD + TAG)?;
-        if touches_length % TOUCH != 0 || touches_length / TOUCH > TOUCHES_MAX || bytes[0] != FORMAT {
+        if touches_length % TOUCH != 0 || touches_length / TOUCH > TOUCHES_MAX {
             return None;
         }
-        let (said, tag) = bytes[..length].split_at(length - TAG);
-        let mut expected_tag = [0; 32];
-        expected_tag[..TAG].copy_from_slice(tag);
-        let mut actual = [0; 32];
-        actual[..TAG].copy_from_slice(&mac(keys.version(said[1])?, workspace, said).as_bytes()[..TAG]);
-        // `blake3::Hash` compares in constant time.
-        if blake3::Hash::from_bytes(actual) != blake3::Hash::from_bytes(expected_tag) {
+        let (said, said_tag) = bytes[..length].split_at(length - TAG);
+        let actual = match said[0] {
+            FORMAT => tag(keys.mac_version(said[1])?, workspace, said),
+            FORMAT_BLAKE3 => blake3_tag(keys.version(said[1])?, workspace, said),
+            _ => return None,
+        };
+        let mut expected = [0; TAG];
+        expected.copy_from_slice(said_tag);
+        if !mac::are_same(actual, u128::from_le_bytes(expected)) {
             return None;
         }
         let mut visitor = Self::new(be_u64(&said[2..HEAD]));
@@ -193,40 +199,52 @@ pub fn cookie_value<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     None
 }
 
+/// Bytes of an [`agent_digest`].
+pub const AGENT: usize = 16;
+
 /// What [`hash_identity`] takes of a user agent: the same for each follower who has it, so that it can be kept.
-pub fn agent_digest(user_agent: &str) -> [u8; 32] {
-    *blake3::hash(user_agent.as_bytes()).as_bytes()
+pub fn agent_digest(user_agent: &str) -> [u8; AGENT] {
+    let mut digest = [0; AGENT];
+    digest.copy_from_slice(&blake3::hash(user_agent.as_bytes()).as_bytes()[..AGENT]);
+    digest
 }
 
 /// A number for visitors without a cookie: keyed by a salt that changes each day, so that it cannot be traced back
 /// to an address or joined across days. Never 0.
 ///
-/// `network` is the address as far as it counts, `agent` the [`agent_digest`] of the user agent: all of it is one block of
-/// the hash function.
+/// `network` is the address as far as it counts, `agent` the [`agent_digest`] of the user agent.
 pub fn hash_identity(
     salt: &[u8; 32],
     day: u32,
     workspace: WorkspaceNo,
     network: &[u8; NETWORK],
-    agent: &[u8; 32],
+    agent: &[u8; AGENT],
 ) -> u64 {
-    let mut message = [0; 8 + NETWORK + 32];
+    let mut message = [0; 8 + NETWORK + AGENT];
     message[..4].copy_from_slice(&day.to_be_bytes());
     message[4..8].copy_from_slice(&workspace.0.to_be_bytes());
     message[8..8 + NETWORK].copy_from_slice(network);
     message[8 + NETWORK..].copy_from_slice(agent);
-    let mut head = [0; 8];
-    head.copy_from_slice(&blake3::keyed_hash(salt, &message).as_bytes()[..8]);
-    u64::from_be_bytes(head).max(1)
+    MacKey::of_random(salt).tag_64(&message).max(1)
 }
 
-fn mac(secret: &Secret, workspace: WorkspaceNo, said: &[u8]) -> blake3::Hash {
-    let mut message = [0; CONTEXT.len() + 4 + BYTES_MAX];
-    message[..CONTEXT.len()].copy_from_slice(CONTEXT);
-    message[CONTEXT.len()..CONTEXT.len() + 4].copy_from_slice(&workspace.0.to_be_bytes());
-    let end = CONTEXT.len() + 4 + said.len();
-    message[CONTEXT.len() + 4..end].copy_from_slice(said);
-    blake3::keyed_hash(&secret.key, &message[..end])
+fn tag(key: &MacKey, workspace: WorkspaceNo, said: &[u8]) -> u128 {
+    let mut message = [0; 1 + 4 + BYTES_MAX];
+    message[0] = CONTEXT;
+    message[1..5].copy_from_slice(&workspace.0.to_be_bytes());
+    let end = 5 + said.len();
+    message[5..end].copy_from_slice(said);
+    key.tag_128(&message[..end])
+}
+
+fn blake3_tag(secret: &Secret, workspace: WorkspaceNo, said: &[u8]) -> u128 {
+    let mut hasher = blake3::Hasher::new_keyed(&secret.key);
+    hasher.update(CONTEXT_BLAKE3);
+    hasher.update(&workspace.0.to_be_bytes());
+    hasher.update(said);
+    let mut tag = [0; TAG];
+    tag.copy_from_slice(&hasher.finalize().as_bytes()[..TAG]);
+    u128::from_le_bytes(tag)
 }
 
 fn be_u64(bytes: &[u8]) -> u64 {
@@ -291,6 +309,53 @@ mod tests {
         #[test]
         fn no_text_panics(text in ".{0,200}") {
             prop_assert_eq!(Visitor::verify(&text, WorkspaceNo(1), &ring(&[1])), None);
+        }
+    }
+
+    #[test]
+    fn cookies_of_before_are_read_for_ever() {
+        let text = "AQEBI0VniavN7wAAAAFqsTuBAAAAAmqxO4IAAAADarE7gwAAAARqsTuEPE6wvLnltE-0Xfm-ti75nw";
+        let mut visitor = Visitor::new(0x0123_4567_89ab_cdef);
+        for no in 1..=4 {
+            visitor.add(Touch {
+                link: LinkNo(no),
+                seconds: 1_790_000_000 + no,
+            });
+        }
+        assert_eq!(Visitor::verify(text, WorkspaceNo(3), &ring(&[1, 2])), Some(visitor));
+        assert_eq!(Visitor::verify(text, WorkspaceNo(4), &ring(&[1, 2])), None);
+        assert_eq!(Visitor::verify(text, WorkspaceNo(3), &ring(&[2])), None);
+        // Neither format passes for the other.
+        let as_newer = format!("Ag{}", &text[2..]);
+        assert_eq!(Visitor::verify(&as_newer, WorkspaceNo(3), &ring(&[1])), None);
+        let mut now = String::new();
+        visitor.sign(WorkspaceNo(3), &ring(&[1]), &mut now);
+        assert_eq!((now.len(), &now[..2]), (text.len(), "Ag"));
+    }
+
+    #[test]
+    fn identities_differ_in_each_part() {
+        let agents = [agent_digest("Mozilla/5.0"), agent_digest("Mozilla/5.1")];
+        let networks = [[4, 192, 0, 2, 7, 0, 0, 0, 0], [4, 192, 0, 2, 8, 0, 0, 0, 0]];
+        let of = |salt, day, workspace, network: usize, agent: usize| {
+            hash_identity(
+                &[salt; 32],
+                day,
+                WorkspaceNo(workspace),
+                &networks[network],
+                &agents[agent],
+            )
+        };
+        let one = of(3, 20_000, 3, 0, 0);
+        assert_eq!(one, of(3, 20_000, 3, 0, 0));
+        for other in [
+            of(4, 20_000, 3, 0, 0),
+            of(3, 20_001, 3, 0, 0),
+            of(3, 20_000, 4, 0, 0),
+            of(3, 20_000, 3, 1, 0),
+            of(3, 20_000, 3, 0, 1),
+        ] {
+            assert_ne!(one, other);
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Agent {
     /// [`ClickFlags::BOT`] and [`ClickFlags::PREVIEW`], or none.
     pub class: ClickFlags,
     /// See [`visitor::agent_digest`].
-    pub digest: [u8; 32],
+    pub digest: [u8; visitor::AGENT],
 }
 
 impl Agent {

@@ -258,8 +258,8 @@ impl Worker {
         tapped: Option<Tapped>,
     ) -> Option<Ticket> {
         let destination = &link.offer(person.offered).destination;
-        let own_utm = query::values_of(query::of_url(destination), &UTM_NAMES);
-        let utm = query::values_of(request.query, &UTM_NAMES);
+        // What the follower brings is his; the destination says the rest.
+        let utm = query::values_of([request.query, query::of_url(destination)], &UTM_NAMES);
         let click = NewClick {
             sequence: id.sequence,
             at: id.at,
@@ -278,16 +278,7 @@ impl Worker {
             user_agent: cut(request.user_agent, USER_AGENT_MAX),
             language: first_language(request.accept_language),
             referrer: bare_referrer(request.referrer),
-            utm: std::array::from_fn(|place| {
-                cut(
-                    if utm[place].is_empty() {
-                        &own_utm[place]
-                    } else {
-                        &utm[place]
-                    },
-                    UTM_MAX,
-                )
-            }),
+            utm: std::array::from_fn(|place| cut(&utm[place], UTM_MAX)),
             journey: person.known.as_ref().map_or(&[], Visitor::touches),
             tapped,
         };

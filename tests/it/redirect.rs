@@ -130,7 +130,7 @@ fn read_cookie(cookie: &str) -> (u64, Vec<u32>) {
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
         .decode(value)
         .expect("base64url");
-    assert_eq!(bytes[0], 1, "the format");
+    assert_eq!(bytes[0], 2, "the format");
     let visitor = u64::from_be_bytes(bytes[2..10].try_into().expect("eight bytes"));
     let touches = bytes[10..bytes.len() - 16].chunks_exact(8);
     let link = |touch: &[u8]| u32::from_be_bytes(touch[..4].try_into().expect("four bytes"));

@@ -181,6 +181,8 @@ pub const PACKAGES: &[Package] = &[
     only("percent_encoding", &["cli", "domain", "integrations", "web"]),
     only("jiff", &["cli", "domain", "web"]),
     only("base62", &["domain"]),
+    // Tags of short messages.
+    only("siphasher", &["domain"]),
     only("unicode_normalization", &["domain"]),
     only("caseless", &["domain"]),
     only("iso_currency", &["domain"]),
