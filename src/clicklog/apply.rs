@@ -110,8 +110,8 @@ fn apply_part(
 fn put_rollups(store: &Store, part: &Part<'_>, through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
     let first_index = part.frames.first().map_or(u64::MAX, |frame| frame.index);
     let mut sums: HashMap<Vec<u8>, Counts> = HashMap::new();
-    for delta in part.frames.iter().flat_map(|frame| &frame.deltas) {
-        for (key, counts) in part.rollups_of(delta) {
+    for delta in part.frames.iter().flat_map(|frame| frame.deltas()) {
+        for (key, counts) in part.rollups_of(&delta) {
             add(sums.entry(key).or_default(), &counts);
         }
     }
@@ -146,8 +146,8 @@ impl Part<'_> {
     fn counts_after(&self, through: u64, key: &[u8]) -> Counts {
         let mut counts = Counts::default();
         let after = self.frames.iter().filter(|frame| frame.index > through);
-        for delta in after.flat_map(|frame| &frame.deltas) {
-            let of_it = self.rollups_of(delta).filter(|(known, _)| known == key);
+        for delta in after.flat_map(|frame| frame.deltas()) {
+            let of_it = self.rollups_of(&delta).filter(|(known, _)| known == key);
             of_it.for_each(|(_, more)| add(&mut counts, &more));
         }
         counts
@@ -157,7 +157,7 @@ impl Part<'_> {
 fn put_totals(store: &Store, frames: &[Arc<Frame>], through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
     let mut sums: HashMap<LinkNo, (Totals, u64)> = HashMap::new();
     for frame in frames {
-        for delta in &frame.deltas {
+        for delta in frame.deltas() {
             let (totals, known) = match sums.entry(delta.link) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {

@@ -130,7 +130,7 @@ impl Sums {
         for (place, visitors) in of_places.iter_mut().enumerate() {
             self.add_visitors(merged.place.values[place], days[place], visitors);
         }
-        for delta in frames.iter().flat_map(|frame| &frame.deltas) {
+        for delta in frames.iter().flat_map(|frame| frame.deltas()) {
             let counts = delta.detailed();
             if counts != Counts::default() {
                 self.add_to_quarter((delta.workspace, delta.link, delta.bucket), &counts);

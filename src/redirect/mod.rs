@@ -15,6 +15,7 @@ mod inbound;
 mod interstitial;
 mod land;
 pub mod lane;
+mod layout;
 mod links;
 mod locate;
 mod lost;
