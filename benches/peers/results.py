@@ -122,8 +122,8 @@ def main():
     directory = sys.argv[1]
     with open(f"{directory}/facts.txt", encoding="utf-8") as file:
         facts = dict(line.rstrip("\n").split("=", 1) for line in file)
-    names = ("keep-alive", "connections", "tls", "latency")
-    keep_alive, connections, tls, rate = (Run(directory, name) for name in names)
+    names = ("keep-alive", "zipf", "connections", "tls", "latency")
+    keep_alive, zipf, connections, tls, rate = (Run(directory, name) for name in names)
     idle_bytes = idle(directory)
     setting = {name: os.environ[name] for name in ("LINKS", "RIVALS", "ROUNDS", "SLICE", "RATE", "IDLE", "CONNECTIONS")}
     settings = " ".join(f"{name}={value}" for name, value in setting.items())
@@ -156,6 +156,11 @@ def main():
         "## Keep-alive, as fast as it goes",
         "",
         *saturation(keep_alive, "floor", "nginx-const"),
+        "## The same with slugs drawn by Zipf's law",
+        "",
+        "As followers come: few links take most of the clicks.",
+        "",
+        *saturation(zipf, "floor", "nginx-const"),
         "## A connection for each request",
         "",
         *saturation(connections, "floor-deferred", "nginx-deferred"),

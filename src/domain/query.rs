@@ -1,7 +1,11 @@
 //! Merging a request's query into a destination's: the request wins, but never over what is protected.
 //!
-//! Output is always percent-encoded anew; no request byte is copied as it came.
+//! Output is percent-encoded anew. Bytes of a request are copied as they came only where encoding them anew would write the
+//! same: see [`PLAIN`].
 
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
 use url::form_urlencoded;
 
 /// Parameters that a follower's request can neither add nor replace: click id, items, codes, order attributes,
@@ -67,9 +71,40 @@ pub fn is_for_us(name: &str, value: &str) -> bool {
 pub fn append(out: &mut String, is_first: &mut bool, name: &str, value: &str) {
     out.push(if *is_first { '?' } else { '&' });
     *is_first = false;
-    out.extend(form_urlencoded::byte_serialize(name.as_bytes()));
+    append_encoded(out, name);
     out.push('=');
-    out.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+    append_encoded(out, value);
+}
+
+fn append_encoded(out: &mut String, text: &str) {
+    match are_all(PLAIN, text) {
+        true => out.push_str(text),
+        false => out.extend(form_urlencoded::byte_serialize(text.as_bytes())),
+    }
+}
+
+/// Bytes that stand for themselves in a form-encoded text, and nothing else does (URL Standard,
+/// "application/x-www-form-urlencoded percent-encode set").
+const PLAIN: u8 = 1;
+/// What stands between them in a query whose every byte is copied when it is decoded and encoded anew.
+const BETWEEN: u8 = 2;
+
+/// [`PLAIN`] or [`BETWEEN`], by byte.
+const KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let plain = b"*-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut at = 0;
+    while at < plain.len() {
+        kinds[plain[at] as usize] = PLAIN;
+        at += 1;
+    }
+    kinds[b'=' as usize] = BETWEEN;
+    kinds[b'&' as usize] = BETWEEN;
+    kinds
+};
+
+fn are_all(kinds: u8, text: &str) -> bool {
+    text.bytes().all(|byte| KINDS[usize::from(byte)] & kinds != 0)
 }
 
 /// Writes `destination` with the parameters of `request_query` merged in and `extra` appended.
@@ -77,6 +112,99 @@ pub fn append(out: &mut String, is_first: &mut bool, name: &str, value: &str) {
 /// A name that the request brings replaces the destination's parameters of that name; the order is the
 /// destination's, then the request's, then `extra`. With nothing to merge the destination is written as stored.
 pub fn merge(out: &mut String, destination: &str, request_query: &str, extra: &[(&str, &str)]) {
+    if request_query.is_empty() && extra.is_empty() {
+        out.push_str(destination);
+    } else if !merge_plain(out, destination, request_query, extra) {
+        merge_any(out, destination, request_query, extra);
+    }
+}
+
+/// [`merge`] where nothing has to be decoded to be compared, nor encoded to be written: what nearly all followers bring.
+/// False, with nothing written, for every other query and destination.
+fn merge_plain(out: &mut String, destination: &str, request_query: &str, extra: &[(&str, &str)]) -> bool {
+    let cut = memchr2(b'?', b'#', destination.as_bytes()).unwrap_or(destination.len());
+    let (head, own_query) = destination.split_at(cut);
+    let own_query = own_query.strip_prefix('?').unwrap_or(own_query);
+    let is_plain = memchr(b'#', own_query.as_bytes()).is_none()
+        && raw_pairs(own_query).all(|(name, _)| memchr2(b'%', b'+', name.as_bytes()).is_none())
+        && is_copied(request_query);
+    if !is_plain {
+        return false;
+    }
+    out.push_str(head);
+    let mut separator = '?';
+    for (name, pair) in raw_pairs(own_query) {
+        let is_replaced = extra.iter().any(|(extra_name, _)| *extra_name == name)
+            || raw_pairs(request_query).any(|(wanted_name, _)| wanted_name == name);
+        if !is_replaced {
+            out.push(separator);
+            out.push_str(pair);
+            separator = '&';
+        }
+    }
+    if !request_query.is_empty() {
+        out.push(separator);
+        out.push_str(request_query);
+        separator = '&';
+    }
+    let mut is_first = separator == '?';
+    for (name, value) in extra {
+        append(out, &mut is_first, name, value);
+    }
+    true
+}
+
+/// Whether merging copies `query` as it came: each of its pairs is wanted, and decoded and encoded anew is what it was.
+fn is_copied(query: &str) -> bool {
+    let is_copied = |pair: &str| {
+        let Some((name, value)) = pair.split_once('=') else {
+            return false;
+        };
+        !name.is_empty() && !is_protected(name) && !is_for_us(name, value) && memchr(b'=', value.as_bytes()).is_none()
+    };
+    query.is_empty() || are_all(PLAIN | BETWEEN, query) && query.split('&').all(is_copied)
+}
+
+/// The parts of `query` that are not empty, each behind its name; nothing is decoded.
+fn raw_pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = query;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let end = memchr(b'&', rest.as_bytes()).unwrap_or(rest.len());
+            let pair = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
+            if !pair.is_empty() {
+                let name = memchr(b'=', pair.as_bytes()).map_or(pair, |end| &pair[..end]);
+                return Some((name, pair));
+            }
+        }
+        None
+    })
+}
+
+/// Names and values of `query`, decoded: what `form_urlencoded::parse` reads.
+pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    raw_pairs(query).map(|(name, pair)| {
+        let value = pair.get(name.len() + 1..).unwrap_or_default();
+        (decoded(name), decoded(value))
+    })
+}
+
+/// `text` form-decoded; borrowed where nothing is encoded.
+fn decoded(text: &str) -> Cow<'_, str> {
+    if memchr2(b'%', b'+', text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
+    // `text` has no `&`, and as a value no `=` cuts it.
+    let pair = ["=", text].concat();
+    let value = form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned());
+    Cow::Owned(value.unwrap_or_default())
+}
+
+/// [`merge`] in general.
+fn merge_any(out: &mut String, destination: &str, request_query: &str, extra: &[(&str, &str)]) {
     let wanted = || {
         form_urlencoded::parse(request_query.as_bytes())
             .filter(|(name, value)| !name.is_empty() && !is_protected(name) && !is_for_us(name, value))
@@ -120,8 +248,8 @@ pub fn merge(out: &mut String, destination: &str, request_query: &str, extra: &[
 }
 
 /// The first value of parameter `name` in `query`.
-pub fn value_of<'a>(query: &'a str, name: &str) -> Option<std::borrow::Cow<'a, str>> {
-    form_urlencoded::parse(query.as_bytes())
+pub fn value_of<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    pairs(query)
         .find(|(candidate, _)| candidate == name)
         .map(|(_, value)| value)
 }
@@ -175,6 +303,67 @@ mod tests {
             let mut out = String::new();
             merge(&mut out, destination, query, extra);
             assert_eq!(out, expected, "{destination} + {query}");
+        }
+    }
+
+    /// Queries as followers bring them, and as nobody should.
+    fn queries() -> impl Strategy<Value = String> {
+        let word = "(a|b|c|utm_source|utm_term|hop_id|Hop_ID|discount|coupon|qr|redir_url|1|%41|x%5B0|\\+|%|%2|~|[a-z]{0,3}|[ -~]{0,4}|\u{e4})";
+        let pair = (word, "(=|=|=|=|==|)", word).prop_map(|(name, is, value)| format!("{name}{is}{value}"));
+        proptest::collection::vec(pair, 0..5).prop_map(|pairs| pairs.join("&"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn the_plain_way_writes_what_the_general_one_does(
+            own in queries(),
+            tail in "(|#|#[a?&=]{0,4})",
+            query in queries(),
+            extra in "(|hop_id|a)",
+        ) {
+            let destination = match own.is_empty() {
+                true => format!("https://shop.example/p{tail}"),
+                false => format!("https://shop.example/p?{own}{tail}"),
+            };
+            let extra: &[(&str, &str)] = match &*extra {
+                "" => &[],
+                name => &[(name, "X9")],
+            };
+            let (mut merged, mut expected) = (String::new(), String::new());
+            merge(&mut merged, &destination, &query, extra);
+            merge_any(&mut expected, &destination, &query, extra);
+            prop_assert_eq!(merged, expected, "{} + {}", destination, query);
+        }
+
+        #[test]
+        fn pairs_are_those_that_the_standard_reads(query in prop_oneof![queries(), ".{0,40}"]) {
+            let expected: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+            prop_assert_eq!(pairs(&query).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn the_plain_way_is_taken_where_it_may_be() {
+        for (destination, query, is_plain) in [
+            (
+                "https://shop.example/p?a=1",
+                "utm_source=instagram&fbclid=PAZXh0bgNhZW0",
+                true,
+            ),
+            ("https://shop.example/", "", true),
+            ("https://shop.example/p#top", "a=1", false),
+            ("https://shop.example/p?%61=1", "a=1", false),
+            ("https://shop.example/p", "a=1&hop_id=forged", false),
+            ("https://shop.example/p", "a=%0d", false),
+            ("https://shop.example/p", "a=b=c", false),
+            ("https://shop.example/p", "a&b=1", false),
+            ("https://shop.example/p", "a=1&", false),
+            ("https://shop.example/p", "qr=1", false),
+        ] {
+            let taken = merge_plain(&mut String::new(), destination, query, &[("hop_id", "X")]);
+            assert_eq!(taken, is_plain, "{destination} + {query}");
         }
     }
 

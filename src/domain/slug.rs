@@ -88,6 +88,11 @@ fn normalise(slug: &str) -> Result<Cow<'_, str>, SlugError> {
     Ok(slug)
 }
 
+/// Whether `slug` is certainly its own [`fold`]: ASCII without capitals.
+pub fn is_own_fold(slug: &str) -> bool {
+    slug.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+}
+
 /// The form in which folded slugs are compared: case-folded and composed again.
 pub fn fold(slug: &str) -> String {
     if slug.is_ascii() {
@@ -105,12 +110,16 @@ pub enum SlugKey<'a> {
     Long(DomainNo, bool, Cow<'a, str>),
 }
 
+/// The bit of a [`SlugKey::Short`] that tells exact from folded.
+pub const SHORT_EXACT: u64 = 1 << 48;
+
 impl SlugKey<'_> {
     /// The key of `slug` on `domain`; for a folded key `slug` must already be [`fold`]ed.
     pub fn new(domain: DomainNo, exact: bool, slug: &str) -> SlugKey<'_> {
         match short_number(slug) {
             Some(number) if domain.0 < 1 << 15 => {
-                SlugKey::Short(u64::from(domain.0) << 49 | u64::from(exact) << 48 | number)
+                let case = if exact { SHORT_EXACT } else { 0 };
+                SlugKey::Short(u64::from(domain.0) << 49 | case | number)
             }
             _ => SlugKey::Long(domain, exact, Cow::Borrowed(slug)),
         }

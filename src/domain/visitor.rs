@@ -9,12 +9,17 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use memchr::memchr;
+
 use super::id::{LinkNo, WorkspaceNo};
 use super::keyring::{Keyring, Secret};
 use super::time::Timestamp;
 
 /// Touches a cookie keeps: the journey that attribution can see.
 pub const TOUCHES_MAX: usize = 8;
+
+/// Bytes of the network that an address belongs to, with the kind of address before it.
+pub const NETWORK: usize = 9;
 
 const FORMAT: u8 = 1;
 const HEAD: usize = 2 + 8;
@@ -98,7 +103,10 @@ impl Visitor {
         }
         let tag = mac(secret, workspace, &bytes[..end]);
         bytes[end..end + TAG].copy_from_slice(&tag.as_bytes()[..TAG]);
-        URL_SAFE_NO_PAD.encode_string(&bytes[..end + TAG], out);
+        let mut text = [0; TEXT_MAX];
+        let length = URL_SAFE_NO_PAD.encode_slice(&bytes[..end + TAG], &mut text);
+        let text = length.ok().and_then(|length| text.get(..length));
+        out.push_str(text.and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default());
     }
 
     /// Reads and verifies a cookie value; `None` when it was not signed by one of `keys` for `workspace`.
@@ -133,33 +141,82 @@ impl Visitor {
     }
 }
 
-/// Name of the cookie of `workspace`; the first workspace's has no number.
-pub fn cookie_name(workspace: WorkspaceNo) -> String {
-    match workspace.0 {
-        1 => "hop_v".to_owned(),
-        number => format!("hop_v{number}"),
+/// Name of a workspace's cookie, kept on the stack.
+#[derive(Debug, Clone, Copy)]
+pub struct CookieName {
+    text: [u8; CookieName::MAX],
+    length: usize,
+}
+
+impl CookieName {
+    const STEM: &str = "hop_v";
+    /// With the ten digits of the highest number.
+    const MAX: usize = Self::STEM.len() + 10;
+
+    /// The cookie of `workspace`: `hop_v12`; the first workspace's has no number.
+    pub fn of(workspace: WorkspaceNo) -> Self {
+        let mut text = [0; Self::MAX];
+        text[..Self::STEM.len()].copy_from_slice(Self::STEM.as_bytes());
+        let mut name = Self {
+            text,
+            length: Self::STEM.len(),
+        };
+        if workspace.0 != 1 {
+            let mut rest = workspace.0;
+            name.length += rest.checked_ilog10().unwrap_or(0) as usize + 1;
+            for digit in name.text[Self::STEM.len()..name.length].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+        name
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.text[..self.length]).unwrap_or_default()
     }
 }
 
 /// The value of cookie `name` in a `Cookie` header.
 pub fn cookie_value<'a>(header: &'a str, name: &str) -> Option<&'a str> {
-    header.split(';').find_map(|pair| {
-        let (candidate, value) = pair.trim().split_once('=')?;
-        (candidate == name).then_some(value.trim_matches('"'))
-    })
+    let mut rest = header;
+    while !rest.is_empty() {
+        let end = memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
+        let pair = rest[..end].trim();
+        rest = rest.get(end + 1..).unwrap_or_default();
+        let value = pair.strip_prefix(name).and_then(|rest| rest.strip_prefix('='));
+        if let Some(value) = value {
+            return Some(value.trim_matches('"'));
+        }
+    }
+    None
+}
+
+/// What [`hash_identity`] takes of a user agent: the same for each follower who has it, so that it can be kept.
+pub fn agent_digest(user_agent: &str) -> [u8; 32] {
+    *blake3::hash(user_agent.as_bytes()).as_bytes()
 }
 
 /// A number for visitors without a cookie: keyed by a salt that changes each day, so that it cannot be traced back
 /// to an address or joined across days. Never 0.
-pub fn hash_identity(salt: &[u8; 32], day: u32, workspace: WorkspaceNo, address: &[u8], user_agent: &[u8]) -> u64 {
-    let mut hasher = blake3::Hasher::new_keyed(salt);
-    hasher.update(&day.to_be_bytes());
-    hasher.update(&workspace.0.to_be_bytes());
-    hasher.update(&[u8::try_from(address.len()).unwrap_or(u8::MAX)]);
-    hasher.update(address);
-    hasher.update(user_agent);
+///
+/// `network` is the address as far as it counts, `agent` the [`agent_digest`] of the user agent: all of it is one block of
+/// the hash function.
+pub fn hash_identity(
+    salt: &[u8; 32],
+    day: u32,
+    workspace: WorkspaceNo,
+    network: &[u8; NETWORK],
+    agent: &[u8; 32],
+) -> u64 {
+    let mut message = [0; 8 + NETWORK + 32];
+    message[..4].copy_from_slice(&day.to_be_bytes());
+    message[4..8].copy_from_slice(&workspace.0.to_be_bytes());
+    message[8..8 + NETWORK].copy_from_slice(network);
+    message[8 + NETWORK..].copy_from_slice(agent);
     let mut head = [0; 8];
-    head.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    head.copy_from_slice(&blake3::keyed_hash(salt, &message).as_bytes()[..8]);
     u64::from_be_bytes(head).max(1)
 }
 
@@ -264,7 +321,15 @@ mod tests {
     fn cookies_are_found_by_their_whole_name() {
         assert_eq!(cookie_value("a=1; hop_v2=x; hop_v=y", "hop_v"), Some("y"));
         assert_eq!(cookie_value("xhop_v=1", "hop_v"), None);
-        assert_eq!(cookie_name(WorkspaceNo(1)), "hop_v");
-        assert_eq!(cookie_name(WorkspaceNo(12)), "hop_v12");
+        assert_eq!(cookie_value("hop_v=;; hop_v2 =\"x\"", "hop_v2"), None);
+        assert_eq!(cookie_value("hop_v2=\"x=y\" ;", "hop_v2"), Some("x=y"));
+        for (workspace, name) in [
+            (1, "hop_v"),
+            (0, "hop_v0"),
+            (12, "hop_v12"),
+            (u32::MAX, "hop_v4294967295"),
+        ] {
+            assert_eq!(CookieName::of(WorkspaceNo(workspace)).as_str(), name);
+        }
     }
 }

@@ -37,9 +37,7 @@ pub(super) struct Inner {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub destinations: Policy,
-    pub public: OnceLock<PublicName>,
-    /// The public name before the listeners are bound.
-    pub public_guess: PublicName,
+    pub public: PublicName,
     pub locks: Locks,
     pub is_stopping: AtomicBool,
     /// Whether domains serve only once they are verified.
@@ -108,9 +106,9 @@ impl Context {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         destinations: Policy,
-        public_guess: PublicName,
+        public: PublicName,
     ) -> Self {
-        let (public, locks, lists) = (OnceLock::new(), Locks::new(), Lists::default());
+        let (locks, lists) = (Locks::new(), Lists::default());
         let recorder = OnceLock::new();
         let inner = Inner {
             books,
@@ -120,7 +118,6 @@ impl Context {
             entropy,
             destinations,
             public,
-            public_guess,
             locks,
             is_stopping: AtomicBool::new(false),
             needs_proof: AtomicBool::new(false),
@@ -172,13 +169,7 @@ impl Context {
 
     /// How followers reach the default domain.
     pub fn public(&self) -> &PublicName {
-        self.inner.public.get().unwrap_or(&self.inner.public_guess)
-    }
-
-    /// Says how followers reach the default domain, once the listeners are bound.
-    pub fn set_public(&self, name: PublicName) {
-        // Bound once: a second word would be the same.
-        let _ = self.inner.public.set(name);
+        &self.inner.public
     }
 
     /// Says who writes clicks, once it runs: an order may come back before its click is in the log.

@@ -93,6 +93,7 @@ pub async fn mint(
     let mut rows = Vec::with_capacity(ids.len());
     for slice in ids.chunks(SLICE) {
         let (inner, campaign, order, slice) = (context.clone(), campaign.clone(), order.clone(), slice.to_vec());
+        let _order = context.inner.locks.all().await;
         let minted = context.inner.books.commit(move |tx| {
             let mint = Mint {
                 context: &inner,

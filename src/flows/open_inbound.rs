@@ -27,7 +27,8 @@ pub fn slug(creator: Option<&str>) -> String {
 /// [`Error::NotFound`] when the domain or its store is gone.
 pub async fn open(context: &Context, domain: DomainNo, creator: Option<(CreatorNo, String)>) -> Result<(), Error> {
     let slug = slug(creator.as_ref().map(|(_, id)| id.as_str()));
-    let _order = context.inner.locks.of(&format!("{} {slug}", domain.0)).await;
+    // Every lock: which link it will be, and whether it is there, is known in the transaction. Once a creator and domain.
+    let _order = context.inner.locks.all().await;
     let (id, now) = (context.new_id("link_"), context.inner.clock.now());
     let opened = context.inner.books.commit(move |tx| {
         if let Some(known) = books::link::by_slug(tx, domain, &slug)? {

@@ -1,4 +1,5 @@
-//! Links come into being, change and go: checked, committed, then made followable, in this order.
+//! Links come into being, change and go: checked, committed, then made followable, in this order. Whoever does that holds
+//! the lock of the link's id, or every lock, from before the commit: of two who do it at once, the later one is seen.
 
 use super::cart_draft::{CartDraft, StockPolicyDraft};
 use super::context::Context;
@@ -19,6 +20,9 @@ use crate::domain::link::{EXTERNAL_ID_MAX, Link, LinkTerms, TEXT_MAX};
 use crate::domain::link_domain::LinkDomain;
 use crate::domain::slug::{self, GENERATED_LENGTH, SLUG_MAX, SlugError};
 use crate::domain::time::Timestamp;
+
+#[cfg(test)]
+mod tests;
 
 /// What stands before an external id where an id is meant.
 const EXTERNAL: &str = "ext_";
@@ -74,11 +78,13 @@ pub struct LinkChange {
 /// Makes a link; it can be followed when this returns.
 pub async fn create(context: &Context, workspace: WorkspaceNo, mut change: LinkChange) -> Result<Link, Error> {
     lock_link::seal(context, std::slice::from_mut(&mut change)).await?;
-    let inner = context.clone();
+    let (inner, id) = (context.clone(), new_id(context));
+    // Who changes it at once waits until it is published.
+    let _order = context.inner.locks.of(&id).await;
     let made = context
         .inner
         .books
-        .commit(move |tx| insert(&inner, tx, workspace, change));
+        .commit(move |tx| insert_as(&inner, tx, workspace, id, change));
     let link = made.await?;
     context.inner.table.put(&link, None);
     hand_out_codes::prepare(context, None).await;
@@ -190,11 +196,27 @@ pub fn domain_for(
     found.ok_or_else(missing)
 }
 
-/// Makes a link in a transaction of the caller's, who publishes it afterwards.
+/// The public id of a link that is to be made: also the name of its lock.
+pub(super) fn new_id(context: &Context) -> String {
+    context.new_id("link_")
+}
+
+/// Makes a link in a transaction of the caller's, who holds every lock and publishes it afterwards.
 pub(super) fn insert(
     context: &Context,
     tx: &Tx<'_>,
     workspace: WorkspaceNo,
+    change: LinkChange,
+) -> Result<Link, Error> {
+    insert_as(context, tx, workspace, new_id(context), change)
+}
+
+/// As [`insert`], under a public id whose lock the caller holds.
+pub(super) fn insert_as(
+    context: &Context,
+    tx: &Tx<'_>,
+    workspace: WorkspaceNo,
+    id: String,
     change: LinkChange,
 ) -> Result<Link, Error> {
     if change.destination.is_none() && !matches!(change.cart, Some(Some(_))) {
@@ -204,7 +226,7 @@ pub(super) fn insert(
     let domain = domain_for(context, tx, workspace, change.domain.as_deref())?;
     let mut link = Link {
         no: LinkNo(0),
-        id: context.new_id("link_"),
+        id,
         workspace,
         domain: domain.no,
         slug: String::new(),

@@ -83,13 +83,14 @@ async fn create_unless_known(
     creator: Option<CreatorNo>,
     change: LinkChange,
 ) -> Result<Option<Link>, Error> {
-    let inner = context.clone();
+    let (inner, id) = (context.clone(), publish_link::new_id(context));
+    let _order = context.inner.locks.of(&id).await;
     let made = context
         .inner
         .books
         .commit(move |tx| match known(&inner, tx, workspace, creator, &change)? {
             Some(_) => Ok(None),
-            None => publish_link::insert(&inner, tx, workspace, change).map(Some),
+            None => publish_link::insert_as(&inner, tx, workspace, id, change).map(Some),
         });
     let made = made.await?;
     if let Some(link) = &made {

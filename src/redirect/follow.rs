@@ -1,6 +1,6 @@
 //! The hot path on one screen: resolve, read who it is, gate, locate, set the cookie, enqueue.
 
-use std::fmt::Write;
+use std::mem;
 use std::sync::Arc;
 
 use super::codes::Claim;
@@ -18,11 +18,13 @@ use crate::domain::click_id::ClickId;
 use crate::domain::id::LinkNo;
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::USER_AGENT_MAX;
-use crate::domain::visitor::{Touch, Visitor, cookie_name};
+use crate::domain::visitor::{CookieName, Touch, Visitor};
 use crate::domain::{host, slug};
 
 /// Room for a usual location without growing.
 pub(super) const LOCATION_CAPACITY: usize = 512;
+/// Room for a cookie of eight touches on a domain with a usual name.
+const COOKIE_CAPACITY: usize = 256;
 
 impl Worker {
     /// Answers a GET or HEAD of a path that is not reserved.
@@ -36,9 +38,10 @@ impl Worker {
         let Some(link) = slug.as_ref().and_then(|slug| links.find(domain.no, slug)) else {
             return self.nowhere(domain, request, now);
         };
-        let keys = self.shared.keys.load();
-        let mut person = Person::read(request, domain, link.workspace, &self.shared, &keys, now);
-        let is_locked = Self::is_locked(request, link, &keys, now);
+        let mut keys = self.keys.borrow_mut();
+        let keys = keys.load();
+        let mut person = Person::read(request, domain, link, self, keys, now);
+        let is_locked = Self::is_locked(request, link, keys, now);
         if let Some(reply) = self.gate(domain, link, &mut person, !is_locked, now) {
             return reply;
         }
@@ -60,14 +63,14 @@ impl Worker {
                 notice: None,
                 now,
             };
-            return self.land(request, domain, Arc::clone(link), person, landed, &shown, &keys);
+            return self.land(request, domain, Arc::clone(link), person, landed, &shown, keys);
         }
         let id_text = (link.sends_click_id && may_send_id).then(|| id.sign(&keys.click_id));
         if id_text.is_some() {
             person.flags = person.flags.with(ClickFlags::ID_SENT);
         }
-        let (cookie, new_visitor) = self.cookie(request, domain, link, &person, &keys, now);
-        let mut location = String::with_capacity(LOCATION_CAPACITY);
+        let (cookie, new_visitor) = self.cookie(request, domain, link, &person, keys, now);
+        let mut location = self.blank_location();
         let outcome = locate(
             &mut location,
             offer,
@@ -92,6 +95,13 @@ impl Worker {
             ticket,
             hides_referrer: false,
         })
+    }
+
+    /// An empty text with room for a location.
+    pub(super) fn blank_location(&self) -> String {
+        let mut location = mem::take(&mut self.spare.borrow_mut().location);
+        location.reserve(LOCATION_CAPACITY);
+        location
     }
 
     /// The id of a click of `link`.
@@ -208,32 +218,27 @@ impl Worker {
         keys: &Keys,
         now: Timestamp,
     ) -> (Option<String>, u64) {
-        let name = cookie_name(link.workspace);
-        let suffix = |cookie: &mut String, max_age: u32| {
-            let secure = if request.is_secure { "; Secure" } else { "" };
-            let parent = &domain.cookie_domain;
-            let _ = write!(
-                cookie,
-                "; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}{parent}"
-            );
-        };
+        let name = CookieName::of(link.workspace);
+        let secure = if request.is_secure { "; Secure" } else { "" };
         if !person.may_be_recognised() {
             // An opt-out also ends a recognition that began before it.
             let forget = person.has_cookie && person.flags.has(ClickFlags::OPTED_OUT);
             let cookie = forget.then(|| {
-                let mut cookie = format!("{name}=");
-                suffix(&mut cookie, 0);
-                cookie
+                let (name, parent) = (name.as_str(), &domain.cookie_domain);
+                format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}{parent}")
             });
             return (cookie, 0);
         }
         let mut visitor = person.known.unwrap_or_else(|| self.new_visitor(link, person));
         visitor.add(Touch::new(link.no, now));
-        let mut cookie = String::with_capacity(256);
-        cookie.push_str(&name);
+        let mut cookie = mem::take(&mut self.spare.borrow_mut().cookie);
+        cookie.reserve(COOKIE_CAPACITY);
+        cookie.push_str(name.as_str());
         cookie.push('=');
         visitor.sign(link.workspace, &keys.cookie, &mut cookie);
-        suffix(&mut cookie, self.shared.options.cookie_max_age_seconds);
+        for end in [&*self.cookie_end, secure, &domain.cookie_domain] {
+            cookie.push_str(end);
+        }
         (Some(cookie), if person.known.is_some() { 0 } else { visitor.id })
     }
 

@@ -31,13 +31,14 @@ impl Worker {
     /// Answers a GET or HEAD that spells out a cart.
     pub fn follow_inbound(&self, request: &Request<'_>, inbound: Inbound) -> Reply {
         let now = self.shared.clock.now();
-        let keys = self.shared.keys.load();
+        let mut keys = self.keys.borrow_mut();
+        let keys = keys.load();
         let Some(link) = inbound.link.as_ref() else {
             bump(&self.counters.unlogged, 1);
             let (location, _) = lead_on(request, &inbound, None);
             return to(location, None, None);
         };
-        let mut person = Person::read(request, &inbound.domain, link.workspace, &self.shared, &keys, now);
+        let mut person = Person::read(request, &inbound.domain, link, self, keys, now);
         let id = self.next_id(link.no, now);
         let may_send_id = !person.flags.has(ClickFlags::OPTED_OUT) || inbound.domain.has_legal_basis;
         let id_text = may_send_id.then(|| id.sign(&keys.click_id));
@@ -45,7 +46,7 @@ impl Worker {
             person.flags = person.flags.with(ClickFlags::ID_SENT);
         }
         let (location, outcome) = lead_on(request, &inbound, id_text.as_ref().map(|text| text.as_str()));
-        let (cookie, new_visitor) = self.cookie(request, &inbound.domain, link, &person, &keys, now);
+        let (cookie, new_visitor) = self.cookie(request, &inbound.domain, link, &person, keys, now);
         let ticket = self.enqueue(request, &inbound.domain, link, &person, outcome, new_visitor, &id, None);
         bump(&self.counters.carts, 1);
         to(location, cookie, ticket)

@@ -4,8 +4,8 @@
 //! Plain links lie packed in the arena; what has a cart, rules, a limit or the like has a record of its own, shared by
 //! whoever reads it. A link is copied out under its shard's lock, which no method lets out.
 
-use std::borrow::Cow;
-use std::hash::BuildHasher;
+use std::borrow::{Borrow, Cow};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,7 +20,7 @@ use super::packed::{self, PACKED_MAX};
 use super::record::LinkRecord;
 use crate::domain::id::{DomainNo, LinkNo};
 use crate::domain::link::Link;
-use crate::domain::slug::{self, SLUG_MAX, SlugKey};
+use crate::domain::slug::{self, SHORT_EXACT, SLUG_MAX, SlugKey};
 
 /// Bytes that hold any long key.
 const LONG_KEY_MAX: usize = 5 + SLUG_MAX * 4;
@@ -28,19 +28,63 @@ const LONG_KEY_MAX: usize = 5 + SLUG_MAX * 4;
 /// thousand entries and not a million.
 const SHARDS: usize = 1024;
 
-/// A short key with the alignment of 32 bits, so that it and a place take 12 bytes and not 16.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ShortKey([u32; 2]);
+/// A short key as links of any letter case are looked for: exact or folded. With the alignment of 32 bits, so that it
+/// and a place take 12 bytes and not 16.
+#[derive(Debug, Clone, Copy)]
+struct AnyCase([u32; 2]);
 
-impl ShortKey {
+impl AnyCase {
     fn new(number: u64) -> Self {
         Self([number as u32, (number >> 32) as u32])
     }
+
+    fn number(self) -> u64 {
+        u64::from(self.0[1]) << 32 | u64::from(self.0[0])
+    }
 }
 
-impl std::hash::Hash for ShortKey {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        state.write_u64(u64::from(self.0[1]) << 32 | u64::from(self.0[0]));
+impl PartialEq for AnyCase {
+    fn eq(&self, other: &Self) -> bool {
+        (self.number() ^ other.number()) & !SHORT_EXACT == 0
+    }
+}
+
+impl Eq for AnyCase {}
+
+impl Hash for AnyCase {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.number() & !SHORT_EXACT);
+    }
+}
+
+/// A short key that is exact or folded. It is hashed as [`AnyCase`], so that a slug that is its own fold needs one look:
+/// exact or folded, at most one link of a domain has it.
+#[derive(Debug, Clone, Copy)]
+struct ShortKey(AnyCase);
+
+impl ShortKey {
+    fn new(number: u64) -> Self {
+        Self(AnyCase::new(number))
+    }
+}
+
+impl PartialEq for ShortKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.0 == other.0.0
+    }
+}
+
+impl Eq for ShortKey {}
+
+impl Hash for ShortKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Borrow<AnyCase> for ShortKey {
+    fn borrow(&self) -> &AnyCase {
+        &self.0
     }
 }
 
@@ -99,17 +143,16 @@ impl Links {
     /// as long as the stamp is current: the other of the two keys cannot come into use before this one is free
     /// (`domain::link::slugs_conflict`).
     pub fn find<'a>(&self, domain: DomainNo, slug: &str, buffer: &'a mut Buffer) -> Option<(Stamp, Found<'a>)> {
-        let key = SlugKey::new(domain, true, slug);
-        if let Some((stamp, place)) = self.look(&key, buffer) {
+        if slug::is_own_fold(slug)
+            && let SlugKey::Short(number) = SlugKey::new(domain, false, slug)
+        {
+            let (stamp, place) = self.look_short(&AnyCase::new(number), buffer)?;
             return Some((stamp, place.found(buffer)));
         }
-        let is_folded = slug.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-        let folded = if is_folded {
-            Cow::Borrowed(slug)
-        } else {
-            Cow::Owned(slug::fold(slug))
-        };
-        let (stamp, place) = self.look(&SlugKey::new(domain, false, &folded), buffer)?;
+        if let Some((stamp, place)) = self.look(&SlugKey::new(domain, true, slug), buffer) {
+            return Some((stamp, place.found(buffer)));
+        }
+        let (stamp, place) = self.look(&SlugKey::new(domain, false, &slug::fold(slug)), buffer)?;
         Some((stamp, place.found(buffer)))
     }
 
@@ -232,12 +275,7 @@ impl Links {
     /// Reads what lies at `key`, with a stamp from before.
     fn look(&self, key: &SlugKey<'_>, buffer: &mut Buffer) -> Option<(Stamp, Read)> {
         match key {
-            SlugKey::Short(number) => {
-                let key = ShortKey::new(*number);
-                let stamp = self.generations.stamp(self.hasher.hash_one(Key::Short(key)));
-                let place = self.short.get(&key)?;
-                Some((stamp, self.read(*place, buffer)?))
-            }
+            SlugKey::Short(number) => self.look_short(&ShortKey::new(*number), buffer),
             SlugKey::Long(domain, is_exact, slug) => {
                 let mut bytes = [0; LONG_KEY_MAX];
                 let key = long_key(&mut bytes, *domain, *is_exact, slug)?;
@@ -246,6 +284,15 @@ impl Links {
                 Some((stamp, self.read(*place, buffer)?))
             }
         }
+    }
+
+    fn look_short<Q: Hash + Eq>(&self, key: &Q, buffer: &mut Buffer) -> Option<(Stamp, Read)>
+    where
+        ShortKey: Borrow<Q>,
+    {
+        let stamp = self.generations.stamp(self.hasher.hash_one(key));
+        let place = self.short.get(key)?;
+        Some((stamp, self.read(*place, buffer)?))
     }
 
     /// Reads what lies at `place`. The caller holds the lock of the shard that says so: until it lets go, nobody takes
@@ -284,11 +331,7 @@ impl Read {
     }
 }
 
-fn insert_unless<K: Eq + std::hash::Hash>(
-    entry: Entry<'_, K, Place>,
-    place: Place,
-    is_obsolete: impl FnOnce() -> bool,
-) -> bool {
+fn insert_unless<K: Eq + Hash>(entry: Entry<'_, K, Place>, place: Place, is_obsolete: impl FnOnce() -> bool) -> bool {
     match entry {
         Entry::Vacant(vacant) if !is_obsolete() => {
             vacant.insert(place);
@@ -326,8 +369,8 @@ impl Key {
     }
 }
 
-impl std::hash::Hash for Key {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
             Self::Short(key) => key.hash(state),
             Self::Long(bytes) => LongKey(bytes).hash(state),
@@ -338,8 +381,8 @@ impl std::hash::Hash for Key {
 /// A long key that is not kept; hashed as one that is.
 struct LongKey<'a>(&'a [u8]);
 
-impl std::hash::Hash for LongKey<'_> {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+impl Hash for LongKey<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.hash(state);
     }
 }

@@ -3,6 +3,7 @@
 //! Never waits, never touches a disk, holds no lock across anything. One [`Worker`] a core; what changes is pushed
 //! into the [`Table`] from outside ([`TableWriter`]), what happened leaves through a [`lane`].
 
+mod agents;
 mod arena;
 mod atomic;
 mod codes;

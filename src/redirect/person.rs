@@ -5,16 +5,14 @@ use std::borrow::Cow;
 use super::record::{DomainRecord, LinkRecord};
 use super::request::Request;
 use super::throttle::network;
-use super::worker::{Keys, Shared};
+use super::worker::{Keys, Shared, Worker};
 use crate::domain::api_key;
-use crate::domain::click::{ClickFlags, LANGUAGE_MAX, REFERRER_MAX, cut};
+use crate::domain::click::{ClickFlags, LANGUAGE_MAX, REFERRER_MAX, UTM_NAMES, cut};
 use crate::domain::consent::Signals;
-use crate::domain::id::WorkspaceNo;
 use crate::domain::outside::Place;
 use crate::domain::query;
 use crate::domain::time::Timestamp;
-use crate::domain::user_agent::{self, USER_AGENT_MAX};
-use crate::domain::visitor::{self, Visitor};
+use crate::domain::visitor::{self, CookieName, Visitor};
 
 /// What is known of the follower.
 #[derive(Debug)]
@@ -23,7 +21,8 @@ pub(super) struct Person<'a> {
     pub place: Place<'a>,
     /// From a valid cookie.
     pub known: Option<Visitor>,
-    /// Keyed hash of address and user agent; 0 for those who must not be recognised.
+    /// Keyed hash of address and user agent; 0 for those who must not be recognised, and for those who
+    /// are known.
     pub identity: u64,
     /// The A/B variant that this person belongs to, from 1; 0 = none: what is logged.
     pub variant: u8,
@@ -34,21 +33,22 @@ pub(super) struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
-    /// Reads who follows a link of `workspace` on `domain`.
+    /// Reads who follows `link` on `domain`.
     pub fn read(
         request: &Request<'_>,
         domain: &DomainRecord,
-        workspace: WorkspaceNo,
-        shared: &'a Shared,
+        link: &LinkRecord,
+        worker: &'a Worker,
         keys: &Keys,
         now: Timestamp,
     ) -> Self {
-        let place = shared.places.find(request.address);
-        let mut flags = class_flags(request, shared, now);
+        let place = worker.shared.places.find(request.address);
+        let agent = worker.agents.borrow_mut().read(request.user_agent);
+        let mut flags = agent.class.with(marks(request, &worker.shared, now));
         if domain.consent.is_opted_out(&signals(request, place.country)) {
             flags = flags.with(ClickFlags::OPTED_OUT);
         }
-        let text = visitor::cookie_value(request.cookie, &visitor::cookie_name(workspace));
+        let text = visitor::cookie_value(request.cookie, CookieName::of(link.workspace).as_str());
         let mut person = Self {
             flags,
             place,
@@ -59,10 +59,17 @@ impl<'a> Person<'a> {
             has_cookie: text.is_some(),
         };
         if person.may_be_recognised() {
-            person.known = text.and_then(|text| Visitor::verify(text, workspace, &keys.cookie));
-            let agent = cut(request.user_agent, USER_AGENT_MAX).as_bytes();
-            person.identity =
-                visitor::hash_identity(&keys.salt, now.day(), workspace, &network(request.address), agent);
+            person.known = text.and_then(|text| Visitor::verify(text, link.workspace, &keys.cookie));
+            // Nobody asks for the hash of whom a cookie names.
+            if person.known.is_none() {
+                person.identity = visitor::hash_identity(
+                    &keys.salt,
+                    now.day(),
+                    link.workspace,
+                    &network(request.address),
+                    &agent.digest,
+                );
+            }
         }
         person
     }
@@ -95,20 +102,14 @@ impl<'a> Person<'a> {
     }
 }
 
-fn class_flags(request: &Request<'_>, shared: &Shared, now: Timestamp) -> ClickFlags {
+/// What a request says of itself, besides its user agent.
+fn marks(request: &Request<'_>, shared: &Shared, now: Timestamp) -> ClickFlags {
     let mut flags = ClickFlags::default();
     if request.is_head {
         flags = flags.with(ClickFlags::HEAD);
     }
     if request.is_prefetch {
         flags = flags.with(ClickFlags::PREFETCH);
-    }
-    let agent = cut(request.user_agent, USER_AGENT_MAX);
-    if user_agent::is_bot(agent) {
-        flags = flags.with(ClickFlags::BOT);
-        if user_agent::is_preview(agent) {
-            flags = flags.with(ClickFlags::PREVIEW);
-        }
     }
     if !request.test_key.is_empty() && request.test_key.len() <= api_key::KEY_MAX {
         let is_known = shared.table.key(&api_key::hash(request.test_key), now).is_some();
@@ -152,11 +153,8 @@ pub(super) fn bare_referrer(referrer: &str) -> &str {
 /// The UTM parameters of a query, in the order of `UTM_NAMES`.
 pub(super) fn utm_of(query: &str) -> [Cow<'_, str>; 5] {
     let mut utm: [Cow<'_, str>; 5] = Default::default();
-    if !query.contains("utm_") {
-        return utm;
-    }
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        if let Some(place) = crate::domain::click::UTM_NAMES.iter().position(|known| *known == name)
+    for (name, value) in query::pairs(query).filter(|(name, _)| name.starts_with("utm_")) {
+        if let Some(place) = UTM_NAMES.iter().position(|known| *known == name)
             && utm[place].is_empty()
         {
             utm[place] = value;

@@ -444,6 +444,26 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_slug_without_capitals_is_found_in_one_look_whether_exact_or_folded() {
+        let (reader, writer) = Table::new(&default_domain());
+        let found = |slug: &str| reader.link(DomainNo::DEFAULT, slug).map(|record| record.no.0);
+        let exact = link(1, "abc7", true);
+        writer.put(&exact, None);
+        assert_eq!([found("abc7"), found("ABC7"), found("Abc7")], [Some(1), None, None]);
+        // The same link in any letter case: another key of the same slug.
+        let folded = link(1, "abc7", false);
+        writer.put(&folded, Some(&exact));
+        assert_eq!([found("abc7"), found("ABC7"), found("Abc7")], [Some(1); 3]);
+        assert_eq!(reader.links(), 1);
+        writer.put(&exact, Some(&folded));
+        assert_eq!([found("abc7"), found("ABC7")], [Some(1), None]);
+        writer.put(&link(2, "ABC7", true), None);
+        assert_eq!([found("abc7"), found("ABC7"), found("aBC7")], [Some(1), Some(2), None]);
+        writer.remove(&exact);
+        assert_eq!([found("abc7"), found("ABC7")], [None, Some(2)]);
+    }
+
+    #[test]
     fn a_renamed_link_leaves_its_old_slug() {
         let (reader, writer) = Table::new(&default_domain());
         let before = link(1, "old", false);

@@ -55,7 +55,8 @@ impl Worker {
     /// Answers the form of a landing page; `request` is the POST, its query what the page was told to pass on.
     pub fn tap(&self, request: &Request<'_>, form: &str) -> Reply {
         let now = self.shared.clock.now();
-        let keys = self.shared.keys.load();
+        let mut keys = self.keys.borrow_mut();
+        let keys = keys.load();
         let View {
             domains, stores, links, ..
         } = &mut *self.view.borrow_mut();
@@ -77,10 +78,10 @@ impl Worker {
             bump(&self.counters.gone, 1);
             return Reply::Refused(Refusal::Gone);
         };
-        let mut person = Person::read(request, domain, link.workspace, &self.shared, &keys, now);
+        let mut person = Person::read(request, domain, link, self, keys, now);
         // Taken on the way to the shop, not when the page is drawn: most who look at one do not go on.
         let claim = Claim::of(self.shared.table.codes(), link, &person, 0, token.click, now);
-        let (location, outcome) = match self.lead_on(request, link, store, &token, &form, &keys, claim.as_ref()) {
+        let (location, outcome) = match self.lead_on(request, link, store, &token, &form, keys, claim.as_ref()) {
             Ok(found) => found,
             Err(page) => {
                 bump(&self.counters.pages, 1);

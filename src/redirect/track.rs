@@ -58,8 +58,9 @@ impl Worker {
                 Tracked::Unavailable
             };
         };
-        let keys = self.shared.keys.load();
-        let mut person = Person::read(request, domain, workspace, &self.shared, &keys, now);
+        let mut keys = self.keys.borrow_mut();
+        let keys = keys.load();
+        let mut person = Person::read(request, domain, link, self, keys, now);
         if !knows_address {
             person.identity = 0;
             person.place = Default::default();

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Cache};
 
+use super::agents::Agents;
 use super::counters::Counters;
 use super::interstitial::Interstitial;
 use super::land::Page;
@@ -26,6 +27,9 @@ const SEQUENCES_PER_LEASE: u64 = 64;
 /// Most numbers drawn for a new visitor. 1,024: one of a variant with 1 % of all is missed once in 30,000 times, and he
 /// then gets another variant at his second tap.
 const VISITOR_DRAWS_MAX: usize = 1_024;
+
+/// Longest text whose memory is kept for the next answer, in bytes. 4 KiB: locations are seldom longer than one.
+const SPARE_MAX: usize = 4096;
 
 /// What the server's owner sets.
 #[derive(Debug, Clone)]
@@ -68,23 +72,69 @@ pub struct Worker {
     pub(super) view: RefCell<View>,
     /// The number of the view.
     pub(super) seat: usize,
+    pub(super) keys: RefCell<Cache<Arc<ArcSwap<Keys>>, Arc<Keys>>>,
+    pub(super) agents: RefCell<Agents>,
+    /// What every cookie ends in, but for what the request and the domain decide.
+    pub(super) cookie_end: String,
+    pub(super) spare: RefCell<Spare>,
     lease: RefCell<(u64, u64)>,
-    random: RefCell<blake3::OutputReader>,
+    random: RefCell<Random>,
+}
+
+/// Memory of answers that were written, for the next ones: a follow allocates nothing.
+#[derive(Debug, Default)]
+pub(super) struct Spare {
+    pub location: String,
+    pub cookie: String,
+}
+
+/// The numbers of new visitors, drawn a block of the hash function at a time.
+struct Random {
+    stream: blake3::OutputReader,
+    block: [u8; 64],
+    used: usize,
+}
+
+impl Random {
+    fn new(seed: &[u8; 32]) -> Self {
+        Self {
+            stream: blake3::Hasher::new_keyed(seed).finalize_xof(),
+            block: [0; 64],
+            used: 64,
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        if self.used == self.block.len() {
+            self.stream.fill(&mut self.block);
+            self.used = 0;
+        }
+        let mut number = [0; 8];
+        number.copy_from_slice(&self.block[self.used..self.used + 8]);
+        // A number that was given away is nobody else's to know.
+        self.block[self.used..self.used + 8].fill(0);
+        self.used += 8;
+        u64::from_le_bytes(number)
+    }
 }
 
 impl Worker {
     /// A worker that queues into `lane`; `seed` must be fresh from the system's entropy.
     pub fn new(shared: Arc<Shared>, lane: Lane, counters: Arc<Counters>, seed: [u8; 32]) -> Self {
-        let random = blake3::Hasher::new_keyed(&seed).finalize_xof();
         let view = shared.table.view();
+        let max_age = shared.options.cookie_max_age_seconds;
         Self {
+            keys: RefCell::new(Cache::new(Arc::clone(&shared.keys))),
+            agents: RefCell::new(Agents::new()),
+            cookie_end: format!("; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax"),
+            spare: RefCell::default(),
             shared,
             lane: RefCell::new(lane),
             counters,
             seat: view.seat,
             view: RefCell::new(view),
             lease: RefCell::new((0, 0)),
-            random: RefCell::new(random),
+            random: RefCell::new(Random::new(&seed)),
         }
     }
 
@@ -153,9 +203,22 @@ impl Worker {
     }
 
     fn random(&self) -> u64 {
-        let mut bytes = [0; 8];
-        self.random.borrow_mut().fill(&mut bytes);
-        u64::from_le_bytes(bytes)
+        self.random.borrow_mut().number()
+    }
+
+    /// Takes back a redirect that was written, for its memory.
+    pub fn reuse(&self, redirect: Redirect) {
+        let mut spare = self.spare.borrow_mut();
+        keep(&mut spare.location, redirect.location);
+        keep(&mut spare.cookie, redirect.cookie.unwrap_or_default());
+    }
+}
+
+/// Keeps the memory of `used` in `spare`, unless there is more already, or so much that it is a rare one's.
+fn keep(spare: &mut String, mut used: String) {
+    if (spare.capacity()..=SPARE_MAX).contains(&used.capacity()) {
+        used.clear();
+        *spare = used;
     }
 }
 

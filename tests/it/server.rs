@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use base64::Engine;
-use hopcart::app::{self, Filling, Running, World};
+use hopcart::app::{self, Filling, Opening, Running, World};
 use hopcart::config::{Config, Masked};
 use hopcart::domain::outside::{Clock, FixedClock};
 use hopcart::domain::time::Timestamp;
@@ -62,6 +62,8 @@ pub struct TestServer {
     pub clock: Arc<FixedClock>,
     /// How its table is filled at the next start.
     filling: Option<Filling>,
+    /// How its stores are opened at the next start.
+    opening: Option<Opening>,
     names: Arc<dyn Names>,
     running: Option<Running>,
 }
@@ -130,6 +132,7 @@ impl TestServer {
             certificate,
             clock,
             filling: None,
+            opening: None,
             names: Arc::new(NoNames),
             running: None,
         };
@@ -141,6 +144,7 @@ impl TestServer {
         let world = World {
             clock: self.clock.clone(),
             filling: self.filling.take(),
+            opening: self.opening.take(),
             names: Some(Arc::clone(&self.names)),
             ..World::default()
         };
@@ -157,6 +161,12 @@ impl TestServer {
     /// As [`Self::restart`]; the table is filled as `filling` says.
     pub fn restart_filling(&mut self, filling: Filling) {
         self.filling = Some(filling);
+        self.restart();
+    }
+
+    /// As [`Self::restart`]; the stores are opened as `opening` says.
+    pub fn restart_opening(&mut self, opening: Opening) {
+        self.opening = Some(opening);
         self.restart();
     }
 

@@ -1,10 +1,13 @@
-//! A server that has just been started: its table is still empty, and stays so until the test lets it be filled. Followers
-//! notice nothing; what changes meanwhile is not undone by what was read before.
+//! A server that has just been started. At first it listens and has nothing open: followers wait, or are told to come
+//! back. Then its table is still empty, and stays so until the test lets it be filled: followers notice nothing, and what
+//! changes meanwhile is not undone by what was read before.
 
+use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use hopcart::app::Filling;
+use hopcart::app::{Filling, Opening};
 use serde_json::{Value, json};
 
 use crate::http::{self, Request};
@@ -61,6 +64,55 @@ fn link(server: &TestServer, key: &str, extra: Value) -> String {
     let fields = body.as_object_mut().expect("an object");
     fields.extend(extra.as_object().expect("an object").clone());
     id_of(&server.api().link(&body))
+}
+
+/// Restarts `server`; what `come` does once it listens is done before anything is open, and answered.
+fn restart_early<T: Send + 'static>(
+    server: &mut TestServer,
+    patience: Duration,
+    come: impl Fn(SocketAddr) -> T + Send + Sync + 'static,
+) -> T {
+    let (tell, told) = mpsc::channel();
+    let hold = move |address| tell.send(come(address)).expect("the test goes on");
+    server.restart_opening(Opening {
+        hold: Arc::new(hold),
+        patience,
+    });
+    told.recv().expect("it was held")
+}
+
+#[test]
+fn who_comes_before_the_stores_are_open_waits() {
+    let mut server = TestServer::start();
+    link(&server, "a", json!({}));
+    let mut waiting = restart_early(&mut server, Duration::from_secs(600), |address| {
+        let mut client = http::Client::connect(address);
+        client.send_raw(&Request::get("/a").header("User-Agent", IPHONE).bytes());
+        client
+    });
+    let answer = waiting.read_answer(false);
+    assert_eq!(
+        (answer.status, answer.header("location"), answer.header("connection")),
+        (302, Some("https://shop.example/a"), Some("close")),
+        "the next connection is answered in front of hyper again"
+    );
+    assert_eq!(follow(&server, "/a"), to("a"));
+    assert_eq!(metric_of(&server, "hopcart_requests_total{outcome=\"unavailable\"}"), 0);
+}
+
+#[test]
+fn who_comes_long_before_the_stores_are_open_is_told_to_come_back() {
+    let mut server = TestServer::start();
+    link(&server, "a", json!({}));
+    let early = restart_early(&mut server, Duration::ZERO, |address| {
+        ["GET", "HEAD", "POST"].map(|method| http::send(address, &Request::new(method, "/a")))
+    });
+    for answer in &early {
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    }
+    assert!(!early[0].body.is_empty() && early[1].body.is_empty());
+    assert_eq!(follow(&server, "/a"), to("a"));
+    assert_eq!(metric_of(&server, "hopcart_requests_total{outcome=\"unavailable\"}"), 3);
 }
 
 #[test]

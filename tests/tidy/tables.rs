@@ -93,7 +93,7 @@ pub const PACKAGES: &[Package] = &[
     only("libc", &["net"]),
     only("ppp", &["net"]),
     // The load generator (cli) reads heads and shakes hands itself, as lightly as it can.
-    only("memchr", &["net", "cli"]),
+    only("memchr", &["net", "cli", "domain"]),
     only("rustls", &["net", "cli"]),
     only("mio", &["cli"]),
     only("hdrhistogram", &["cli"]),

@@ -46,8 +46,9 @@ impl<'a> AnswerLines<'a> {
     /// value (RFC 9110 section 5.5).
     #[must_use]
     pub fn line(&mut self, name: &'static str, value: &str) -> bool {
-        let is_fit = |byte: u8| byte >= b' ' && byte != 0x7f || byte == b'\t';
-        if !value.bytes().all(is_fit) {
+        let is_fit = |byte: u8| (byte >= b' ') & (byte != 0x7f) | (byte == b'\t');
+        // Without a way out before the end, many bytes are looked at together.
+        if !value.bytes().fold(true, |are_fit, byte| are_fit & is_fit(byte)) {
             return false;
         }
         self.out.reserve(name.len() + value.len() + 2);

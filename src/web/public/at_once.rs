@@ -24,13 +24,23 @@ impl PublicHandler {
         let Some(facts) = facts(&peer, head) else {
             return AtOnce::NotMine;
         };
-        let started = Instant::now();
+        let counters = self.worker.counters();
+        let started = counters.is_next_timed().then(Instant::now);
         let answered = match self.worker.follow(&facts) {
-            Reply::Redirect(redirect) if reply::write_redirect(&redirect, answer) => AtOnce::Written,
-            Reply::Redirect(_) => AtOnce::Whole(Box::new(reply::page(FollowerPage::Unavailable))),
+            Reply::Redirect(redirect) => {
+                let is_written = reply::write_redirect(&redirect, answer);
+                self.worker.reuse(redirect);
+                match is_written {
+                    true => AtOnce::Written,
+                    false => AtOnce::Whole(Box::new(reply::page(FollowerPage::Unavailable))),
+                }
+            }
             other => AtOnce::Whole(Box::new(super::respond(other, &facts, None))),
         };
-        self.worker.counters().observe(started.elapsed());
+        match started {
+            Some(started) => counters.observe_at_once(started.elapsed()),
+            None => counters.observe_as_last(),
+        }
         without_body(answered, facts.is_head)
     }
 }
@@ -58,9 +68,13 @@ enum Line {
     Purpose(u8),
 }
 
-/// Which line `name` is, by its length first: most lines are none of these.
+/// Which line `name` is, by its length first: most lines are none of these. `name` is a token (RFC 9110 section 5.6.2).
 fn line_of(name: &str) -> Option<Line> {
-    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    // Setting one bit makes letters small, and no other character of a token a letter or a `-`.
+    let is = |other: &str| {
+        let pairs = name.bytes().zip(other.bytes());
+        pairs.fold(0, |differs, (byte, expected)| differs | (byte | 0x20) ^ expected) == 0
+    };
     match name.len() {
         3 if is("dnt") => Some(Line::Dnt),
         5 if is("x-moz") => Some(Line::Purpose(0)),
@@ -147,7 +161,16 @@ mod tests {
             assert_eq!(seen & line.bit(), 0, "{name}");
             seen |= line.bit();
         }
-        for name in ["", "host", "x-forwarded-for", "sec-gpx", "accept-languagf"] {
+        for name in [
+            "",
+            "host",
+            "x-forwarded-for",
+            "sec-gpx",
+            "accept-languagf",
+            "sec_gpc",
+            "@nt",
+            "dn4",
+        ] {
             assert!(line_of(name).is_none(), "{name}");
         }
     }

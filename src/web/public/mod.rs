@@ -4,6 +4,7 @@
 
 mod at_once;
 mod creator;
+mod foyer;
 mod inbound;
 mod interstitial;
 mod landing;
@@ -28,6 +29,7 @@ use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
 pub use creator::{CREATOR_PAGE, CreatorPages};
+pub use foyer::{FOYER_PATIENCE, Foyer, House};
 pub use inbound::InboundCarts;
 pub use landing::respond as draw_page;
 pub use public_card::PublicCards;
