@@ -1,6 +1,10 @@
 //! Guards what a follow costs the request path: nobody may put a lock, a look-up or a copy more into it unnoticed.
 //!
-//! `Worker::follow` without a socket, as a browser inside an app asks: a plain link among 100,000 drawn at random, one
+//! First as the edge does it, from the bytes of a request to the bytes of its answer (`edge/…`): the browser inside an app
+//! with the twelve headers that `hopcart bench --browser` sends, on its first visit to one of 100,000 links, and to one
+//! viral link; and the same with the cookie of four follows.
+//!
+//! Then `Worker::follow` alone, as a browser inside an app asks: a plain link among 100,000 drawn at random, one
 //! viral link over and over, a first visit (no cookie yet), a cart of three items with a code, the same as one of eight
 //! variants of an experiment (also on a first visit, which draws a number that stays in its variant), as a landing page
 //! (drawn and packed), the tap on its button, and a link that does not exist. Another thread empties the lane, as the recorder does. A cart must stay within twice the viral link; a miss
@@ -14,7 +18,11 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Incoming;
 
 use hopcart::domain::cart::{Cart, CartItem, ItemName, Landing};
 use hopcart::domain::consent::ConsentMode;
@@ -26,10 +34,11 @@ use hopcart::domain::link_domain::LinkDomain;
 use hopcart::domain::outside::{Clock, Entropy, NoPlaces, SeededEntropy};
 use hopcart::domain::store::{OversellPolicy, Permalink, Product, Provider, Shelf, Store, StoreLook};
 use hopcart::domain::time::Timestamp;
+use hopcart::net::{AnswerLines, AtOnce, Handler, Head, Peer, Rehearsal};
 use hopcart::redirect::{
     Counters, Keys, Lane, LaneReader, Options, Redirect, Reply, Request, Shared, Table, TableWriter, Throttle, Worker,
 };
-use hopcart::web::public::draw_page;
+use hopcart::web::public::{answer_at_once, draw_page};
 
 const LINKS: u32 = 100_000;
 /// Links that are followed, drawn from all: enough not to stay in the processor's caches.
@@ -51,7 +60,7 @@ impl Clock for WallClock {
 }
 
 fn follow(c: &mut Criterion) {
-    let (worker, reader, paths) = worker();
+    let (worker, _, reader, paths) = worker();
     let is_over = Arc::new(AtomicBool::new(false));
     let drain = thread::spawn({
         let is_over = Arc::clone(&is_over);
@@ -74,7 +83,10 @@ fn follow(c: &mut Criterion) {
             b.iter(|| {
                 turn = (turn + 1) % FOLLOWED;
                 let request = request(path.unwrap_or(&paths[turn]), cookie, turn);
-                black_box(worker.follow(black_box(&request)))
+                match worker.follow(black_box(&request)) {
+                    Reply::Redirect(redirect) => worker.reuse(black_box(redirect)),
+                    other => drop(black_box(other)),
+                }
             });
         });
         // A full lane would have made every follow after it cheaper.
@@ -109,6 +121,70 @@ fn follow(c: &mut Criterion) {
     group.finish();
     is_over.store(true, Ordering::Relaxed);
     drain.join().expect("the reader");
+}
+
+/// Answers from memory what needs not wait; nothing else is asked for here.
+struct AtOnceOnly(Worker);
+
+impl Handler for AtOnceOnly {
+    async fn handle(&self, _: Peer, _: hyper::Request<Incoming>) -> Response<Full<Bytes>> {
+        Response::default()
+    }
+
+    fn answer_at_once(&self, peer: Peer, head: &Head<'_>, answer: &mut AnswerLines<'_>) -> AtOnce {
+        answer_at_once(&self.0, peer, head, answer)
+    }
+}
+
+fn edge(c: &mut Criterion) {
+    let (worker, counters, reader, paths) = worker();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let drain = thread::spawn({
+        let is_over = Arc::clone(&is_over);
+        move || empty(reader, &is_over)
+    });
+    let known = cookie_of(&worker, &paths);
+    let mut edge = Rehearsal::new(AtOnceOnly(worker), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let mut group = c.benchmark_group("edge");
+    group.throughput(Throughput::Elements(1));
+    let stranger = "_ga=GA1.1.8305172640.1763714999";
+    for (name, paths, cookie) in [
+        ("first_visit", &paths[..], stranger),
+        ("first_visit_viral", &paths[..1], stranger),
+        ("known", &paths[..], &known),
+        ("known_viral", &paths[..1], &known),
+    ] {
+        let requests: Vec<_> = paths.iter().map(|path| browser_request(path, cookie)).collect();
+        let mut turn = 0;
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                turn = (turn + 1) % requests.len();
+                let (answer, used) = edge.answer(black_box(&requests[turn]));
+                assert!(
+                    used == requests[turn].len() && answer.starts_with(b"HTTP/1.1 302"),
+                    "{name}"
+                );
+                black_box(answer.len())
+            });
+        });
+        assert_eq!(counters.outcomes().details_lost, 0, "{name}: the lane was full");
+    }
+    group.finish();
+    is_over.store(true, Ordering::Relaxed);
+    drain.join().expect("the reader");
+}
+
+/// What `hopcart bench --browser` sends.
+fn browser_request(path: &str, cookie: &str) -> Vec<u8> {
+    format!(
+        "GET {path}?utm_source=instagram HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: Mozilla/5.0 (iPhone; CPU iPhone OS \
+         18_1_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 Instagram 356.0.0.130.950\r\n\
+         Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\nAccept-Language: de-DE,de;q=0.9,en;q=0.8\r\n\
+         Accept-Encoding: gzip, deflate, br\r\nReferer: https://l.instagram.com/\r\nSec-Fetch-Dest: document\r\n\
+         Sec-Fetch-Mode: navigate\r\nSec-Fetch-Site: cross-site\r\nUpgrade-Insecure-Requests: 1\r\nPriority: u=0, i\r\n\
+         Cookie: {cookie}\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 /// Reads the lane empty, over and over.
@@ -152,7 +228,7 @@ fn cookie_of(worker: &Worker, paths: &[String]) -> String {
     cookie
 }
 
-fn worker() -> (Worker, LaneReader, Vec<String>) {
+fn worker() -> (Worker, Arc<Counters>, LaneReader, Vec<String>) {
     let (table, writer) = Table::new(&domain());
     let entropy = SeededEntropy::new(7);
     let slugs: Vec<String> = (0..LINKS).map(|_| slug(&entropy)).collect();
@@ -192,9 +268,10 @@ fn worker() -> (Worker, LaneReader, Vec<String>) {
         sequence: AtomicU64::new(1),
     });
     let (lane, reader) = Lane::new(16 << 20);
-    let worker = Worker::new(shared, lane, Arc::new(Counters::default()), [5; 32]);
+    let counters = Arc::new(Counters::default());
+    let worker = Worker::new(shared, lane, Arc::clone(&counters), [5; 32]);
     let pick = |_| format!("/{}", slugs[(entropy.number() % u64::from(LINKS)) as usize]);
-    (worker, reader, (0..FOLLOWED).map(pick).collect())
+    (worker, counters, reader, (0..FOLLOWED).map(pick).collect())
 }
 
 /// Seven base62 characters, as generated slugs have.
@@ -324,5 +401,5 @@ fn domain() -> LinkDomain {
     }
 }
 
-criterion_group!(benches, follow);
+criterion_group!(benches, edge, follow);
 criterion_main!(benches);

@@ -26,6 +26,10 @@ pub fn is_protected(name: &str) -> bool {
         "line_items",
     ];
     const FAMILIES: [&str; 5] = ["attributes[", "attribution/", "discounts/", "line_items/", "checkout["];
+    // Nearly all names that followers bring.
+    if name.starts_with("utm_") {
+        return false;
+    }
     // A permalink reads leading slashes as the same name (UCP, JSON pointer).
     let name = name.trim_start_matches('/');
     NAMES.iter().any(|protected| name.eq_ignore_ascii_case(protected))
@@ -124,16 +128,17 @@ pub fn merge(out: &mut String, destination: &str, request_query: &str, extra: &[
 fn merge_plain(out: &mut String, destination: &str, request_query: &str, extra: &[(&str, &str)]) -> bool {
     let cut = memchr2(b'?', b'#', destination.as_bytes()).unwrap_or(destination.len());
     let (head, own_query) = destination.split_at(cut);
-    let own_query = own_query.strip_prefix('?').unwrap_or(own_query);
-    let is_plain = memchr(b'#', own_query.as_bytes()).is_none()
-        && raw_pairs(own_query).all(|(name, _)| memchr2(b'%', b'+', name.as_bytes()).is_none())
-        && is_copied(request_query);
-    if !is_plain {
+    if memchr(b'#', own_query.as_bytes()).is_some() || !is_copied(request_query) {
         return false;
     }
+    let start = out.len();
     out.push_str(head);
     let mut separator = '?';
-    for (name, pair) in raw_pairs(own_query) {
+    for (name, pair) in raw_pairs(own_query.strip_prefix('?').unwrap_or_default()) {
+        if memchr2(b'%', b'+', name.as_bytes()).is_some() {
+            out.truncate(start);
+            return false;
+        }
         let is_replaced = extra.iter().any(|(extra_name, _)| *extra_name == name)
             || raw_pairs(request_query).any(|(wanted_name, _)| wanted_name == name);
         if !is_replaced {
@@ -156,13 +161,20 @@ fn merge_plain(out: &mut String, destination: &str, request_query: &str, extra: 
 
 /// Whether merging copies `query` as it came: each of its pairs is wanted, and decoded and encoded anew is what it was.
 fn is_copied(query: &str) -> bool {
-    let is_copied = |pair: &str| {
-        let Some((name, value)) = pair.split_once('=') else {
+    if !are_all(PLAIN | BETWEEN, query) {
+        return false;
+    }
+    let mut length = 0;
+    let are_copied = raw_pairs(query).all(|(name, pair)| {
+        length += pair.len() + 1;
+        let Some(value) = pair.get(name.len() + 1..) else {
             return false;
         };
-        !name.is_empty() && !is_protected(name) && !is_for_us(name, value) && memchr(b'=', value.as_bytes()).is_none()
-    };
-    query.is_empty() || are_all(PLAIN | BETWEEN, query) && query.split('&').all(is_copied)
+        let is_wanted = !name.is_empty() && !is_protected(name) && !is_for_us(name, value);
+        is_wanted && memchr(b'=', value.as_bytes()).is_none()
+    });
+    // With an `&` too many it is longer than its pairs.
+    are_copied && (query.is_empty() || length == query.len() + 1)
 }
 
 /// The parts of `query` that are not empty, each behind its name; nothing is decoded.
@@ -247,6 +259,34 @@ fn merge_any(out: &mut String, destination: &str, request_query: &str, extra: &[
     }
 }
 
+/// The values of the parameters `names` in `query`, the first of each that is not empty.
+pub fn values_of<'a, const N: usize>(query: &'a str, names: &[&str; N]) -> [Cow<'a, str>; N] {
+    let mut values = [const { Cow::Borrowed("") }; N];
+    let shortest = names.iter().map(|name| name.len()).min().unwrap_or_default();
+    // Decoding makes no name longer.
+    for (name, pair) in raw_pairs(query).filter(|(name, _)| name.len() >= shortest) {
+        let place = match names.iter().position(|known| *known == name) {
+            None if memchr(b'%', name.as_bytes()).is_some() => {
+                let name = decoded(name);
+                names.iter().position(|known| *known == name)
+            }
+            place => place,
+        };
+        if let Some(value) = place.and_then(|place| values.get_mut(place))
+            && value.is_empty()
+        {
+            *value = decoded(pair.get(name.len() + 1..).unwrap_or_default());
+        }
+    }
+    values
+}
+
+/// What stands behind the first `?` of `url`, up to a `#`: its query, or that of a page that keeps its own in the fragment.
+pub fn of_url(url: &str) -> &str {
+    let query = memchr(b'?', url.as_bytes()).map_or("", |mark| &url[mark + 1..]);
+    &query[..memchr(b'#', query.as_bytes()).unwrap_or(query.len())]
+}
+
 /// The first value of parameter `name` in `query`.
 pub fn value_of<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     pairs(query)
@@ -308,7 +348,7 @@ mod tests {
 
     /// Queries as followers bring them, and as nobody should.
     fn queries() -> impl Strategy<Value = String> {
-        let word = "(a|b|c|utm_source|utm_term|hop_id|Hop_ID|discount|coupon|qr|redir_url|1|%41|x%5B0|\\+|%|%2|~|[a-z]{0,3}|[ -~]{0,4}|\u{e4})";
+        let word = "(a|b|c|utm_source|utm%5Fsource|utm_term|hop_id|Hop_ID|discount|coupon|qr|redir_url|1|%41|x%5B0|\\+|%|%2|~|[a-z]{0,3}|[ -~]{0,4}|\u{e4})";
         let pair = (word, "(=|=|=|=|==|)", word).prop_map(|(name, is, value)| format!("{name}{is}{value}"));
         proptest::collection::vec(pair, 0..5).prop_map(|pairs| pairs.join("&"))
     }
@@ -338,9 +378,31 @@ mod tests {
         }
 
         #[test]
+        fn values_are_the_first_that_say_something(query in queries()) {
+            let names = ["utm_source", "A", "b"];
+            let first = |name: &str| {
+                let mut pairs = form_urlencoded::parse(query.as_bytes());
+                pairs.find(|(known, value)| known == name && !value.is_empty()).map_or(Cow::Borrowed(""), |(_, value)| value)
+            };
+            prop_assert_eq!(values_of(&query, &names), names.map(first));
+        }
+
+        #[test]
         fn pairs_are_those_that_the_standard_reads(query in prop_oneof![queries(), ".{0,40}"]) {
             let expected: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
             prop_assert_eq!(pairs(&query).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn queries_of_urls_are_found() {
+        for (url, query) in [
+            ("https://shop.example/", ""),
+            ("https://shop.example/?a=1?b", "a=1?b"),
+            ("https://shop.example/?a=1#?b", "a=1"),
+            ("https://shop.example/#/p?a=1", "a=1"),
+        ] {
+            assert_eq!(of_url(url), query, "{url}");
         }
     }
 
@@ -362,8 +424,10 @@ mod tests {
             ("https://shop.example/p", "a=1&", false),
             ("https://shop.example/p", "qr=1", false),
         ] {
-            let taken = merge_plain(&mut String::new(), destination, query, &[("hop_id", "X")]);
+            let mut out = "before ".to_owned();
+            let taken = merge_plain(&mut out, destination, query, &[("hop_id", "X")]);
             assert_eq!(taken, is_plain, "{destination} + {query}");
+            assert_eq!(out == "before ", !is_plain, "{out}");
         }
     }
 

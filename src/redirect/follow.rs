@@ -8,18 +8,18 @@ use super::counters::bump;
 use super::land::{Landed, Page, Shown, page_for};
 use super::lane::{Full, NewClick, Ticket};
 use super::locate::locate;
-use super::person::{Person, bare_referrer, first_language, utm_of};
+use super::person::{Person, bare_referrer, first_language};
 use super::record::{DomainRecord, LinkRecord};
 use super::request::Request;
 use super::view::View;
 use super::worker::{Keys, Redirect, Refusal, Reply, Worker};
-use crate::domain::click::{ClickFlags, Outcome, Tapped, UTM_MAX, cut};
+use crate::domain::click::{ClickFlags, Outcome, Tapped, UTM_MAX, UTM_NAMES, cut};
 use crate::domain::click_id::ClickId;
 use crate::domain::id::LinkNo;
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::USER_AGENT_MAX;
 use crate::domain::visitor::{CookieName, Touch, Visitor};
-use crate::domain::{host, slug};
+use crate::domain::{host, query, slug};
 
 /// Room for a usual location without growing.
 pub(super) const LOCATION_CAPACITY: usize = 512;
@@ -257,10 +257,9 @@ impl Worker {
         id: &ClickId,
         tapped: Option<Tapped>,
     ) -> Option<Ticket> {
-        let utm = utm_of(request.query);
         let destination = &link.offer(person.offered).destination;
-        let own_query = destination.split_once('?').map_or("", |(_, query)| query);
-        let own_utm = utm_of(own_query.split('#').next().unwrap_or_default());
+        let own_utm = query::values_of(query::of_url(destination), &UTM_NAMES);
+        let utm = query::values_of(request.query, &UTM_NAMES);
         let click = NewClick {
             sequence: id.sequence,
             at: id.at,

@@ -1,13 +1,13 @@
 //! Who follows: person or program, opted in or out, known or new. Decided from the request alone.
 
-use std::borrow::Cow;
+use memchr::memchr2;
 
 use super::record::{DomainRecord, LinkRecord};
 use super::request::Request;
 use super::throttle::network;
 use super::worker::{Keys, Shared, Worker};
 use crate::domain::api_key;
-use crate::domain::click::{ClickFlags, LANGUAGE_MAX, REFERRER_MAX, UTM_NAMES, cut};
+use crate::domain::click::{ClickFlags, LANGUAGE_MAX, REFERRER_MAX, cut};
 use crate::domain::consent::Signals;
 use crate::domain::outside::Place;
 use crate::domain::query;
@@ -138,29 +138,17 @@ fn signals(request: &Request<'_>, country: Option<[u8; 2]>) -> Signals {
 
 /// First language of `Accept-Language`, such as `de-DE`; empty when it is none.
 pub(super) fn first_language(header: &str) -> &str {
-    let tag = header.split([',', ';']).next().unwrap_or_default().trim();
+    let end = memchr2(b',', b';', header.as_bytes()).unwrap_or(header.len());
+    let tag = header[..end].trim();
     let is_tag = tag.len() <= LANGUAGE_MAX && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if is_tag { tag } else { "" }
 }
 
 /// A referrer without query and fragment, which can hold names and tokens.
 pub(super) fn bare_referrer(referrer: &str) -> &str {
-    let bare = referrer.split(['?', '#']).next().unwrap_or_default();
+    let bare = &referrer[..memchr2(b'?', b'#', referrer.as_bytes()).unwrap_or(referrer.len())];
     let is_web = bare.starts_with("https://") || bare.starts_with("http://") || bare.starts_with("android-app://");
     if is_web { cut(bare, REFERRER_MAX) } else { "" }
-}
-
-/// The UTM parameters of a query, in the order of `UTM_NAMES`.
-pub(super) fn utm_of(query: &str) -> [Cow<'_, str>; 5] {
-    let mut utm: [Cow<'_, str>; 5] = Default::default();
-    for (name, value) in query::pairs(query).filter(|(name, _)| name.starts_with("utm_")) {
-        if let Some(place) = UTM_NAMES.iter().position(|known| *known == name)
-            && utm[place].is_empty()
-        {
-            utm[place] = value;
-        }
-    }
-    utm
 }
 
 #[cfg(test)]
@@ -177,7 +165,5 @@ mod tests {
             "https://l.instagram.com/x"
         );
         assert_eq!(bare_referrer("javascript:alert(1)"), "");
-        let utm = utm_of("utm_source=insta&a=b&utm_content=gr%C3%BCn&utm_source=second");
-        assert_eq!(utm.map(String::from), ["insta", "", "", "", "grün"].map(str::to_owned));
     }
 }

@@ -164,8 +164,10 @@ impl Worker {
         &self.shared
     }
 
-    /// Passes on counts that found no room; called about once a second and before the worker ends.
+    /// Passes on counts that found no room, and lets go of keys that were replaced; called a few times a second and
+    /// before the worker ends.
     pub fn flush_lost(&self) {
+        self.keys.borrow_mut().load();
         self.lane.borrow_mut().flush_lost();
     }
 

@@ -17,9 +17,11 @@ mod desk;
 #[cfg(test)]
 mod differential;
 mod head;
+mod rehearsal;
 
 pub use answer::{AnswerLines, AtOnce};
 pub(super) use at_once::Began;
 pub(super) use conversation::{Conversation, Opening};
 pub(super) use desk::Desk;
 pub use head::Head;
+pub use rehearsal::Rehearsal;

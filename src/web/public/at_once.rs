@@ -9,40 +9,45 @@ use http_body_util::Full;
 
 use super::{PLUS, PublicHandler, canonical, inbound, is_ahead, reply};
 use crate::net::{AnswerLines, AtOnce, Head, Peer};
-use crate::redirect::{self, Reply};
+use crate::redirect::{self, Reply, Worker};
 use crate::web::pages::FollowerPage;
 
 impl PublicHandler {
     /// Answers a plain GET or HEAD, unless it has to wait for something: for the disk, for the books, for a page.
     pub(super) fn follow_at_once(&self, peer: Peer, head: &Head<'_>, answer: &mut AnswerLines<'_>) -> AtOnce {
-        let path = head.path();
-        // A table that is not loaded may lack the link: it is then read from the books.
-        let may_wait = self.worker.is_durable() || !self.worker.is_loaded();
-        if may_wait || !super::is_follow(path) || path.ends_with(PLUS) || inbound::may_be(path) {
-            return AtOnce::NotMine;
-        }
-        let Some(facts) = facts(&peer, head) else {
-            return AtOnce::NotMine;
-        };
-        let counters = self.worker.counters();
-        let started = counters.is_next_timed().then(Instant::now);
-        let answered = match self.worker.follow(&facts) {
-            Reply::Redirect(redirect) => {
-                let is_written = reply::write_redirect(&redirect, answer);
-                self.worker.reuse(redirect);
-                match is_written {
-                    true => AtOnce::Written,
-                    false => AtOnce::Whole(Box::new(reply::page(FollowerPage::Unavailable))),
-                }
-            }
-            other => AtOnce::Whole(Box::new(super::respond(other, &facts, None))),
-        };
-        match started {
-            Some(started) => counters.observe_at_once(started.elapsed()),
-            None => counters.observe_as_last(),
-        }
-        without_body(answered, facts.is_head)
+        answer_at_once(&self.worker, peer, head, answer)
     }
+}
+
+/// [`PublicHandler`]'s answer to what has not to wait.
+pub fn answer_at_once(worker: &Worker, peer: Peer, head: &Head<'_>, answer: &mut AnswerLines<'_>) -> AtOnce {
+    let path = head.path();
+    // A table that is not loaded may lack the link: it is then read from the books.
+    let may_wait = worker.is_durable() || !worker.is_loaded();
+    if may_wait || !super::is_follow(path) || path.ends_with(PLUS) || inbound::may_be(path) {
+        return AtOnce::NotMine;
+    }
+    let Some(facts) = facts(&peer, head) else {
+        return AtOnce::NotMine;
+    };
+    let counters = worker.counters();
+    let started = counters.is_next_timed().then(Instant::now);
+    let answered = match worker.follow(&facts) {
+        Reply::Redirect(redirect) => {
+            let is_written = reply::write_redirect(&redirect, answer);
+            worker.reuse(redirect);
+            match is_written {
+                true => AtOnce::Written,
+                false => AtOnce::Whole(Box::new(reply::page(FollowerPage::Unavailable))),
+            }
+        }
+        other => AtOnce::Whole(Box::new(super::respond(other, &facts, None))),
+    };
+    match started {
+        Some(started) => counters.observe_at_once(started.elapsed()),
+        None => counters.observe_as_last(),
+    }
+    without_body(answered, facts.is_head)
 }
 
 fn without_body(mut answered: AtOnce, is_head: bool) -> AtOnce {

@@ -28,6 +28,7 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
+pub use at_once::answer_at_once;
 pub use creator::{CREATOR_PAGE, CreatorPages};
 pub use foyer::{FOYER_PATIENCE, Foyer, House};
 pub use inbound::InboundCarts;
