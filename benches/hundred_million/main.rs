@@ -4,7 +4,8 @@
 //! Takes minutes and gigabytes, so it runs only when told how much:
 //! `HOPCART_BENCH_CLICKS=100000000 cargo bench --profile release --bench hundred_million`. More of the environment:
 //! `HOPCART_BENCH_DIR` (where; a directory that is removed afterwards), `HOPCART_BENCH_PER_CHECKPOINT` (clicks from one
-//! checkpoint to the next; 65536, as under a load of thousands a second).
+//! checkpoint to the next; 65536, as under a load of thousands a second), `HOPCART_BENCH_EVEN` (links that the clicks of
+//! one hour are drawn from evenly, as load tests do: then only what writing costs each thread is told).
 //!
 //! Four processes, each a process of its own so that its memory is its own: one writes and is killed, the server starts
 //! on what it left, one opens the log, one asks.
@@ -31,6 +32,7 @@ use std::process::{Child, Command, Stdio};
 struct Plan {
     clicks: u64,
     per_checkpoint: usize,
+    even: Option<u32>,
     dir: PathBuf,
 }
 
@@ -44,6 +46,7 @@ impl Plan {
         Some(Self {
             clicks: number("HOPCART_BENCH_CLICKS")?,
             per_checkpoint: number("HOPCART_BENCH_PER_CHECKPOINT").unwrap_or(65_536) as usize,
+            even: number("HOPCART_BENCH_EVEN").map(|links: u64| links as u32),
             dir: env::var_os("HOPCART_BENCH_DIR")
                 .map_or_else(|| env::temp_dir().join("hopcart-hundred-million"), PathBuf::from),
         })
@@ -77,6 +80,10 @@ fn run_all(plan: &Plan) {
     serve::prepare(plan);
     let writer = part("write");
     until_ready(writer);
+    if plan.even.is_some() {
+        fs::remove_dir_all(&plan.dir).ok();
+        return;
+    }
     serve::first_redirect(plan);
     until_end(part("open"));
     if measure::forget_cache() {

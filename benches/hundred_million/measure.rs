@@ -1,5 +1,6 @@
 //! What the system knows of this process: its processor time and the most memory that it held.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 /// A tick of the times in `/proc`: on Linux a hundredth of a second, whatever the kernel counts with.
@@ -13,6 +14,20 @@ pub fn process_us() -> u64 {
 /// Processor time of the thread that asks, in µs.
 pub fn thread_us() -> u64 {
     times("/proc/thread-self/stat")
+}
+
+/// Processor time of the threads that live now, in ns, by name.
+pub fn threads_ns() -> BTreeMap<String, u64> {
+    let mut times = BTreeMap::new();
+    for thread in fs::read_dir("/proc/self/task").expect("Linux tells it").flatten() {
+        let read = |name| fs::read_to_string(thread.path().join(name)).unwrap_or_default();
+        let ns = read("schedstat")
+            .split(' ')
+            .next()
+            .and_then(|text| text.parse::<u64>().ok());
+        *times.entry(read("comm").trim().to_owned()).or_default() += ns.unwrap_or(0);
+    }
+    times
 }
 
 fn times(path: &str) -> u64 {

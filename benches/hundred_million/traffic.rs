@@ -60,6 +60,8 @@ pub struct Traffic {
     made: u64,
     visitors: VecDeque<u64>,
     journey: Vec<Touch>,
+    /// How many links are drawn evenly; `None` = as links live.
+    even: Option<u32>,
 }
 
 impl Traffic {
@@ -77,6 +79,16 @@ impl Traffic {
             made: 0,
             visitors: VecDeque::with_capacity(REMEMBERED),
             journey: Vec::new(),
+            even: None,
+        }
+    }
+
+    /// `clicks` clicks within an hour on `links` links, drawn evenly: every click meets sums of its own.
+    pub fn even(clicks: u64, links: u32) -> Self {
+        Self {
+            hours: vec![clicks],
+            even: Some(links),
+            ..Self::new(clicks)
         }
     }
 
@@ -144,6 +156,9 @@ impl Traffic {
 
     /// New links are hot, one may be viral, old ones are followed now and then.
     fn link(&mut self) -> LinkNo {
+        if let Some(links) = self.even {
+            return LinkNo(1 + (self.number() % u64::from(links)) as u32);
+        }
         let hour = self.hour as u64;
         let posted = (u64::from(LINKS) * (hour + 1) / (DAYS * 24)).max(60);
         let (choice, number) = (self.number(), self.number());

@@ -54,6 +54,11 @@ struct Writing {
 
 pub fn run(plan: &Plan) {
     let mut writing = Writing::start(plan);
+    if let Some(links) = plan.even {
+        println!("{} clicks on {links} links, drawn evenly", plan.clicks);
+        writing.flood(plan, &mut Traffic::even(plan.clicks, links));
+        return finish();
+    }
     let mut traffic = Traffic::new(plan.clicks);
     println!(
         "{} clicks over 90 days, {LINKS} links in {WORKSPACES} workspaces, a checkpoint every {} clicks",
@@ -65,6 +70,11 @@ pub fn run(plan: &Plan) {
     writing.steady(plan, last);
     writing.tail(plan, last);
     fs::write(plan.dir.join("written"), writing.pushed.to_string()).expect("there is room for a number");
+    finish();
+}
+
+/// Waits to be killed.
+fn finish() {
     println!("ready");
     loop {
         thread::park();
@@ -102,8 +112,13 @@ impl Writing {
     /// As fast as they are taken.
     fn flood(&mut self, plan: &Plan, traffic: &mut Traffic) {
         let before = (measure::process_us(), measure::thread_us(), Instant::now());
+        let threads_before = measure::threads_ns();
         while self.push(traffic) {}
         self.settle();
+        for (name, ns) in measure::threads_ns() {
+            let ns = ns - threads_before.get(&name).unwrap_or(&0);
+            println!("thread {name}: {} ns of the processor a click", ns / self.pushed.max(1));
+        }
         let own_us = measure::thread_us() - before.1;
         let writer_us = measure::process_us() - before.0 - own_us;
         let (clicks, stats) = (self.pushed as f64, self.reader.stats());

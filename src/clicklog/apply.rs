@@ -1,6 +1,6 @@
-//! Turns journal frames into one sled batch: blocks, workspaces' roll-ups, totals and the watermark. Links' days, facets
-//! and visitors are left to the backlog: blocks can tell them again. What no block can tell, clicks without details, is
-//! counted in links' roll-ups at once.
+//! Turns journal frames into one sled batch: blocks, workspaces' roll-ups and the watermark. Links' days, facets, visitors
+//! and totals are left to the backlog: blocks can tell them again. What no block can tell, clicks without details, is
+//! counted in links' roll-ups and their own totals at once.
 //!
 //! Roll-ups and totals are read, added to and written as absolute values: with the watermark in the same batch, applying
 //! after any crash counts each frame once.
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
-use crate::domain::id::LinkNo;
+use crate::domain::id::{LinkNo, WorkspaceNo};
 
 use super::backlog::Backlog;
 use super::block;
@@ -22,6 +22,7 @@ use super::merge::Merged;
 use super::pending::{Delta, Frame};
 use super::store::Store;
 use super::value::{Counts, Meta, Rollup, Totals, add, seal};
+use super::waiting::How;
 
 /// Writes `frames` and `gaps`, all of them after the watermark of `meta`, which is moved to the last of them; and what
 /// the backlog holds, when it is time.
@@ -33,23 +34,23 @@ pub(super) fn apply(
     encoder: &mut Encoder,
     backlog: &Backlog,
 ) -> Result<(), StoreError> {
-    let days_since = store.history()?.days_since.unwrap_or(u64::MAX);
-    let first_counted = frames.partition_point(|frame| frame.index <= days_since);
-    let (old_frames, frames) = frames.split_at(first_counted);
-    let (old_gaps, gaps): (Vec<&Gap>, Vec<&Gap>) = gaps
-        .iter()
-        .partition(|gap| is_passed(gap) && gap.last_frame <= days_since);
-    let mut part = |part: &Part<'_>| apply_part(store, part, meta, encoder, backlog);
-    part(&Part {
-        frames: old_frames,
-        gaps: &old_gaps,
-        is_by_day: false,
-    })?;
-    part(&Part {
-        frames,
-        gaps: &gaps,
-        is_by_day: true,
-    })
+    let history = store.history()?;
+    let (mut frames, mut gaps) = (frames, gaps.iter().collect::<Vec<_>>());
+    // Each part is counted in one way: up to where days began, then to where pages of totals did, then after.
+    for last in [history.days_since, history.pages_since, Some(u64::MAX)].map(|since| since.unwrap_or(u64::MAX)) {
+        let (now, later) = frames.split_at(frames.partition_point(|frame| frame.index <= last));
+        let (gaps_now, gaps_later): (Vec<&Gap>, Vec<&Gap>) = gaps
+            .iter()
+            .partition(|gap| last == u64::MAX || (is_passed(gap) && gap.last_frame <= last));
+        let part = Part {
+            frames: now,
+            gaps: &gaps_now,
+            how: history.how(last),
+        };
+        apply_part(store, &part, meta, encoder, backlog)?;
+        (frames, gaps) = (later, gaps_later);
+    }
+    Ok(())
 }
 
 /// Frames of a gap at the journal's end may still come: they are not passed by.
@@ -61,8 +62,7 @@ fn is_passed(gap: &Gap) -> bool {
 struct Part<'a> {
     frames: &'a [Arc<Frame>],
     gaps: &'a [&'a Gap],
-    /// Whether links' clicks are counted in days, rather than in roll-ups of quarter hours.
-    is_by_day: bool,
+    how: How,
 }
 
 fn apply_part(
@@ -83,7 +83,7 @@ fn apply_part(
     let merged = Merged::of(frames.iter().map(|frame| &frame.columns).collect());
     block::cut(&merged, through, encoder, |key, value| batch.insert(&key, value));
     put_rollups(store, part, through, &mut batch)?;
-    put_totals(store, frames, through, &mut batch)?;
+    put_totals(store, part, through, &mut batch)?;
     let oldest = merged.spots.first().map(|first| first.at);
     let history = store.history()?.with_blocks(through, oldest);
     batch.insert(&key::HISTORY, seal(&key::HISTORY, &history.body()));
@@ -99,8 +99,7 @@ fn apply_part(
     };
     store.commit(batch, &next)?;
     *meta = next;
-    let days = if part.is_by_day { frames } else { &[] };
-    backlog.add(&merged, days, through);
+    backlog.add(&merged, part.how, through);
     if backlog.is_due() {
         backlog.write(store)?;
     }
@@ -109,19 +108,20 @@ fn apply_part(
 
 fn put_rollups(store: &Store, part: &Part<'_>, through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
     let first_index = part.frames.first().map_or(u64::MAX, |frame| frame.index);
-    let mut sums: HashMap<Vec<u8>, Counts> = HashMap::new();
+    let mut sums: HashMap<Place, Counts> = HashMap::new();
     for delta in part.frames.iter().flat_map(|frame| frame.deltas()) {
-        for (key, counts) in part.rollups_of(&delta) {
-            add(sums.entry(key).or_default(), &counts);
+        for (place, counts) in part.rollups_of(&delta) {
+            add(sums.entry(place).or_default(), &counts);
         }
     }
-    for (key, mut counts) in sums {
+    for (place, mut counts) in sums {
+        let key = key_of(place);
         let mut rollup = match store.get(&key)? {
             Some(body) => Rollup::read(&body)?,
             None => Rollup::default(),
         };
         if rollup.through >= first_index {
-            counts = part.counts_after(rollup.through, &key);
+            counts = part.counts_after(rollup.through, place);
         }
         add(&mut rollup.counts, &counts);
         rollup.through = rollup.through.max(through);
@@ -131,33 +131,44 @@ fn put_rollups(store: &Store, part: &Part<'_>, through: u64, batch: &mut sled::B
     Ok(())
 }
 
+/// Where a roll-up counts: the workspace or one of its links, and the quarter hour.
+type Place = (WorkspaceNo, Option<LinkNo>, u32);
+
+fn key_of((workspace, link, bucket): Place) -> Vec<u8> {
+    match link {
+        Some(link) => key::link_rollup(workspace, link, bucket).to_vec(),
+        None => key::workspace_rollup(workspace, bucket).to_vec(),
+    }
+}
+
 impl Part<'_> {
-    /// The keys of the roll-ups in which `delta` counts, and how.
-    fn rollups_of(&self, delta: &Delta) -> impl Iterator<Item = (Vec<u8>, Counts)> {
-        let of_link = if self.is_by_day { delta.lost } else { delta.counts };
-        let link = key::link_rollup(delta.workspace, delta.link, delta.bucket);
-        let workspace = key::workspace_rollup(delta.workspace, delta.bucket);
-        let of_link = (of_link != Counts::default()).then(|| (link.to_vec(), of_link));
-        of_link.into_iter().chain([(workspace.to_vec(), delta.counts)])
+    /// The roll-ups in which `delta` counts, and how.
+    fn rollups_of(&self, delta: &Delta) -> impl Iterator<Item = (Place, Counts)> {
+        let of_link = if self.how.is_by_day { delta.lost } else { delta.counts };
+        let place = |link| (delta.workspace, link, delta.bucket);
+        let of_link = (of_link != Counts::default()).then(|| (place(Some(delta.link)), of_link));
+        of_link.into_iter().chain([(place(None), delta.counts)])
     }
 
-    /// What frames after `through` add to the roll-up under `key`: one that a backup brought may be ahead of the
+    /// What frames after `through` add to the roll-up at `place`: one that a backup brought may be ahead of the
     /// watermark.
-    fn counts_after(&self, through: u64, key: &[u8]) -> Counts {
+    fn counts_after(&self, through: u64, place: Place) -> Counts {
         let mut counts = Counts::default();
         let after = self.frames.iter().filter(|frame| frame.index > through);
         for delta in after.flat_map(|frame| frame.deltas()) {
-            let of_it = self.rollups_of(&delta).filter(|(known, _)| known == key);
+            let of_it = self.rollups_of(&delta).filter(|(known, _)| *known == place);
             of_it.for_each(|(_, more)| add(&mut counts, &more));
         }
         counts
     }
 }
 
-fn put_totals(store: &Store, frames: &[Arc<Frame>], through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
+/// Links' own totals: clicks that no block can tell again, and those of before there were pages.
+fn put_totals(store: &Store, part: &Part<'_>, through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
     let mut sums: HashMap<LinkNo, (Totals, u64)> = HashMap::new();
-    for frame in frames {
-        for delta in frame.deltas() {
+    for frame in part.frames {
+        let counted = |delta: &Delta| !part.how.is_paged || delta.lost != Counts::default();
+        for delta in frame.deltas().filter(counted) {
             let (totals, known) = match sums.entry(delta.link) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
@@ -169,8 +180,12 @@ fn put_totals(store: &Store, frames: &[Arc<Frame>], through: u64, batch: &mut sl
                 }
             };
             // One that a backup brought may be ahead of the watermark.
-            if frame.index > *known {
-                delta.add_to(totals);
+            if frame.index <= *known {
+                continue;
+            }
+            match part.how.is_paged {
+                true => delta.add_lost_to(totals),
+                false => delta.add_to(totals),
             }
         }
     }

@@ -298,7 +298,7 @@ fn begin(shared: &Shared, store: &Arc<Store>) -> Result<(), StoreError> {
     if meta.watermark > shared.pending().last_index {
         return Err(StoreError::Damaged("the store is ahead of its journal"));
     }
-    store.count_by_days_after(shared.pending().last_index)?;
+    store.count_anew_after(shared.pending().last_index)?;
     shared.backlog.take_up(store)?;
     let found: Vec<Gap> = shared
         .recovery()

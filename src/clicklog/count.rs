@@ -6,14 +6,16 @@ use crate::domain::id::LinkNo;
 use crate::domain::time::Timestamp;
 
 use super::columns::Depth;
+use super::day::QUARTERS;
 use super::error::QueryError;
 use super::key;
 use super::link_count::{self, EachByClass, LinkCount};
 use super::pending::{Delta, Snapshot};
 use super::query::{Budget, Query, Ragged};
 use super::scan;
+use super::sheets;
 use super::store::Store;
-use super::value::{Counts, Rollup, Totals};
+use super::value::{Counts, Rollup};
 
 /// A count that a question asks about: the start of its bucket or its instant, its link, how many.
 pub(super) type Each<'a> = dyn FnMut(Timestamp, LinkNo, u64) + 'a;
@@ -138,11 +140,16 @@ pub(super) fn first_bucket(store: &Store, snapshot: &Snapshot, query: &Query) ->
         }
         Some(links) => {
             let sums = snapshot.backlog.read();
-            let asked = sums.quarters().filter(|((workspace, link, bucket), _)| {
-                query.has_link(*workspace, *link) && (from..=to).contains(bucket)
+            sums.visit(workspace, Some(links), |row| {
+                look(Some(row.at.bucket()).filter(|bucket| row.is_by_day() && (from..=to).contains(bucket)));
             });
-            look(asked.map(|((_, _, bucket), _)| *bucket).min());
             drop(sums);
+            let days = (from / QUARTERS, to / QUARTERS);
+            sheets::visit::<QueryError>(store, (workspace, Some(links)), days, |found| {
+                let buckets = found.clicks().map(|(bucket, _)| bucket);
+                look(buckets.filter(|bucket| (from..=to).contains(bucket)).min());
+                Ok(())
+            })?;
             let mut budget = Budget::new();
             for link in links.iter() {
                 budget.rollup()?;
@@ -151,48 +158,4 @@ pub(super) fn first_bucket(store: &Store, snapshot: &Snapshot, query: &Query) ->
         }
     }
     Ok(first)
-}
-
-/// The totals of `link` with what is pending.
-pub(super) fn totals(store: &Store, snapshot: &Snapshot, link: LinkNo) -> Result<Totals, QueryError> {
-    let (mut totals, through) = match store.get(&key::total(link))? {
-        Some(body) => Totals::read(&body)?,
-        None => Default::default(),
-    };
-    let frames = snapshot.frames.iter().filter(|frame| frame.index > through);
-    let deltas = frames.flat_map(|frame| frame.deltas_of(link));
-    deltas.for_each(|delta| delta.add_to(&mut totals));
-    Ok(totals)
-}
-
-/// Hands the totals of every link to `each`.
-pub(super) fn each_total(
-    store: &Store,
-    snapshot: &Snapshot,
-    mut each: impl FnMut(LinkNo, Totals),
-) -> Result<(), QueryError> {
-    let mut pending: HashMap<LinkNo, Vec<(u64, Delta)>> = HashMap::new();
-    for frame in snapshot.frames.iter() {
-        for delta in frame.deltas() {
-            pending.entry(delta.link).or_default().push((frame.index, delta));
-        }
-    }
-    let (first, last) = (key::total(LinkNo(0)), key::total(LinkNo(u32::MAX)));
-    store.scan::<QueryError>(&first, &last, false, |key, body| {
-        let link = LinkNo(key::number(key, 0));
-        let (mut totals, through) = Totals::read(body)?;
-        let deltas = pending.remove(&link).unwrap_or_default();
-        deltas
-            .iter()
-            .filter(|(index, _)| *index > through)
-            .for_each(|(_, delta)| delta.add_to(&mut totals));
-        each(link, totals);
-        Ok(true)
-    })?;
-    for (link, deltas) in pending {
-        let mut totals = Totals::default();
-        deltas.iter().for_each(|(_, delta)| delta.add_to(&mut totals));
-        each(link, totals);
-    }
-    Ok(())
 }

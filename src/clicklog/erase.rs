@@ -1,12 +1,12 @@
 //! Erases on request what tells who somebody was: visitor, journey, agent, language, referrer, UTM parameters, region and
-//! city go, in the journal, in blocks and in facets; instant, link, country and every count stay.
+//! city go, in the journal, in blocks, in facets and in sheets; instant, link, country and every count stay.
 //!
 //! Works on the checkpoint thread, so that nothing writes beside it, on clicks that sled has. Journal segments come
 //! first, each replaced as a whole: a store that is rebuilt while or after this runs is rebuilt from what was erased.
-//! Running it again finds what is left, so a crash in between costs nothing. Sketches hold hashes of visitors among
-//! counts and stay; so do clicks that the visitor makes afterwards.
+//! Running it again finds what is left, so a crash in between costs nothing. Sketches and sheets hold hashes of visitors among
+//! counts, and those stay; so do clicks that the visitor makes afterwards.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -14,12 +14,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use crate::domain::click::{Click, ClickFlags};
-use crate::domain::id::WorkspaceNo;
+use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
 use super::block::SPAN_MS;
 use super::bytes::Source;
 use super::columns::{Columns, Header};
+use super::day::QUARTERS;
 use super::dimension::FACETS;
 use super::encoder::Encoder;
 use super::erasure::{Erased, Erasure, Subject};
@@ -30,6 +31,7 @@ use super::key::{self, BlockKey};
 use super::options::sync_dir;
 use super::segment;
 use super::shared::Shared;
+use super::sheet::{self, Sheet};
 use super::store::{Store, guarded};
 use super::tabulate;
 use super::value::seal;
@@ -344,15 +346,19 @@ fn erase_in_blocks(
     Ok(next)
 }
 
-/// Counts `bare` clicks, here as they were, as unknown from now on.
+/// Counts `bare` clicks, here as they were, as unknown from now on. Where a sheet has one that is like it in everything,
+/// it does not matter whose that was.
 fn put_facets(store: &Store, bare: &[Click], batch: &mut sled::Batch) -> Result<(), StoreError> {
-    let mut places: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+    let next: Vec<Click> = bare.iter().map(bared).collect();
+    let is_in_sheet = put_sheets(store, bare, &next, batch)?;
+    let mut places: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
     for (place, click) in bare.iter().enumerate() {
-        for key in tabulate::places(click.workspace, click.link, click.at) {
-            places.entry(key).or_default().push(place);
+        let [of_link, of_workspace] = tabulate::places(click.workspace, click.link, click.at);
+        places.entry(of_workspace).or_default().push(place);
+        if !is_in_sheet[place] {
+            places.entry(of_link).or_default().push(place);
         }
     }
-    let next: Vec<Click> = bare.iter().map(bared).collect();
     for (key, clicks) in places {
         let Some(body) = store.get(&key)? else { continue };
         let mut facets = Facets::read(&body)?;
@@ -366,6 +372,41 @@ fn put_facets(store: &Store, bare: &[Click], batch: &mut sled::Batch) -> Result<
         batch.insert(key, value);
     }
     Ok(())
+}
+
+/// Puts what `next` are in the place of `bare` clicks into sheets; which of them were found there.
+fn put_sheets(store: &Store, bare: &[Click], next: &[Click], batch: &mut sled::Batch) -> Result<Vec<bool>, StoreError> {
+    let entries = |clicks: &[Click]| clicks.iter().map(sheet::entries).collect::<Vec<_>>();
+    let (was, is) = (entries(bare), entries(next));
+    let mut days: BTreeMap<(WorkspaceNo, u32), Vec<usize>> = BTreeMap::new();
+    for (place, click) in bare.iter().enumerate() {
+        let day = click.at.bucket() / QUARTERS;
+        days.entry((click.workspace, day)).or_default().push(place);
+    }
+    let mut is_found = vec![false; bare.len()];
+    for ((workspace, day), clicks) in days {
+        let first = key::sheet(workspace, day, 0, LinkNo(0));
+        let last = key::sheet(workspace, day, u64::MAX, LinkNo(u32::MAX));
+        store.scan::<StoreError>(&first, &last, false, |key, body| {
+            let (_, _, first) = key::of_sheet(key);
+            let mut sheet = Sheet::read(body, first)?;
+            let mut is_changed = false;
+            for place in clicks.iter().copied() {
+                if is_found[place] {
+                    continue;
+                }
+                let click = &bare[place];
+                let quarter = (click.at.bucket() % QUARTERS) as u8;
+                is_found[place] = sheet.exchange(click.link, (click.flags, quarter), &was[place], &is[place]);
+                is_changed |= is_found[place];
+            }
+            if is_changed {
+                batch.insert(key, seal(key, &sheet.body()));
+            }
+            Ok(clicks.iter().any(|place| !is_found[*place]))
+        })?;
+    }
+    Ok(is_found)
 }
 
 /// Writes the record under the first free millisecond.

@@ -23,7 +23,7 @@ use super::replay::{parts, walk};
 use super::segment;
 use super::store::{Store, fatal, guarded};
 use super::survey::survey;
-use super::value::{Meta, Rollup, seal, unseal};
+use super::value::{Meta, Rollup, Totals, seal, unseal};
 
 /// Bytes that are loaded in one sled batch.
 const LOADED_AT_ONCE: usize = 1 << 20;
@@ -243,7 +243,7 @@ pub(super) fn load_parts(store: &Store, files: &[PathBuf]) -> Result<Meta, Store
     begin.insert(&key::IS_LOADING, seal(&key::IS_LOADING, &[]));
     store.commit(begin, &Meta::default())?;
     let mut meta = None;
-    // Roll-ups may be newer than the watermark that was noted before they were read.
+    // Roll-ups and totals may be newer than the watermark that was noted before they were read.
     let mut rolled_up = 0;
     for path in files {
         let mut source = BufReader::new(File::open(path)?);
@@ -258,6 +258,9 @@ pub(super) fn load_parts(store: &Store, files: &[PathBuf]) -> Result<Meta, Store
             if key::is_link_rollup(&key) {
                 rolled_up = rolled_up.max(Rollup::read(body)?.through);
             }
+            if key::is_total(&key) {
+                rolled_up = rolled_up.max(Totals::read(body)?.1);
+            }
             weight += key.len() + value.len();
             batch.insert(key, value);
             if weight >= LOADED_AT_ONCE {
@@ -271,7 +274,7 @@ pub(super) fn load_parts(store: &Store, files: &[PathBuf]) -> Result<Meta, Store
     let mut end = sled::Batch::default();
     end.remove(&key::IS_LOADING);
     store.commit(end, &meta)?;
-    store.count_by_days_after(rolled_up.max(meta.watermark))?;
+    store.count_anew_after(rolled_up.max(meta.watermark))?;
     Ok(meta)
 }
 

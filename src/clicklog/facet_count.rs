@@ -1,4 +1,4 @@
-//! Counts by one dimension from facets, in sled and in the backlog; from the clicks themselves where facets do not reach.
+//! Counts by one dimension from facets and sheets, in sled and in the backlog; from the clicks themselves where facets do not reach.
 //!
 //! Facets do not reach the ragged ends of a time range, units of before facets were written, and dimensions that a unit
 //! does not keep. What they tell and what is read beside them never overlap, so every click counts once.
@@ -20,8 +20,8 @@ use super::link_count::each_link;
 use super::pending::Snapshot;
 use super::query::{Budget, Query, Ragged};
 use super::scan;
+use super::sheets;
 use super::store::Store;
-use super::tabulate::Group;
 use super::value::Counts;
 
 /// A count that a question asks about: when (an instant, or the start of a unit), its link (0 when the question is about
@@ -71,10 +71,14 @@ pub(super) fn visit(
         pending: pending(snapshot, &clipped(complete, after), by, is_by_link, unit_ms)?,
         waiting: Waiting::of(snapshot, query, (facet, by), is_by_link, (complete, after)),
         not_kept: BTreeMap::new(),
+        ahead: HashMap::new(),
         budget,
         each,
     };
     units.read((complete, after - 1), is_by_link)?;
+    if is_by_link {
+        units.sheets((complete, after - 1))?;
+    }
     units.not_in_sled()?;
     for (number, links) in std::mem::take(&mut units.not_kept) {
         let mut part = clipped(number, number + 1);
@@ -152,18 +156,23 @@ impl Waiting {
             through: sums.through,
             of: HashMap::new(),
         };
-        let unit = |(workspace, link, hour): &Group| {
-            let (link_of, unit) = match is_by_link {
-                true => (*link, Timestamp(i64::from(*hour) * HOUR_MS).day()),
-                false => (LinkNo(0), *hour),
+        let mut counts: HashMap<((LinkNo, u32), u32), Counts> = HashMap::new();
+        sums.visit(query.workspace, query.links.as_deref(), |row| {
+            let unit = match is_by_link {
+                true => (row.link, row.at.day()),
+                false => (LinkNo(0), row.at.hour()),
             };
-            (query.has_link(*workspace, *link) && (first..after).contains(&unit)).then_some((link_of, unit))
-        };
-        sums.visit(facet, unit, |unit, key, counts| {
-            if let Some((name, count)) = counted(query, by, key, counts) {
-                waiting.of.entry(unit).or_default().push((name.to_owned(), count));
+            if (first..after).contains(&unit.1) {
+                let counts = counts.entry((unit, sums.number(row, facet))).or_default();
+                counts[row.class()] += 1;
             }
         });
+        for ((unit, number), counts) in counts {
+            if let Some((name, count)) = counted(query, by, sums.key(number, facet), &counts) {
+                waiting.of.entry(unit).or_default().push((name.to_owned(), count));
+            }
+        }
+        drop(sums);
         waiting
     }
 }
@@ -187,6 +196,8 @@ struct Units<'a, 'b> {
     waiting: Waiting,
     /// Units that do not keep the dimension, and of which links.
     not_kept: BTreeMap<u32, HashSet<LinkNo>>,
+    /// Links' days that hold later frames than those of before what waits, and through which.
+    ahead: HashMap<(LinkNo, u32), u64>,
     budget: &'a mut Budget,
     each: &'a mut Each<'b>,
 }
@@ -238,6 +249,9 @@ impl Units<'_, '_> {
                 (self.each)(start, link, name, count)?;
             }
         }
+        if is_day && through > self.waiting.since {
+            self.ahead.insert((link, unit), through);
+        }
         if through <= self.waiting.since {
             let mut waiting = waiting.iter();
             waiting.try_for_each(|(name, count)| (self.each)(start, link, name, *count))?;
@@ -246,6 +260,36 @@ impl Units<'_, '_> {
         let through = through.max(self.waiting.through);
         let mut after = additions.into_iter().filter(|(index, _)| *index > through);
         after.try_for_each(|(_, name)| (self.each)(start, link, name, 1))
+    }
+
+    /// Hands on what sheets have: as far as a link's own facets go, where those go further than what waits. Where those do
+    /// not keep the dimension, the clicks themselves are read.
+    fn sheets(&mut self, days: (u32, u32)) -> Result<(), QueryError> {
+        let Self {
+            query, facet, by, each, ..
+        } = self;
+        let since = self.waiting.since;
+        let of = (query.workspace, query.links.as_deref());
+        sheets::visit::<QueryError>(self.store, of, days, |found| {
+            self.budget.rollup()?;
+            let place = (found.link, found.day);
+            let is_read = self
+                .not_kept
+                .get(&found.day)
+                .is_some_and(|links| links.contains(&found.link));
+            if is_read || found.through > self.ahead.get(&place).copied().unwrap_or(since) {
+                return Ok(());
+            }
+            let start = Timestamp(i64::from(found.day) * DAY_MS);
+            for (_, click) in found.clicks() {
+                let mut one = Counts::default();
+                one[click.class()] = 1;
+                if let Some((name, count)) = counted(query, *by, found.sheet.key(click, *facet), &one) {
+                    each(start, found.link, name, count)?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Hands on what waits and what is pending for units that sled does not have. A link's are days, a workspace's hours.

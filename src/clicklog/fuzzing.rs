@@ -22,7 +22,9 @@ use super::gap::Gap;
 use super::key::BlockKey;
 use super::replay::{Met, replay};
 use super::segment::{self, Header};
+use super::sheet::Sheet;
 use super::sketch::{Sketch, Visitors};
+use super::total_page::TotalPage;
 use super::value::{Meta, Rollup, Totals, seal, unseal};
 use super::writer::{Batch, Writer};
 use super::{Options, open};
@@ -45,7 +47,7 @@ pub fn value(bytes: &[u8]) {
     let Some((kind, body)) = bytes.split_first() else {
         return;
     };
-    match kind % 6 {
+    match kind % 8 {
         0 => drop(Meta::read(body)),
         1 => {
             if let Ok(rollup) = Rollup::read(body) {
@@ -61,6 +63,20 @@ pub fn value(bytes: &[u8]) {
             }
         }
         3 => drop(BlockKey::read(body)),
+        6 => {
+            if let Ok(page) = TotalPage::read(body) {
+                assert_eq!(TotalPage::read(&page.body()), Ok(page));
+            }
+        }
+        7 => {
+            if let Ok(sheet) = Sheet::read(body, LinkNo(u32::from(*kind))) {
+                let again = sheet.body();
+                assert_eq!(
+                    Sheet::read(&again, sheet.links.first().map_or(LinkNo(0), |part| part.link)),
+                    Ok(sheet)
+                );
+            }
+        }
         4 => {
             if let (Ok(sketch), Ok(mut visitors)) = (Sketch::read(body), Visitors::new()) {
                 visitors.add_all(&sketch);

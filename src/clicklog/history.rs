@@ -1,16 +1,18 @@
 //! What the store can still tell: from when on facets are complete, and how far single clicks were removed by age.
 //!
 //! Body of the value: through, 0 or 1 + signed ms of *since*, 0 or 1 + signed ms of *cut*, written, 0 or 1 + signed ms of
-//! *unwritten from*; these two may be missing, then nothing is unwritten; *days since*, which may be missing too. *Through* is the watermark at which this was
-//! last written. Facets hold everything that is newer than *since*: what was applied by a version that wrote none is as
+//! *unwritten from*; these two may be missing, then nothing is unwritten; *days since* and *pages since*, which may be
+//! missing too. *Through* is the watermark at which this was last written. Facets hold everything that is newer than *since*: what was applied by a version that wrote none is as
 //! old as that or older. Single clicks before *cut* were removed; counts of them stay. Facets and sketches hold frames
 //! up to *written*; of later ones only blocks that end at *unwritten from* or later have clicks (see `backlog`). Clicks
-//! of frames after *days since* are in links' days, those up to it in links' roll-ups of quarter hours.
+//! of frames after *days since* are in links' days and sheets, those up to it in links' roll-ups of quarter hours; of frames
+//! after *pages since* they are in pages of totals, up to it in links' own totals.
 
 use crate::domain::time::Timestamp;
 
 use super::bytes::{Damaged, Source, put_number};
 use super::value::{Meta, instant, put_instant};
+use super::waiting::How;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct History {
@@ -26,6 +28,9 @@ pub(super) struct History {
     pub(super) unwritten_from: Option<Timestamp>,
     /// Links' days hold clicks of frames after this one; `None` = nobody has said so yet, and roll-ups hold all.
     pub(super) days_since: Option<u64>,
+    /// Pages of totals hold clicks of frames after this one; `None` = links' own totals hold all. Never without
+    /// `days_since`.
+    pub(super) pages_since: Option<u64>,
 }
 
 impl History {
@@ -38,6 +43,7 @@ impl History {
         put_instant(&mut out, self.unwritten_from);
         if let Some(since) = self.days_since {
             put_number(&mut out, since);
+            self.pages_since.iter().for_each(|since| put_number(&mut out, *since));
         }
         out
     }
@@ -52,6 +58,7 @@ impl History {
             written: through,
             unwritten_from: None,
             days_since: None,
+            pages_since: None,
         };
         if !source.0.is_empty() {
             history.written = source.number()?;
@@ -59,6 +66,9 @@ impl History {
         }
         if !source.0.is_empty() {
             history.days_since = Some(source.number()?);
+        }
+        if !source.0.is_empty() {
+            history.pages_since = Some(source.number()?);
         }
         source.end()?;
         Ok(history)
@@ -72,6 +82,14 @@ impl History {
             through: self.through.max(through),
             unwritten_from: self.unwritten_from.into_iter().chain(oldest).min(),
             ..self
+        }
+    }
+
+    /// Where clicks of frame `index` are counted.
+    pub(super) fn how(&self, index: u64) -> How {
+        How {
+            is_by_day: index > self.days_since.unwrap_or(u64::MAX),
+            is_paged: index > self.pages_since.unwrap_or(u64::MAX),
         }
     }
 
@@ -97,8 +115,12 @@ mod tests {
 
     #[test]
     fn histories_round_trip() {
-        for (facets_since, cut, days_since) in [(None, None, None), (Some(Timestamp(-5)), Some(Timestamp(7)), Some(9))]
-        {
+        let (at, cut) = (Some(Timestamp(-5)), Some(Timestamp(7)));
+        for (facets_since, cut, days_since, pages_since) in [
+            (None, None, None, None),
+            (at, cut, Some(9), None),
+            (at, cut, Some(0), Some(300)),
+        ] {
             let history = History {
                 through: 300,
                 facets_since,
@@ -106,6 +128,7 @@ mod tests {
                 written: 200,
                 unwritten_from: cut,
                 days_since,
+                pages_since,
             };
             assert_eq!(History::read(&history.body()), Ok(history));
         }

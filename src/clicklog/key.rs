@@ -1,12 +1,12 @@
 //! Keys of the one sled tree: a kind byte, then big-endian numbers, so that a range of time is a range of keys.
 //!
-//! | kind | key after it | value (see `value`, `block`, `sketch`, `facets`, `history`, `erasure`, `day`) |
+//! | kind | key after it | value (see `value`, `block`, `sketch`, `facets`, `history`, `erasure`, `day`, `total_page`, `sheet`) |
 //! |---|---|---|
 //! | 0 | - | meta |
 //! | 1 | bucket 4, ms within the bucket of the latest click 4, frame index 8, ordinal 4 | block of clicks |
 //! | 2 | workspace 4, link 4, bucket 4 | roll-up of the link: clicks without details, and all clicks of before days were written |
 //! | 3 | workspace 4, bucket 4 | roll-up of the workspace |
-//! | 4 | link 4 | total of the link |
+//! | 4 | link 4 | total of the link: clicks without details, and all clicks of before pages were written |
 //! | 5 | workspace 4, link 4, UTC day 4 | sketch of the visitors |
 //! | 6 | index of the first missing frame 8 | gap (see `gap`) |
 //! | 7 | workspace 4, link 4, UTC day 4 | facets of the link |
@@ -14,10 +14,13 @@
 //! | 9 | - | history: what facets and clicks can still tell; missing in stores of before it |
 //! | 10 | workspace 4, ms since 1970 8 | erasure |
 //! | 11 | workspace 4, link 4, UTC day 4 | quarter hours of the link's day |
+//! | 12 | link / 64, 4 | totals of 64 neighbouring links: clicks with details |
+//! | 13 | workspace 4, UTC day 4, frame index 8, first link 4 | sheet of links' days with few clicks |
 //! | 255 | - | nothing; a backup is being loaded |
 //!
 //! A bucket is a quarter of an hour since 1970; instants before that are in bucket 0. The frame index of a block is
-//! that of the last journal frame in its checkpoint; the ordinal tells blocks of one checkpoint apart.
+//! that of the last journal frame in its checkpoint; the ordinal tells blocks of one checkpoint apart. That of a sheet is
+//! the last frame in the writing that made it.
 
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
@@ -35,6 +38,8 @@ const WORKSPACE_FACETS: u8 = 8;
 pub(super) const HISTORY: [u8; 1] = [9];
 const ERASURE: u8 = 10;
 const LINK_DAY: u8 = 11;
+const TOTAL_PAGE: u8 = 12;
+const SHEET: u8 = 13;
 const GAP: u8 = 6;
 const LOADING: u8 = 255;
 /// Stands in a store while a backup is being loaded into it: one that was cut short is never mistaken for a whole one.
@@ -132,6 +137,22 @@ pub(super) fn link_day(workspace: WorkspaceNo, link: LinkNo, day: u32) -> [u8; 1
     key(LINK_DAY, &[workspace.0, link.0, day])
 }
 
+/// Number `page` of those that `total_page` tells of.
+pub(super) fn total_page(page: u32) -> [u8; 5] {
+    key(TOTAL_PAGE, &[page])
+}
+
+pub(super) fn sheet(workspace: WorkspaceNo, day: u32, through: u64, first: LinkNo) -> [u8; 21] {
+    let (high, low) = ((through >> 32) as u32, through as u32);
+    key(SHEET, &[workspace.0, day, high, low, first.0])
+}
+
+/// Day, frame index and first link of the sheet under `key`.
+pub(super) fn of_sheet(key: &[u8]) -> (u32, u64, LinkNo) {
+    let through = u64::from(number(key, 2)) << 32 | u64::from(number(key, 3));
+    (number(key, 1), through, LinkNo(number(key, 4)))
+}
+
 /// `ms` is not negative.
 pub(super) fn erasure(workspace: WorkspaceNo, ms: u64) -> [u8; 13] {
     key(ERASURE, &[workspace.0, (ms >> 32) as u32, ms as u32])
@@ -141,6 +162,11 @@ pub(super) fn gap(first_frame: u64) -> [u8; 9] {
     let mut key = [GAP; 9];
     key[1..].copy_from_slice(&first_frame.to_be_bytes());
     key
+}
+
+/// Whether the value under `key` is a link's total.
+pub(super) fn is_total(key: &[u8]) -> bool {
+    key.first() == Some(&TOTAL)
 }
 
 /// Whether the value under `key` is a link's roll-up of a quarter hour.
@@ -166,6 +192,8 @@ pub(super) fn part(key: &[u8]) -> String {
         kind if kind == HISTORY[0] => "history".to_owned(),
         ERASURE => "erasures".to_owned(),
         LINK_DAY => format!("days-{:04}", number(key, 2) / DAYS),
+        TOTAL_PAGE => "pages".to_owned(),
+        SHEET => format!("sheets-{:04}", number(key, 1) / DAYS),
         kind => format!("kind-{kind:03}"),
     }
 }
@@ -189,6 +217,8 @@ pub(super) fn range_of_part(name: &str) -> (Vec<u8>, Vec<u8>) {
         "history" => HISTORY[0],
         "erasures" => ERASURE,
         "days" => LINK_DAY,
+        "pages" => TOTAL_PAGE,
+        "sheets" => SHEET,
         _ => name
             .strip_prefix("kind-")
             .and_then(|kind| kind.parse().ok())
@@ -245,12 +275,22 @@ mod tests {
             (HISTORY.to_vec(), "history"),
             (erasure(workspace, u64::MAX).to_vec(), "erasures"),
             (link_day(workspace, link, 20_778).to_vec(), "days-0692"),
+            (total_page(7).to_vec(), "pages"),
+            (sheet(workspace, 20_778, u64::MAX, link).to_vec(), "sheets-0692"),
             (vec![99, 1, 2], "kind-099"),
         ] {
             assert_eq!(part(&key), name);
             let (first, last) = range_of_part(name);
             assert!(first <= key && key <= last, "{name}");
         }
+    }
+
+    #[test]
+    fn sheets_sort_by_day_then_by_writing() {
+        let of = |day, through, link| sheet(WorkspaceNo(7), day, through, LinkNo(link));
+        let keys = [of(1, 5, 9), of(1, 1 << 40, 2), of(1, 1 << 40, 3), of(2, 4, 0)];
+        assert!(keys.is_sorted());
+        assert_eq!(of_sheet(&keys[2]), (1, 1 << 40, LinkNo(3)));
     }
 
     #[test]

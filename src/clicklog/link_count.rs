@@ -1,6 +1,6 @@
-//! Counts of links by quarter hours: their days and roll-ups in sled, the backlog, and what is pending.
+//! Counts of links by quarter hours: their days, sheets and roll-ups in sled, the backlog, and what is pending.
 //!
-//! A click with details is in a link's day, or, if it is older than days are, in a roll-up; one without is in a roll-up.
+//! A click with details is in a link's day or in a sheet, or, if it is older than days are, in a roll-up; one without is in a roll-up.
 //! Never reads clicks: whoever asks for part of a quarter hour reads those (see `count`).
 
 use std::collections::BTreeSet;
@@ -15,6 +15,7 @@ use super::error::QueryError;
 use super::key;
 use super::pending::{Delta, Snapshot};
 use super::query::{Budget, Query};
+use super::sheets;
 use super::store::Store;
 use super::value::{Counts, Rollup, add};
 
@@ -37,8 +38,10 @@ pub(super) struct LinkCount<'a, 'b> {
     /// First and last bucket.
     buckets: (u32, u32),
     pending: HashMap<LinkNo, Vec<Addition>>,
-    /// What the backlog has: bucket and count.
-    waiting: HashMap<LinkNo, Vec<(u32, Counts)>>,
+    /// What the backlog has, in order: link, bucket and class.
+    waiting: Vec<(LinkNo, u32, u8)>,
+    /// Days of sled that hold later frames than `since`, and through which.
+    ahead: HashMap<(LinkNo, u32), u64>,
     /// A day of sled that holds later frames than this one holds what waits as well.
     since: u64,
     /// Frames up to this one are in sled or wait.
@@ -63,7 +66,8 @@ impl<'a, 'b> LinkCount<'a, 'b> {
             query,
             buckets,
             pending: pending(snapshot, query, buckets),
-            waiting: HashMap::new(),
+            waiting: Vec::new(),
+            ahead: HashMap::new(),
             since: 0,
             through: 0,
             budget,
@@ -74,23 +78,27 @@ impl<'a, 'b> LinkCount<'a, 'b> {
             Some(links) => links.iter().copied().collect(),
             None => this.all_links()?,
         };
-        links.into_iter().try_for_each(|link| this.link(link))
+        links.into_iter().try_for_each(|link| this.link(link))?;
+        this.sheets()
     }
 
     /// After the pending frames were looked at: what is not pending any more is here.
     fn look_into_backlog(&mut self, snapshot: &Snapshot) {
         let sums = snapshot.backlog.read();
         (self.since, self.through) = (sums.since, sums.through);
-        for ((workspace, link, bucket), counts) in sums.quarters() {
-            let is_asked = (self.buckets.0..=self.buckets.1).contains(bucket) && self.query.has_link(*workspace, *link);
-            if is_asked {
-                self.waiting.entry(*link).or_default().push((*bucket, counts));
+        sums.visit(self.query.workspace, self.query.links.as_deref(), |row| {
+            let bucket = row.at.bucket();
+            if row.is_by_day() && (self.buckets.0..=self.buckets.1).contains(&bucket) {
+                self.waiting.push((row.link, bucket, row.class() as u8));
             }
-        }
+        });
+        drop(sums);
+        self.waiting.sort_unstable();
     }
 
     fn all_links(&self) -> Result<BTreeSet<LinkNo>, QueryError> {
-        let mut links: BTreeSet<LinkNo> = self.pending.keys().chain(self.waiting.keys()).copied().collect();
+        let mut links: BTreeSet<LinkNo> = self.pending.keys().copied().collect();
+        links.extend(self.waiting.iter().map(|(link, ..)| *link));
         for kind in [key::link_rollup, key::link_day] {
             each_link(self.store, self.query.workspace, kind, |link| {
                 links.insert(link);
@@ -104,8 +112,13 @@ impl<'a, 'b> LinkCount<'a, 'b> {
         let rolled_up = self.rollups(link)?;
         let days = self.days(link)?;
         let through_of = |bucket: u32| days.get(&(bucket / QUARTERS)).copied();
-        for (bucket, counts) in self.waiting.remove(&link).unwrap_or_default() {
+        let start = self.waiting.partition_point(|(known, ..)| *known < link);
+        let end = self.waiting.partition_point(|(known, ..)| *known <= link);
+        for alike in self.waiting[start..end].chunk_by(|a, b| a == b) {
+            let (_, bucket, class) = alike[0];
             if through_of(bucket).is_none_or(|through| through <= self.since) {
+                let mut counts = Counts::default();
+                counts[usize::from(class)] = alike.len() as u64;
                 (self.each)(Timestamp::of_bucket(bucket), link, &counts);
             }
         }
@@ -155,9 +168,35 @@ impl<'a, 'b> LinkCount<'a, 'b> {
                 (self.each)(Timestamp::of_bucket(bucket), link, counts);
             }
             throughs.insert(number, day.through);
+            if day.through > self.since {
+                self.ahead.insert((link, number), day.through);
+            }
             Ok(true)
         })?;
         Ok(throughs)
+    }
+
+    /// Hands on what sheets have: as far as days of their own go, where those go further than what waits.
+    fn sheets(&mut self) -> Result<(), QueryError> {
+        let (since, buckets) = (self.since, self.buckets);
+        let (each, budget, ahead) = (&mut self.each, &mut self.budget, &self.ahead);
+        let of = (self.query.workspace, self.query.links.as_deref());
+        let days = (buckets.0 / QUARTERS, buckets.1 / QUARTERS);
+        sheets::visit::<QueryError>(self.store, of, days, |found| {
+            budget.rollup()?;
+            if found.through > ahead.get(&(found.link, found.day)).copied().unwrap_or(since) {
+                return Ok(());
+            }
+            let asked = found
+                .clicks()
+                .filter(|(bucket, _)| (buckets.0..=buckets.1).contains(bucket));
+            for (bucket, click) in asked {
+                let mut one = Counts::default();
+                one[click.class()] = 1;
+                each(Timestamp::of_bucket(bucket), found.link, &one);
+            }
+            Ok(())
+        })
     }
 }
 
@@ -199,7 +238,7 @@ pub(super) fn each_link(
     Ok(())
 }
 
-/// The first quarter hour from `from` to `to` in which sled knows of a follow of `link`.
+/// The first quarter hour from `from` to `to` in which sled knows of a follow of `link`, apart from sheets.
 pub(super) fn first_bucket(
     store: &Store,
     (workspace, link): (WorkspaceNo, LinkNo),

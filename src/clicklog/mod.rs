@@ -13,27 +13,27 @@
 //! | `lock` | held while open | |
 //! | `floor` | what the journal must at least reach | `floor` |
 //! | `journal/<number>.log` | segments: header, frames | `segment`, `frame`, `columns` |
-//! | `db/` | sled; one tree | `key`, `value`, `block`, `day`, `sketch`, `facets`, `history`, `erasure` |
+//! | `db/` | sled; one tree | `key`, `value`, `block`, `day`, `sketch`, `facets`, `sheet`, `total_page`, `history`, `erasure` |
 //! | `db.quarantine-<ms>/` | a sled that did not open, for people to look at | |
 //! | `db.replaced-<ms>/` | a sled that `hopcart clicks rebuild` replaced | |
 //!
 //! Each segment, frame, block of columns and value starts with a version. A newer one is refused, damage is told from
 //! it by checksums. A change of any layout raises the version that the table there names. Frames have version 4 since
 //! clicks may have regions and cities, 3 where they first told what those before them held (see `trail`), 2 where they
-//! first said what was read from rings; values in `db/` have version 3 since links are counted by day, 2 where clicks
-//! first had regions and cities. Older ones are read for ever.
+//! first said what was read from rings; values in `db/` have version 4 since links share sheets and pages of totals, 3
+//! where links were first counted by day, 2 where clicks first had regions and cities. Older ones are read for ever.
 //!
 //! **Recovery.** The checkpoint thread opens sled, sets a corrupt one aside and applies the journal; meanwhile clicks
 //! go on into the journal, and questions are refused. What is gone is told by frame and by sequence ([`Gap`]).
 //!
 //! **What is counted where.** A click is in one class. Counts by quarter hour come from roll-ups of workspaces and
-//! days of links; counts by one dimension (country, region, device, …) from facets by UTC hour and day; parts of
-//! those, questions that combine dimensions, and events from blocks. Clicks whose details were lost are in roll-ups
+//! days of links; counts by one dimension (country, region, device, …) from facets by UTC hour and day; of links' days
+//! with few clicks from sheets; parts of those, questions that combine dimensions, and events from blocks. Clicks whose details were lost are in roll-ups
 //! and totals only: a question about part of a quarter hour leaves them out. Instants before 1970 count as the first
 //! quarter hour of it.
 //!
 //! **What goes.** Blocks go by age (`retention`), roll-ups, days, facets, sketches and totals stay; an answer that
-//! needed clicks that are gone says so ([`Lacks`]). What tells who a visitor was goes on request (`erase`), here and
+//! needed clicks that are gone says so ([`Lacks`]). Sheets stay as well: they say no more of a click than those do. What tells who a visitor was goes on request (`erase`), here and
 //! in the journal; counts stay.
 //!
 //! **What this room never does**: hold up the redirect path, store an address, serve a number from damaged bytes, or
@@ -94,17 +94,23 @@ mod retention;
 mod samples;
 mod scan;
 mod segment;
+mod settle;
 mod shared;
+mod sheet;
+mod sheets;
 mod sketch;
 mod stats;
 mod store;
 mod survey;
 mod tabulate;
+mod total_page;
+mod totals;
 mod trail;
 mod uniques;
 mod value;
 mod variants;
 mod verify;
+mod waiting;
 mod writer;
 
 pub use dimension::Dimension;

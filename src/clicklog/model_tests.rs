@@ -47,6 +47,7 @@ impl Model {
             segment_bytes: 2000,
             pending_clicks_max: self.pending_clicks_max,
             backlog_clicks_max: self.pending_clicks_max / 2,
+            few_clicks_max: 5,
             sled_cache_bytes: 1 << 20,
             disk: Arc::new(self.disk.clone()),
             ..Options::at(self.dir.path())

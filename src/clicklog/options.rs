@@ -24,6 +24,9 @@ pub struct Options {
     /// Clicks whose days, facets and visitors are added up in memory before they are written to sled; as many are read again
     /// from sled at the next opening after a kill.
     pub backlog_clicks_max: usize,
+    /// A link's day with fewer clicks than this among those is written beside those of other links, with more into values
+    /// of its own: three, which cost as much as some dozen clicks.
+    pub few_clicks_max: usize,
     /// How long journal segments are kept after their clicks are in sled, so that sled can be rebuilt.
     pub keep_segments: Duration,
     /// How long single clicks are kept; counts of them stay for good. `None` = for ever.
@@ -46,6 +49,7 @@ impl Options {
             checkpoint_every: Duration::from_secs(5),
             pending_clicks_max: 65_536,
             backlog_clicks_max: 1 << 20,
+            few_clicks_max: 64,
             keep_segments: Duration::from_secs(7 * 24 * 60 * 60),
             keep_clicks: None,
             backup: None,

@@ -25,6 +25,8 @@ pub(super) struct Delta {
     /// Of them, those without details.
     pub(super) lost: Counts,
     pub(super) uses: u64,
+    /// Of them, those without details.
+    pub(super) lost_uses: u64,
     pub(super) last_human_at: Option<Timestamp>,
 }
 
@@ -38,6 +40,7 @@ impl Delta {
             counts: Counts::default(),
             lost: Counts::default(),
             uses: 0,
+            lost_uses: 0,
             last_human_at: None,
         }
     }
@@ -59,8 +62,21 @@ impl Delta {
 
     /// Adds this to the totals of its link.
     pub(super) fn add_to(&self, totals: &mut Totals) {
-        add(&mut totals.counts, &self.counts);
-        totals.uses = totals.uses.saturating_add(self.uses);
+        self.add_detailed_to(totals);
+        self.add_lost_to(totals);
+    }
+
+    /// Adds clicks with details alone. The latest instant is that of any click: all of them count.
+    pub(super) fn add_detailed_to(&self, totals: &mut Totals) {
+        add(&mut totals.counts, &self.detailed());
+        totals.uses = totals.uses.saturating_add(self.uses - self.lost_uses);
+        totals.last_human_at = totals.last_human_at.max(self.last_human_at);
+    }
+
+    /// Adds clicks without details alone.
+    pub(super) fn add_lost_to(&self, totals: &mut Totals) {
+        add(&mut totals.counts, &self.lost);
+        totals.uses = totals.uses.saturating_add(self.lost_uses);
         totals.last_human_at = totals.last_human_at.max(self.last_human_at);
     }
 }
@@ -200,6 +216,7 @@ impl Deltas<'_> {
             let count = u64::from(lost.count);
             delta.add(lost.at, lost.class, lost.is_use, count);
             delta.lost[lost.class as usize] += count;
+            delta.lost_uses += if lost.is_use { count } else { 0 };
             self.lost = rest;
         }
         Some(delta)
@@ -347,7 +364,7 @@ mod tests {
     fn frames_leave_when_they_are_applied() {
         let mut pending = Pending::opened(4, None);
         (5..=8).for_each(|index| pending.push(frame(index, 10), 1000));
-        let before = pending.snapshot(&Arc::new(Backlog::new(1)));
+        let before = pending.snapshot(&Arc::new(Backlog::new(1, 64)));
         let oldest: Vec<u64> = pending.oldest(25).iter().map(|frame| frame.index).collect();
         assert_eq!((oldest, pending.gap().is_empty()), (vec![5, 6], true));
         pending.applied(6);

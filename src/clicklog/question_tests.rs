@@ -70,6 +70,7 @@ impl Log {
         let options = Options {
             segment_bytes: 4000,
             backlog_clicks_max: [1 << 20, 1, 40][self.openings % 3],
+            few_clicks_max: [3, 64, 1, 4][self.openings % 4],
             sled_cache_bytes: 1 << 20,
             keep_clicks: self.keep_clicks,
             ..Options::at(self.dir.path())

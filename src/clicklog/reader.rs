@@ -28,6 +28,7 @@ use super::query::{Budget, Query};
 use super::shared::Shared;
 use super::stats::Stats;
 use super::store::{Store, guarded};
+use super::totals;
 use super::uniques;
 use super::value::{Counts, Totals, add};
 use super::variants::{self, VariantClicks, VariantOf};
@@ -50,7 +51,7 @@ impl Reader {
     /// # Errors
     /// See above.
     pub fn totals(&self, link: LinkNo) -> Result<Totals, QueryError> {
-        self.ask(|store, snapshot| count::totals(store, snapshot, link))
+        self.ask(|store, snapshot| totals::of_link(store, snapshot, link))
     }
 
     /// Hands the totals of every link that was ever followed to `each`.
@@ -58,7 +59,7 @@ impl Reader {
     /// # Errors
     /// See above.
     pub fn each_total(&self, mut each: impl FnMut(LinkNo, Totals)) -> Result<(), QueryError> {
-        self.ask(|store, snapshot| count::each_total(store, snapshot, &mut each))
+        self.ask(|store, snapshot| totals::each(store, snapshot, &mut each))
     }
 
     /// Number of clicks.

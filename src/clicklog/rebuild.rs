@@ -52,7 +52,7 @@ pub fn rebuild(
     }
     let made = guarded(|| {
         let store = Store::open(&fresh, options.sled_cache_bytes)?;
-        let backlog = Backlog::new(options.backlog_clicks_max);
+        let backlog = Backlog::new(options.backlog_clicks_max, options.few_clicks_max);
         let journal = options.journal_dir();
         let floor = Floor::read(&options.dir).unwrap_or_default();
         let last_index = survey(&journal)?.last_index.max(floor.watermark);
@@ -61,7 +61,7 @@ pub fn rebuild(
             Some(files) if live > 1 => load_before(&store, files, options, live.min(last_index + 1), &backlog)?,
             _ => Vec::new(),
         };
-        store.count_by_days_after(last_index)?;
+        store.count_anew_after(last_index)?;
         let mut meta = store.meta()?;
         meta.node = options.node;
         let mut clicks = 0;

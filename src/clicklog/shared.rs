@@ -60,7 +60,7 @@ impl Shared {
         let counters = Counters::default();
         counters.opened(clock.now());
         Self {
-            backlog: Arc::new(Backlog::new(options.backlog_clicks_max)),
+            backlog: Arc::new(Backlog::new(options.backlog_clicks_max, options.few_clicks_max)),
             options,
             clock,
             counters,

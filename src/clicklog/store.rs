@@ -183,16 +183,17 @@ impl Store {
         Ok(history.as_of(&meta))
     }
 
-    /// Notes, unless that was done before, that clicks of frames after `last_index` are counted by links' days: what is
-    /// here may hold frames up to that one. An empty store holds none.
-    pub(super) fn count_by_days_after(&self, last_index: u64) -> Result<(), StoreError> {
+    /// Notes, unless that was done before, that clicks of frames after `last_index` are counted by links' days and in pages
+    /// of totals: what is here may hold frames up to that one. An empty store holds none.
+    pub(super) fn count_anew_after(&self, last_index: u64) -> Result<(), StoreError> {
         let history = self.history()?;
-        if history.days_since.is_some() {
+        if history.days_since.is_some() && history.pages_since.is_some() {
             return Ok(());
         }
         let since = if self.is_empty()? { 0 } else { last_index };
         let history = History {
-            days_since: Some(since),
+            days_since: history.days_since.or(Some(since)),
+            pages_since: history.pages_since.or(Some(since)),
             ..history
         };
         let mut batch = sled::Batch::default();

@@ -1,4 +1,4 @@
-//! Unique visitors: whole UTC days from sketches, parts of a day from the clicks themselves.
+//! Unique visitors: whole UTC days from sketches and sheets, parts of a day from the clicks themselves.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use super::link_count::each_link;
 use super::pending::Snapshot;
 use super::query::{Budget, Query, Ragged};
 use super::scan;
-use super::sketch::{Sketch, Visitors};
+use super::sheets;
+use super::sketch::{NOTES_AT_ONCE, Sketch, Visitors};
 use super::store::Store;
 
 /// Which groups a link belongs to.
@@ -123,11 +124,31 @@ fn count_people(
         Groups::All => each_link(store, people.workspace, key::sketch, &mut read)?,
         Groups::Of(groups) => groups.keys().try_for_each(|link| read(*link))?,
     }
-    // Adding a visitor twice changes nothing: it does not matter which of these are in sketches already.
-    for ((workspace, link, day), more) in snapshot.backlog.read().visitors() {
-        if *workspace == people.workspace && (first..=last).contains(day) {
-            more.iter().for_each(|visitor| add(groups, visitors, *link, *visitor));
+    // Adding a visitor twice changes nothing: it does not matter which of these are in sketches or sheets already.
+    let links: Option<HashSet<LinkNo>> = match groups {
+        Groups::All => None,
+        Groups::Of(groups) => Some(groups.keys().copied().collect()),
+    };
+    let sums = snapshot.backlog.read();
+    sums.visit(people.workspace, links.as_ref(), |row| {
+        if (first..=last).contains(&row.at.day()) {
+            add(groups, visitors, row.link, row.visitor);
         }
+    });
+    drop(sums);
+    let mut notes: Vec<Vec<u32>> = vec![Vec::new(); visitors.len()];
+    sheets::visit::<QueryError>(store, (people.workspace, links.as_ref()), (first, last), |found| {
+        budget.rollup()?;
+        for group in groups.of(found.link) {
+            notes[*group].extend_from_slice(found.visitors());
+            if notes[*group].len() >= NOTES_AT_ONCE {
+                visitors[*group].add_notes(&mut notes[*group])?;
+            }
+        }
+        Ok(())
+    })?;
+    for (visitors, notes) in visitors.iter_mut().zip(&mut notes) {
+        visitors.add_notes(notes)?;
     }
     let days = people.between(day(first), day(after));
     scan::pending(snapshot, &days, |_, row| {

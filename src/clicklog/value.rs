@@ -1,6 +1,6 @@
 //! Small values of the sled tree: meta, roll-ups and totals, and the seal that every value carries.
 //!
-//! Every value is: version byte (3; older ones are read as well), body, CRC32C (4 bytes, little endian) over key, version and body: a value that
+//! Every value is: version byte (4; older ones are read as well), body, CRC32C (4 bytes, little endian) over key, version and body: a value that
 //! turns up under another key is noticed as well.
 //!
 //! | value | body |
@@ -10,8 +10,9 @@
 //! | total | through, counts, uses, 0 or 1 + signed ms of the last click by a person |
 //!
 //! Facets, days, history and erasures are laid out in the files of that name. Version 1 had no regions: neither in
-//! blocks of clicks nor in facets. Up to version 2 clicks were counted in links' roll-ups rather than in days. All else
-//! is the same.
+//! blocks of clicks nor in facets. Up to version 2 clicks were counted in links' roll-ups rather than in days. Up to
+//! version 3 there were neither pages of totals nor sheets: each link had a total, and for each day values, of its own.
+//! All else is the same.
 //!
 //! *Through* is the watermark at which the value was written: the index of the last journal frame that it includes.
 //! A reader that holds pending frames adds only those after it, so no click counts twice while a checkpoint runs.
@@ -25,7 +26,7 @@ use super::bytes::{Damaged, Source, put_number, put_signed};
 use super::error::StoreError;
 
 /// The one that is written; older ones are read.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 const CRC: usize = 4;
 
 /// Clicks by class.
@@ -234,7 +235,7 @@ mod tests {
             value
         };
         let error = unseal(b"k", &of_version(VERSION + 1)).expect_err("newer");
-        assert!(matches!(error, StoreError::Newer { found: 4, known: 3 }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 5, known: 4 }), "{error}");
         for version in 1..=VERSION {
             assert_eq!(unseal(b"k", &of_version(version)).expect("known"), [9]);
         }

@@ -3,7 +3,7 @@
 //! Sums are checked against each other: a link's total against its roll-ups, a workspace's roll-ups against its links',
 //! the clicks in blocks against roll-ups and sketches, and the whole against what the newest frame says came before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 
 use super::block::SPAN_MS;
 use super::columns::Columns;
-use super::day::Day;
+use super::day::{Day, QUARTERS};
 use super::error::{OpenError, StoreError};
 use super::facets::Facets;
 use super::gap::{Cause, Gap};
@@ -21,11 +21,15 @@ use super::key::{self, BlockKey};
 use super::open::lock;
 use super::options::Options;
 use super::replay::{Met, parts, replay};
+use super::sheet::Sheet;
+use super::sheets;
 use super::sketch::{self, Sketch, Visitors};
 use super::store::{Store, fatal, guarded};
 use super::survey::survey;
+use super::total_page::TotalPage;
 use super::trail::Run;
 use super::value::{Counts, Meta, Rollup, Totals, add};
+use super::waiting::How;
 
 /// Most findings that are listed: who has more knows enough.
 const FINDINGS_MAX: usize = 1000;
@@ -74,8 +78,7 @@ pub fn verify(options: &Options, progress: impl FnMut(u64)) -> Result<Verified, 
         looked: 0,
         progress,
         meta: Meta::default(),
-        written: 0,
-        days_since: u64::MAX,
+        history: History::default(),
         by_bucket: BTreeMap::new(),
         by_workspace: BTreeMap::new(),
         by_link: HashMap::new(),
@@ -106,10 +109,8 @@ struct Check<P> {
     looked: u64,
     progress: P,
     meta: Meta,
-    /// Sketches and days hold the clicks of frames up to this one.
-    written: u64,
-    /// Days hold clicks of frames after this one.
-    days_since: u64,
+    /// Tells where clicks are counted.
+    history: History,
     /// Link roll-ups by workspace and bucket, and the workspaces' own.
     by_bucket: BTreeMap<(WorkspaceNo, u32), Counts>,
     by_workspace: BTreeMap<(WorkspaceNo, u32), Counts>,
@@ -161,9 +162,7 @@ impl<P: FnMut(u64)> Check<P> {
                 "the store is at frame {watermark}, the journal ends at {last_index}"
             ));
         }
-        let history = store.history()?;
-        self.written = history.written;
-        self.days_since = history.days_since.unwrap_or(u64::MAX);
+        self.history = store.history()?;
         let mut bucket: Option<Bucket> = None;
         store.each_value(|key, body| {
             self.looked();
@@ -197,21 +196,13 @@ impl<P: FnMut(u64)> Check<P> {
                 done.map_or(Ok(()), |done| self.leave(store, &done))?;
             }
             self.block(&place, &columns);
-            let is_written = place.through <= self.written;
-            if !is_written && place.through > self.days_since {
-                // The next opening counts these again.
-                for row in 0..columns.header.count {
-                    let (place, mark) = (columns.place.get(row), columns.mark.get(row));
-                    let mut one = Counts::default();
-                    one[mark.flags.class() as usize] = 1;
-                    self.counted((place.workspace, place.link), columns.at[row].bucket(), &one);
-                }
+            let (is_written, how) = (place.through <= self.history.written, self.history.how(place.through));
+            if !is_written {
+                self.count_again(&columns, how);
             }
-            bucket.get_or_insert_with(|| Bucket::new(number)).add(
-                &columns,
-                is_written,
-                is_written || place.through <= self.days_since,
-            );
+            bucket
+                .get_or_insert_with(|| Bucket::new(number))
+                .add(&columns, is_written, is_written || !how.is_by_day);
             return Ok(());
         }
         let number = |place| key::number(key, place);
@@ -239,8 +230,16 @@ impl<P: FnMut(u64)> Check<P> {
             "totals" => {
                 let (totals, through) = Totals::read(body)?;
                 self.is_through(key, through);
-                self.totals.insert(LinkNo(number(0)), totals.counts);
+                add(self.totals.entry(LinkNo(number(0))).or_default(), &totals.counts);
             }
+            "pages" => {
+                let page = TotalPage::read(body)?;
+                self.is_through(key, page.through);
+                for (link, totals) in page.links(number(0)) {
+                    add(self.totals.entry(link).or_default(), &totals.counts);
+                }
+            }
+            "sheets" => self.sheet(key, body)?,
             "visitors" => drop(Sketch::read(body)?),
             "gaps" => drop(Gap::read(0, body)?),
             "facets" | "hours" => {
@@ -249,6 +248,37 @@ impl<P: FnMut(u64)> Check<P> {
             }
             "history" => drop(History::read(body)?),
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Counts what the next opening counts again.
+    fn count_again(&mut self, columns: &Columns, how: How) {
+        for row in 0..columns.header.count {
+            let (place, mark) = (columns.place.get(row), columns.mark.get(row));
+            let mut one = Counts::default();
+            one[mark.flags.class() as usize] = 1;
+            if how.is_by_day {
+                self.counted((place.workspace, place.link), columns.at[row].bucket(), &one);
+            }
+            if how.is_paged {
+                add(self.totals.entry(place.link).or_default(), &one);
+            }
+        }
+    }
+
+    fn sheet(&mut self, key: &[u8], body: &[u8]) -> Result<(), StoreError> {
+        let (day, through, first) = key::of_sheet(key);
+        let workspace = WorkspaceNo(key::number(key, 0));
+        self.is_through(key, through);
+        let sheet = Sheet::read(body, first)?;
+        for part in &sheet.links {
+            for click in &sheet.clicks[part.clicks.clone()] {
+                let mut one = Counts::default();
+                one[click.class()] = 1;
+                let bucket = day.saturating_mul(QUARTERS).saturating_add(u32::from(click.quarter));
+                self.counted((workspace, part.link), bucket, &one);
+            }
         }
         Ok(())
     }
@@ -286,14 +316,18 @@ impl<P: FnMut(u64)> Check<P> {
         }
     }
 
-    /// All blocks of a quarter hour were met: their clicks must be in its roll-ups and in their day's sketches.
+    /// All blocks of a quarter hour were met: their clicks must be in its roll-ups, days and sheets, and their visitors in
+    /// their day's sketches and sheets.
     fn leave(&mut self, store: &Store, bucket: &Bucket) -> Result<(), StoreError> {
+        let day = Timestamp::of_bucket(bucket.number).day();
+        let mut in_sheets = bucket.in_sheets(store)?;
         for ((workspace, link), (counts, visitors)) in &bucket.links {
-            let day = Timestamp::of_bucket(bucket.number).day();
+            let (in_sheet, mut notes) = in_sheets.remove(&(*workspace, *link)).unwrap_or_default();
             let mut stored = match store.get(&key::link_rollup(*workspace, *link, bucket.number))? {
                 Some(body) => Rollup::read(&body)?.counts,
                 None => Counts::default(),
             };
+            add(&mut stored, &in_sheet);
             if let Some(body) = store.get(&key::link_day(*workspace, *link, day))? {
                 let of_day = Day::read(&body)?;
                 let same = of_day.buckets(day).filter(|(number, _)| *number == bucket.number);
@@ -307,23 +341,28 @@ impl<P: FnMut(u64)> Check<P> {
             );
             if counts.iter().zip(&stored).any(|(blocks, rollup)| blocks > rollup) {
                 self.told.found(format!(
-                    "{name}: {counts:?} clicks in blocks, {stored:?} in its roll-up and day"
+                    "{name}: {counts:?} clicks in blocks, {stored:?} in its roll-up, day and sheets"
                 ));
             }
             if visitors.is_empty() {
                 continue;
             }
-            let Some(body) = store.get(&key::sketch(*workspace, *link, day))? else {
-                self.told.found(format!("{name}: its visitors have no sketch"));
+            let sketch = store.get(&key::sketch(*workspace, *link, day))?;
+            if sketch.is_none() && notes.is_empty() {
+                self.told
+                    .found(format!("{name}: its visitors are in no sketch or sheet"));
                 continue;
-            };
+            }
             let mut known = Visitors::new()?;
-            known.add_all(&Sketch::read(&body)?);
+            if let Some(body) = sketch {
+                known.add_all(&Sketch::read(&body)?);
+            }
+            known.add_notes(&mut notes)?;
             let before = known.count();
             visitors.iter().for_each(|visitor| known.add(*visitor));
             if known.count() != before {
                 self.told
-                    .found(format!("{name}: visitors are missing in the day's sketch"));
+                    .found(format!("{name}: visitors are missing in the day's sketch and sheets"));
             }
         }
         Ok(())
@@ -368,6 +407,9 @@ impl<P: FnMut(u64)> Check<P> {
     }
 }
 
+/// What sheets have of links: clicks of a quarter hour, and what is noted of the day's visitors.
+type InSheets = HashMap<(WorkspaceNo, LinkNo), (Counts, Vec<u32>)>;
+
 /// The clicks of the blocks of one quarter hour.
 struct Bucket {
     number: u32,
@@ -380,6 +422,26 @@ impl Bucket {
             number,
             links: HashMap::new(),
         }
+    }
+
+    /// What sheets have of its links.
+    fn in_sheets(&self, store: &Store) -> Result<InSheets, StoreError> {
+        let day = Timestamp::of_bucket(self.number).day();
+        let mut links: BTreeMap<WorkspaceNo, HashSet<LinkNo>> = BTreeMap::new();
+        for (workspace, link) in self.links.keys() {
+            links.entry(*workspace).or_default().insert(*link);
+        }
+        let mut told = InSheets::new();
+        for (workspace, links) in links {
+            sheets::visit::<StoreError>(store, (workspace, Some(&links)), (day, day), |found| {
+                let (counts, notes) = told.entry((workspace, found.link)).or_default();
+                let same = found.clicks().filter(|(bucket, _)| *bucket == self.number);
+                same.for_each(|(_, click)| counts[click.class()] += 1);
+                notes.extend_from_slice(found.visitors());
+                Ok(())
+            })?;
+        }
+        Ok(told)
     }
 
     /// Adds a block; whether its visitors are in sketches, and its clicks in days or roll-ups.

@@ -4,7 +4,9 @@
 //! Records lie in a [`Ring`], which may be a file that outlives the process: then neither a kill nor a panic takes a
 //! click away, for the next start reads what the journal lacks.
 //!
-//! How a record lies in there stands at the head of `layout`.
+//! Payload of a record: kind (1), then the fields in the order of `NewClick::encode`, little endian, texts with a
+//! 2-byte length. Region and city come last, both or, when neither is known, none: rings of version 1 have none. A
+//! change of it raises the version of the ring.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,16 +14,18 @@ use std::thread::Thread;
 
 use tokio::sync::watch;
 
-use super::layout;
 use super::lost::{LostCounts, left_over};
-use super::ring::{Ring, RingReader, RingWriter};
-use crate::domain::click::{ClickFlags, LostDetail, Outcome, Tapped};
+use super::ring::{RECORD_HEAD, Ring, RingReader, RingWriter};
+use crate::domain::click::{ClickClass, ClickFlags, LostDetail, Outcome, Tapped};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
-use crate::domain::visitor::Touch;
+use crate::domain::visitor::{TOUCHES_MAX, Touch};
 
 /// Counts of lost details passed on with one click: a reply after an outage must not wait for thousands.
 const LOST_PER_PUSH: usize = 16;
+
+const KIND_CLICK: u8 = 1;
+const KIND_LOST: u8 = 2;
 
 /// Position of a ring of which nothing will ever be read again.
 pub const ENDED: u64 = u64::MAX;
@@ -159,7 +163,8 @@ impl Lane {
         if self.has_lost() {
             self.pass_on(LOST_PER_PUSH);
         }
-        layout::write_click(click, &mut self.scratch);
+        self.scratch.clear();
+        click.encode(&mut self.scratch);
         if !self.ring.push(&mut self.scratch) {
             self.lost.add(&self.ring.ring, click);
             return Err(Full);
@@ -192,7 +197,8 @@ impl Lane {
         } = self;
         let of = Arc::clone(&ring.ring);
         lost.pass_on(&of, most, |detail, mark| {
-            layout::write_lost(&detail, scratch);
+            scratch.clear();
+            encode_lost(&detail, scratch);
             let Some(end) = ring.room_for(scratch.len()) else {
                 return false;
             };
@@ -249,7 +255,7 @@ impl LaneReader {
     pub fn next(&mut self, take: impl FnOnce(LaneRecord<'_>)) -> bool {
         while self.ring.next(&mut self.scratch) {
             self.read += 1;
-            if let Some(record) = layout::read(&self.scratch, &mut self.journey) {
+            if let Some(record) = decode(&self.scratch, &mut self.journey) {
                 take(record);
                 return true;
             }
@@ -313,10 +319,171 @@ impl LaneReader {
     }
 }
 
+impl NewClick<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[0; RECORD_HEAD]);
+        out.push(KIND_CLICK);
+        out.extend_from_slice(&self.sequence.to_le_bytes());
+        out.extend_from_slice(&self.at.0.to_le_bytes());
+        out.extend_from_slice(&self.workspace.0.to_le_bytes());
+        out.extend_from_slice(&self.domain.0.to_le_bytes());
+        out.extend_from_slice(&self.link.0.to_le_bytes());
+        out.extend_from_slice(&self.flags.0.to_le_bytes());
+        out.extend_from_slice(&[self.outcome as u8, self.variant]);
+        out.extend_from_slice(&self.country);
+        out.extend_from_slice(&self.visitor_known.to_le_bytes());
+        out.extend_from_slice(&self.visitor_new.to_le_bytes());
+        out.extend_from_slice(&self.identity.to_le_bytes());
+        for text in [self.user_agent, self.language, self.referrer].iter().chain(&self.utm) {
+            encode_text(text, out);
+        }
+        let journey = &self.journey[..self.journey.len().min(TOUCHES_MAX)];
+        out.push(journey.len() as u8);
+        for touch in journey {
+            out.extend_from_slice(&touch.link.0.to_le_bytes());
+            out.extend_from_slice(&touch.seconds.to_le_bytes());
+        }
+        if let Some(tapped) = self.tapped.filter(|_| self.flags.has(ClickFlags::TAP)) {
+            out.extend_from_slice(&tapped.sequence.to_le_bytes());
+            out.extend_from_slice(&tapped.at.0.to_le_bytes());
+        }
+        if !self.region.is_empty() || !self.city.is_empty() {
+            encode_text(self.region, out);
+            encode_text(self.city, out);
+        }
+    }
+}
+
+fn encode_text(text: &str, out: &mut Vec<u8>) {
+    let bytes = &text.as_bytes()[..text.len().min(usize::from(u16::MAX))];
+    out.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+fn encode_lost(lost: &LostDetail, out: &mut Vec<u8>) {
+    out.extend_from_slice(&[0; RECORD_HEAD]);
+    out.push(KIND_LOST);
+    out.extend_from_slice(&lost.at.0.to_le_bytes());
+    out.extend_from_slice(&lost.workspace.0.to_le_bytes());
+    out.extend_from_slice(&lost.link.0.to_le_bytes());
+    out.extend_from_slice(&[lost.class as u8, u8::from(lost.is_use)]);
+    out.extend_from_slice(&lost.count.to_le_bytes());
+}
+
+/// Reads fields off the front of a record; every step fails softly on a short one.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.bytes().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.bytes().map(u64::from_le_bytes)
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let length = usize::from(u16::from_le_bytes(self.bytes()?));
+        let (head, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(std::str::from_utf8(head).unwrap_or_default())
+    }
+}
+
+fn decode<'a>(record: &'a [u8], journey: &'a mut Vec<Touch>) -> Option<LaneRecord<'a>> {
+    let mut fields = Fields(record);
+    match fields.bytes::<1>()?[0] {
+        KIND_CLICK => decode_click(&mut fields, journey).map(LaneRecord::Click),
+        KIND_LOST => decode_lost(&mut fields).map(LaneRecord::Lost),
+        _ => None,
+    }
+}
+
+fn decode_click<'a>(fields: &mut Fields<'a>, journey: &'a mut Vec<Touch>) -> Option<NewClick<'a>> {
+    let sequence = fields.u64()?;
+    let at = Timestamp(i64::from_le_bytes(fields.bytes()?));
+    let (workspace, domain, link) = (
+        WorkspaceNo(fields.u32()?),
+        DomainNo(fields.u32()?),
+        LinkNo(fields.u32()?),
+    );
+    let flags = ClickFlags(u16::from_le_bytes(fields.bytes()?));
+    let [outcome, variant] = fields.bytes()?;
+    let country = fields.bytes()?;
+    let (visitor_known, visitor_new, identity) = (fields.u64()?, fields.u64()?, fields.u64()?);
+    let (user_agent, language, referrer) = (fields.text()?, fields.text()?, fields.text()?);
+    let mut utm = [""; 5];
+    for value in &mut utm {
+        *value = fields.text()?;
+    }
+    journey.clear();
+    for _ in 0..fields.bytes::<1>()?[0] {
+        journey.push(Touch {
+            link: LinkNo(fields.u32()?),
+            seconds: fields.u32()?,
+        });
+    }
+    let tapped = match flags.has(ClickFlags::TAP) {
+        true => Some(Tapped {
+            sequence: fields.u64()?,
+            at: Timestamp(i64::from_le_bytes(fields.bytes()?)),
+        }),
+        false => None,
+    };
+    let (region, city) = match fields.0 {
+        [] => ("", ""),
+        _ => (fields.text()?, fields.text()?),
+    };
+    let outcome = Outcome::of_code(outcome);
+    Some(NewClick {
+        sequence,
+        at,
+        workspace,
+        domain,
+        link,
+        flags,
+        outcome,
+        variant,
+        country,
+        region,
+        city,
+        visitor_known,
+        visitor_new,
+        identity,
+        user_agent,
+        language,
+        referrer,
+        utm,
+        journey,
+        tapped,
+    })
+}
+
+fn decode_lost(fields: &mut Fields<'_>) -> Option<LostDetail> {
+    let at = Timestamp(i64::from_le_bytes(fields.bytes()?));
+    let (workspace, link) = (WorkspaceNo(fields.u32()?), LinkNo(fields.u32()?));
+    let [class, is_use] = fields.bytes()?;
+    Some(LostDetail {
+        at,
+        workspace,
+        link,
+        class: ClickClass::of_code(class)?,
+        is_use: is_use != 0,
+        count: fields.u32()?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::ring::{Found, RingOptions};
     use super::*;
+    use proptest::prelude::*;
 
     fn click(link: u32) -> NewClick<'static> {
         NewClick {
@@ -390,6 +557,28 @@ mod tests {
         let mut seen = false;
         assert!(reader.next(|record| seen = record == LaneRecord::Click(tap.clone())));
         assert!(seen);
+    }
+
+    #[test]
+    fn clicks_say_where_they_came_from_and_those_of_before_do_not() {
+        for (region, city, more) in [("BE", "Berlin", 12), ("", "Zürich", 11), ("BY", "", 6), ("", "", 0)] {
+            let (mut placed, mut bare, mut journey) = (Vec::new(), Vec::new(), Vec::new());
+            let click = NewClick {
+                region,
+                city,
+                ..click(1)
+            };
+            click.encode(&mut placed);
+            self::click(1).encode(&mut bare);
+            assert_eq!(placed.len() - bare.len(), more, "{region} {city}");
+            assert_eq!(
+                placed[..bare.len()],
+                bare,
+                "what stood in a record of version 1 stands where it stood"
+            );
+            let read = decode(&placed[RECORD_HEAD..], &mut journey);
+            assert_eq!(read, Some(LaneRecord::Click(click)));
+        }
     }
 
     #[test]
@@ -490,5 +679,15 @@ mod tests {
         // And a record that did not make it leaves the slot's count standing.
         slot[4].store(lane.ring.position() + 8, Ordering::Relaxed);
         assert_eq!(left(0), (queued - 1, 200 - queued));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let mut journey = Vec::new();
+            if let Some(LaneRecord::Click(click)) = decode(&bytes, &mut journey) {
+                prop_assert!(click.user_agent.len() < bytes.len());
+            }
+        }
     }
 }

@@ -16,7 +16,6 @@ mod inbound;
 mod interstitial;
 mod land;
 pub mod lane;
-mod layout;
 mod links;
 mod locate;
 mod lost;

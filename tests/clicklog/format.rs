@@ -1,8 +1,8 @@
 //! Click logs of every format that was ever written, under `fixtures/clicklog`: they open, and answer what they did.
 //!
-//! A new format gets a new fixture; those that are there never change. `HOPCART_WRITE_CLICKLOG_FIXTURE=4 cargo test
-//! --test clicklog write_a_fixture` writes number 4 with the present version. Number 1 knows no regions and cities; up to
-//! number 2 links' clicks were counted by quarter hours alone.
+//! A new format gets a new fixture; those that are there never change. `HOPCART_WRITE_CLICKLOG_FIXTURE=5 cargo test
+//! --test clicklog write_a_fixture` writes number 5 with the present version. Number 1 knows no regions and cities; up to
+//! number 2 links' clicks were counted by quarter hours alone; up to number 3 each link had a total and days of its own.
 
 use std::fs;
 use std::io::Write;
@@ -62,7 +62,7 @@ fn check(name: &str, change: impl FnOnce(&Path)) -> clicklog::Recovery {
 
 #[test]
 fn logs_of_every_format_answer_what_they_did() {
-    for name in ["format_1", "format_2", "format_3"] {
+    for name in ["format_1", "format_2", "format_3", "format_4"] {
         let recovery = check(name, |_| {});
         assert!(recovery.replayed_clicks > 0, "some of {name} was never checkpointed");
         assert_eq!(recovery.torn_bytes, 37, "a torn end is cut");
@@ -72,7 +72,7 @@ fn logs_of_every_format_answer_what_they_did() {
 
 #[test]
 fn journals_of_every_format_alone_answer_the_same() {
-    for name in ["format_1", "format_2", "format_3"] {
+    for name in ["format_1", "format_2", "format_3", "format_4"] {
         let recovery = check(name, |dir| fs::remove_dir_all(dir.join("db")).expect("removed"));
         assert!(recovery.replayed_clicks > 2000, "all of {name} is replayed");
     }
@@ -99,7 +99,7 @@ fn logs_of_every_format_that_go_on_count_old_and_new() {
     let mut more = stream::batches(2, 30, 40);
     let clicks = more.iter_mut().flat_map(|batch| &mut batch.clicks);
     clicks.for_each(|click| click.sequence += 1_000_000);
-    for name in ["format_1", "format_2", "format_3"] {
+    for name in ["format_1", "format_2", "format_3", "format_4"] {
         let dir = tempfile::tempdir().expect("a directory");
         unpack(name, dir.path());
         let clock = Arc::new(FixedClock::at(START.plus_ms(86_400_000)));

@@ -471,6 +471,7 @@ impl Stage {
             segment_bytes: self.traits.segment_bytes,
             pending_clicks_max: self.traits.pending_clicks_max,
             backlog_clicks_max: self.traits.backlog_clicks_max,
+            few_clicks_max: self.traits.few_clicks_max,
             keep_segments: Duration::from_secs(60 * self.traits.keep_minutes),
             sled_cache_bytes: 1 << 20,
             disk: Arc::new(self.disk.clone()),

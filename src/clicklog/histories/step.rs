@@ -30,6 +30,7 @@ pub(super) struct History {
 pub(super) struct Traits {
     pub(super) pending_clicks_max: usize,
     pub(super) backlog_clicks_max: usize,
+    pub(super) few_clicks_max: usize,
     pub(super) segment_bytes: u64,
     /// How long segments are kept that are in sled.
     pub(super) keep_minutes: u64,
@@ -127,12 +128,14 @@ pub(super) fn history() -> impl Strategy<Value = History> {
     let traits = (
         prop_oneof![Just(20usize), Just(100_000)],
         prop_oneof![Just(1usize), Just(60), Just(1 << 20)],
+        prop_oneof![Just(1usize), Just(4), Just(64)],
         prop_oneof![Just(300u64), Just(2000), Just(1 << 20)],
         prop_oneof![Just(30u64), Just(7 * 24 * 60)],
     );
-    let traits = traits.prop_map(|(pending, backlog, segment_bytes, keep_minutes)| Traits {
+    let traits = traits.prop_map(|(pending, backlog, few, segment_bytes, keep_minutes)| Traits {
         pending_clicks_max: pending,
         backlog_clicks_max: backlog,
+        few_clicks_max: few,
         segment_bytes,
         keep_minutes,
     });

@@ -1,0 +1,532 @@
+//! Writes the sums of waiting clicks: in the order of sled's keys, each link's day that has many into values of its own,
+//! the others side by side into sheets.
+
+use foldhash::{HashMap, HashMapExt};
+
+use crate::domain::click::CLASSES;
+use crate::domain::id::{LinkNo, WorkspaceNo};
+
+use super::day::{Day, QUARTERS};
+use super::error::StoreError;
+use super::facets::Facets;
+use super::key;
+use super::sheet::{self, BODY_MAX, Entry, KINDS, Part, Sheet};
+use super::sketch::{self, Sketch};
+use super::store::Store;
+use super::tabulate::{Numbers, OwnTrait};
+use super::total_page::{self, TotalPage};
+use super::value::{Counts, seal};
+use super::waiting::{Row, Sums};
+
+/// Rows that are brought together at a time, in their order: one after the other would be waited for, for they lie apart.
+const TOGETHER: usize = 2048;
+
+/// Puts everything that waits into `batch`; links' days with fewer clicks than `few_max` into sheets.
+pub(super) fn put(sums: &Sums, few_max: usize, store: &Store, batch: &mut sled::Batch) -> Result<(), StoreError> {
+    let mut writing = Writing {
+        sums,
+        store,
+        batch,
+        tally: Tally::of(&sums.traits.values),
+    };
+    writing.put_hours()?;
+    let keys = ordered(&sums.rows);
+    writing.put_days(&keys, few_max)?;
+    let mut links: Vec<u64> = keys.into_iter().map(|key| key as u64).collect();
+    links.sort_unstable();
+    writing.put_totals(&links)
+}
+
+/// Rows by workspace, day, link and then as they came: these, and the number of each, in 32 bits each.
+fn ordered(rows: &[Row]) -> Vec<u128> {
+    let key = |(number, row): (usize, &Row)| {
+        let of = [row.workspace.0, row.at.bucket() / QUARTERS, row.link.0, number as u32];
+        of.iter().fold(0u128, |key, part| key << 32 | u128::from(*part))
+    };
+    let mut keys: Vec<u128> = rows.iter().enumerate().map(key).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// Hands rows to `each`, as many as belong together: `numbers` are in order and end in the number of a row.
+fn together<K: Copy>(
+    sums: &Sums,
+    numbers: &[K],
+    number: impl Fn(K) -> u32,
+    belong: impl Fn(&Row, &Row) -> bool,
+    mut each: impl FnMut(&[Row]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let row = |key: &K| sums.rows[number(*key) as usize];
+    let (mut rows, mut start): (Vec<Row>, usize) = (Vec::new(), 0);
+    while start < numbers.len() {
+        let end = numbers.len().min(start + TOGETHER);
+        rows.clear();
+        rows.extend(numbers[start..end].iter().map(row));
+        let last = rows[rows.len() - 1];
+        rows.extend(numbers[end..].iter().map(row).take_while(|next| belong(&last, next)));
+        start += rows.len();
+        rows.chunk_by(&belong).try_for_each(&mut each)?;
+    }
+    Ok(())
+}
+
+fn day(row: &Row) -> u32 {
+    row.at.bucket() / QUARTERS
+}
+
+struct Writing<'a> {
+    sums: &'a Sums,
+    store: &'a Store,
+    batch: &'a mut sled::Batch,
+    tally: Tally<'a>,
+}
+
+impl Writing<'_> {
+    fn insert(&mut self, key: &[u8], body: &[u8]) {
+        self.batch.insert(key, seal(key, body));
+    }
+
+    /// Puts links' days with few clicks into sheets, the others into values of their own.
+    fn put_days(&mut self, keys: &[u128], few_max: usize) -> Result<(), StoreError> {
+        let known = Known::of(&self.sums.traits.values);
+        let mut draft = Draft::new(&known);
+        let mut of = None;
+        let of_row = |row: &Row| (row.workspace, day(row), row.link);
+        let belong = |a: &Row, b: &Row| of_row(a) == of_row(b);
+        together(
+            self.sums,
+            keys,
+            |key| key as u32,
+            belong,
+            |rows| {
+                let (workspace, day, link) = of_row(&rows[0]);
+                // Days say which clicks are not in roll-ups: sheets would not.
+                if rows.len() >= few_max || !rows.iter().all(Row::is_by_day) {
+                    return self.put_own(rows);
+                }
+                if of != Some((workspace, day)) {
+                    self.put_sheet(of, &mut draft);
+                    of = Some((workspace, day));
+                }
+                if draft.add(link, rows) {
+                    return Ok(());
+                }
+                self.put_sheet(of, &mut draft);
+                if draft.add(link, rows) {
+                    return Ok(());
+                }
+                // Its texts alone are too long.
+                draft.clear();
+                self.put_own(rows)
+            },
+        )?;
+        self.put_sheet(of, &mut draft);
+        Ok(())
+    }
+
+    fn put_sheet(&mut self, of: Option<(WorkspaceNo, u32)>, draft: &mut Draft<'_>) {
+        if let (Some((workspace, day)), Some(first)) = (of, draft.sheet.links.first()) {
+            let key = key::sheet(workspace, day, self.sums.through, first.link);
+            self.insert(&key, &draft.sheet.body());
+        }
+        draft.clear();
+    }
+
+    /// Puts a link's day into values of its own.
+    fn put_own(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        let (workspace, link, day) = (rows[0].workspace, rows[0].link, day(&rows[0]));
+        self.put_day(&key::link_day(workspace, link, day), rows)?;
+        rows.iter().for_each(|row| self.tally.add(row));
+        self.put_facets(&key::link_facets(workspace, link, day))?;
+        let mut visitors = rows.iter().map(|row| row.visitor).filter(|visitor| *visitor != 0);
+        let Some(first) = visitors.next() else { return Ok(()) };
+        let key = key::sketch(workspace, link, day);
+        let mut sketch = match self.store.get(&key)? {
+            Some(body) => Sketch::read(&body)?,
+            None => Sketch::new()?,
+        };
+        sketch.add(first);
+        visitors.for_each(|visitor| sketch.add(visitor));
+        self.insert(&key, &sketch.body());
+        Ok(())
+    }
+
+    fn put_day(&mut self, key: &[u8], rows: &[Row]) -> Result<(), StoreError> {
+        let mut quarters = [[0u32; CLASSES]; QUARTERS as usize];
+        let by_day = rows.iter().filter(|row| row.is_by_day());
+        by_day.for_each(|row| quarters[(row.at.bucket() % QUARTERS) as usize][row.class()] += 1);
+        if quarters == [[0; CLASSES]; QUARTERS as usize] {
+            return Ok(());
+        }
+        let mut day = match self.store.get(key)? {
+            Some(body) => Day::read(&body)?,
+            None => Day::default(),
+        };
+        if day.through > self.sums.since {
+            return Err(StoreError::Damaged("a link's day is ahead of what was written"));
+        }
+        for (quarter, counts) in (0..).zip(&quarters).filter(|(_, counts)| **counts != [0; CLASSES]) {
+            day.add(quarter, &counts.map(u64::from));
+        }
+        day.through = self.sums.through;
+        self.insert(key, &day.body());
+        Ok(())
+    }
+
+    /// Adds what the tally holds to the facets under `key`.
+    fn put_facets(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        let stored = self.store.get(key)?;
+        let mut sum = match &stored {
+            Some(body) => Facets::read(body)?,
+            None => Facets::new(),
+        };
+        if sum.through > self.sums.since {
+            // Nobody knows which of these are in it: questions about it read the clicks.
+            sum = Facets::not_kept();
+        }
+        self.tally.put(&mut sum);
+        sum.through = self.sums.through;
+        let body = sum.body();
+        self.insert(key, &body);
+        Ok(())
+    }
+
+    /// Facets of workspaces by UTC hour.
+    fn put_hours(&mut self) -> Result<(), StoreError> {
+        let mut units: Numbers<(WorkspaceNo, u32)> = Numbers::new();
+        let of_row = self.sums.rows.iter();
+        let of_row: Vec<u32> = of_row.map(|row| units.of((row.workspace, row.at.hour()))).collect();
+        // Rows by the numbers of their units: first where each unit's begin.
+        let mut starts = vec![0u32; units.values.len() + 1];
+        of_row.iter().for_each(|unit| starts[*unit as usize + 1] += 1);
+        (1..starts.len()).for_each(|unit| starts[unit] += starts[unit - 1]);
+        let (mut next, mut order) = (starts.clone(), vec![0u32; of_row.len()]);
+        for (number, unit) in of_row.iter().enumerate() {
+            let place = &mut next[*unit as usize];
+            order[*place as usize] = number as u32;
+            *place += 1;
+        }
+        let mut places: Vec<usize> = (0..units.values.len()).collect();
+        places.sort_unstable_by_key(|place| units.values[*place]);
+        for place in places {
+            let (workspace, hour) = units.values[place];
+            for number in &order[starts[place] as usize..starts[place + 1] as usize] {
+                self.tally.add(&self.sums.rows[*number as usize]);
+            }
+            self.put_facets(&key::workspace_facets(workspace, hour))?;
+        }
+        Ok(())
+    }
+
+    /// Pages of totals; `links` are links and numbers of rows, in order.
+    fn put_totals(&mut self, links: &[u64]) -> Result<(), StoreError> {
+        let page = |row: &Row| total_page::number(row.link);
+        together(
+            self.sums,
+            links,
+            |key| key as u32,
+            |a, b| page(a) == page(b),
+            |rows| {
+                if !rows.iter().any(Row::is_paged) {
+                    return Ok(());
+                }
+                let key = key::total_page(page(&rows[0]));
+                let mut page = match self.store.get(&key)? {
+                    Some(body) => TotalPage::read(&body)?,
+                    None => TotalPage::default(),
+                };
+                if page.through > self.sums.since {
+                    return Err(StoreError::Damaged("a page of totals is ahead of what was written"));
+                }
+                for row in rows.iter().filter(|row| row.is_paged()) {
+                    row.add_to(page.of(row.link));
+                }
+                page.through = self.sums.through;
+                self.insert(&key, &page.body());
+                Ok(())
+            },
+        )
+    }
+}
+
+/// Traits as entries of sheets' dictionaries.
+struct Known {
+    /// By number: the least number of a trait with the same entry, and the entry. Ways of following have none.
+    entries: Vec<(u32, Vec<u8>)>,
+}
+
+impl Known {
+    fn of(traits: &[OwnTrait]) -> Self {
+        let mut least: HashMap<(usize, Vec<u8>), u32> = HashMap::new();
+        let entries = (0u32..).zip(traits).map(|(number, of)| match sheet::entry(of) {
+            Some((kind, entry)) => (*least.entry((kind, entry.clone())).or_insert(number), entry),
+            None => (number, Vec::new()),
+        });
+        let entries = entries.collect();
+        Self { entries }
+    }
+}
+
+/// A sheet in the making; used again for the next.
+struct Draft<'k> {
+    known: &'k Known,
+    sheet: Sheet<'k>,
+    /// Its length, or a little more.
+    length: usize,
+    /// Of each trait: the sheet that it was met in last, counted from 1, and its place there.
+    met: Vec<(u32, u32)>,
+    number: u32,
+}
+
+/// Bytes of a link in a sheet, at most: three numbers, of which the last two are small.
+const LINK_LENGTH: usize = 9;
+
+impl<'k> Draft<'k> {
+    fn new(known: &'k Known) -> Self {
+        Self {
+            known,
+            sheet: Sheet::default(),
+            length: 0,
+            met: vec![(0, 0); known.entries.len()],
+            number: 1,
+        }
+    }
+
+    fn clear(&mut self) {
+        let Sheet {
+            dictionaries,
+            links,
+            clicks,
+            visitors,
+        } = &mut self.sheet;
+        dictionaries.iter_mut().for_each(Vec::clear);
+        links.clear();
+        clicks.clear();
+        visitors.clear();
+        self.length = 0;
+        self.number += 1;
+    }
+
+    /// Adds a link with its clicks, unless that would be too much: then nothing of it stays.
+    fn add(&mut self, link: LinkNo, rows: &[Row]) -> bool {
+        let (clicks, visitors, length) = (self.sheet.clicks.len(), self.sheet.visitors.len(), self.length);
+        let entries = self.sheet.dictionaries.each_ref().map(Vec::len);
+        rows.iter().for_each(|row| self.add_click(row));
+        self.sheet.visitors[visitors..].sort_unstable();
+        self.length += LINK_LENGTH;
+        if self.length > BODY_MAX {
+            self.sheet.clicks.truncate(clicks);
+            self.sheet.visitors.truncate(visitors);
+            let dictionaries = self.sheet.dictionaries.iter_mut().zip(entries);
+            dictionaries.for_each(|(dictionary, length)| dictionary.truncate(length));
+            self.length = length;
+            // What was met is not there any more: this sheet ends here.
+            return false;
+        }
+        let mut kept = visitors;
+        for place in visitors..self.sheet.visitors.len() {
+            if kept == visitors || self.sheet.visitors[kept - 1] != self.sheet.visitors[place] {
+                self.sheet.visitors[kept] = self.sheet.visitors[place];
+                kept += 1;
+            }
+        }
+        self.sheet.visitors.truncate(kept);
+        self.sheet.links.push(Part {
+            link,
+            clicks: clicks..self.sheet.clicks.len(),
+            visitors: visitors..kept,
+        });
+        true
+    }
+
+    fn add_click(&mut self, row: &Row) {
+        let mut of = [0; KINDS];
+        self.length += 2;
+        for (kind, number) in row.traits().into_iter().take(KINDS).enumerate() {
+            let (least, _) = self.known.entries[number as usize];
+            let met = &mut self.met[least as usize];
+            let dictionary = &mut self.sheet.dictionaries[kind];
+            if met.0 != self.number {
+                *met = (self.number, dictionary.len() as u32);
+                let entry = &self.known.entries[least as usize].1;
+                dictionary.push(entry);
+                self.length += entry.len() + 2;
+            }
+            of[kind] = met.1;
+            self.length += if met.1 < 0x80 { 1 } else { 2 };
+        }
+        let quarter = (row.at.bucket() % QUARTERS) as u8;
+        let entry = Entry::new(row.class(), row.is_qr(), quarter, of);
+        self.sheet.clicks.push(entry);
+        if row.visitor != 0 {
+            self.sheet.visitors.push(sketch::note(row.visitor));
+            self.length += 4;
+        }
+    }
+}
+
+/// Adds one unit's clicks up by numbers rather than by texts; used again for the next.
+struct Tally<'t> {
+    /// Facet and key, in the order of facets' values.
+    keys: Vec<(usize, &'t [u8])>,
+    /// The places in there that a trait tells.
+    told: Vec<Vec<u32>>,
+    /// By trait.
+    of_traits: Vec<[u32; CLASSES]>,
+    /// Traits whose counts are not zero.
+    met_traits: Vec<u32>,
+    counts: Vec<Counts>,
+    /// Places whose counts are not zero.
+    met: Vec<u32>,
+}
+
+impl<'t> Tally<'t> {
+    fn of(traits: &'t [OwnTrait]) -> Self {
+        let told: Vec<Vec<(usize, &[u8])>> = traits.iter().map(|known| known.as_trait().keys()).collect();
+        let mut keys: Vec<(usize, &[u8])> = told.iter().flatten().copied().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        // Each of them is there: they were made of these.
+        let place = |key: &(usize, &[u8])| keys.binary_search(key).unwrap_or(0) as u32;
+        let told = told.iter().map(|keys| keys.iter().map(place).collect());
+        Self {
+            told: told.collect(),
+            of_traits: vec![[0; CLASSES]; traits.len()],
+            met_traits: Vec::new(),
+            counts: vec![Counts::default(); keys.len()],
+            met: Vec::new(),
+            keys,
+        }
+    }
+
+    fn add(&mut self, row: &Row) {
+        for number in row.traits() {
+            let counts = &mut self.of_traits[number as usize];
+            if *counts == [0; CLASSES] {
+                self.met_traits.push(number);
+            }
+            counts[row.class()] += 1;
+        }
+    }
+
+    /// Moves what was added into `facets`.
+    fn put<'f>(&mut self, facets: &mut Facets<'f>)
+    where
+        't: 'f,
+    {
+        for number in self.met_traits.drain(..) {
+            let more = std::mem::take(&mut self.of_traits[number as usize]);
+            for place in &self.told[number as usize] {
+                let counts = &mut self.counts[*place as usize];
+                if *counts == Counts::default() {
+                    self.met.push(*place);
+                }
+                let sums = counts.iter_mut().zip(more);
+                sums.for_each(|(sum, more)| *sum += u64::from(more));
+            }
+        }
+        self.met.sort_unstable();
+        for place in self.met.drain(..) {
+            let (facet, key) = self.keys[place as usize];
+            facets.add(facet, key, &std::mem::take(&mut self.counts[place as usize]));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clicklog::block::VALUE_MAX;
+    use crate::clicklog::columns::Columns;
+    use crate::clicklog::merge::Merged;
+    use crate::clicklog::samples::{NOON, click};
+    use crate::clicklog::sheets;
+    use crate::clicklog::value::{Meta, Totals};
+    use crate::clicklog::waiting::How;
+    use crate::domain::click::Click;
+
+    const HOW: How = How {
+        is_by_day: true,
+        is_paged: true,
+    };
+
+    /// Clicks of many links with few each, of link 7 with many, and of link 9 with texts that fill a sheet.
+    fn clicks() -> Vec<Click> {
+        let few = (0..1500u64).map(|n| {
+            let campaign = format!("campaign number {}", n % 50);
+            Click {
+                utm: Arc::new(["", "", &campaign, "", ""].map(Into::into)),
+                ..click(n, NOON, 100 + (n / 5) as u32, n + 1)
+            }
+        });
+        let many = (2000..2070).map(|n| click(n, NOON, 7, n));
+        let long = (3000..3003u64).map(|n| {
+            let text = format!("{n}").repeat(200);
+            Click {
+                utm: Arc::new(std::array::from_fn(|_| text.as_str().into())),
+                ..click(n, NOON, 9, n)
+            }
+        });
+        few.chain(many).chain(long).collect()
+    }
+
+    #[test]
+    fn each_click_is_in_one_place_and_no_value_is_too_large() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path(), 1 << 20).expect("opened");
+        let clicks = clicks();
+        let columns: Vec<Columns> = clicks.chunks(1000).map(Columns::of).collect();
+        let mut sums = Sums::after(0, 10);
+        for through in [5, 8] {
+            sums.add(&Merged::of(columns.iter().collect()), HOW, through);
+            let mut batch = sled::Batch::default();
+            put(&sums, 64, &store, &mut batch).expect("put");
+            store.commit(batch, &Meta::default()).expect("written");
+            sums.begin_again();
+            assert_eq!((sums.since, sums.rows.len()), (through, 0));
+        }
+        let mut values = 0;
+        let mut total = Totals::default();
+        let all = store.each_value(|key, body| {
+            let body = body.expect("whole");
+            assert!(body.len() + 5 <= VALUE_MAX, "{key:?}: {}", body.len());
+            values += usize::from(key::part(key).starts_with("sheets"));
+            if key::part(key) == "pages" {
+                let page = TotalPage::read(body).expect("own bytes");
+                page.links(0).for_each(|(_, of)| total.counts[0] += of.counts[0]);
+            }
+            Ok(())
+        });
+        all.expect("readable");
+        assert!(values > 4, "{values} sheets of two writings");
+        assert_eq!(total.counts[0], 2 * clicks.len() as u64);
+        let workspace = WorkspaceNo(1);
+        let day = NOON.day();
+        for (link, own, in_sheets) in [(7, 140, 0), (9, 6, 0), (100, 0, 10), (399, 0, 10), (98, 0, 0)] {
+            let key = key::link_day(workspace, LinkNo(link), day);
+            let body = store.get(&key).expect("readable");
+            let found = body.map_or(0, |body| {
+                let of_day = Day::read(&body).expect("own bytes");
+                of_day.buckets(day).map(|(_, counts)| counts[0]).sum()
+            });
+            let mut of_sheets = 0;
+            let links = [LinkNo(link)].into();
+            sheets::visit::<StoreError>(&store, (workspace, Some(&links)), (day, day), |found| {
+                of_sheets += found.clicks().count();
+                assert_eq!(found.visitors().len(), 5);
+                Ok(())
+            })
+            .expect("readable");
+            assert_eq!((found, of_sheets), (own, in_sheets), "link {link}");
+        }
+        let mut all = 0;
+        sheets::visit::<StoreError>(&store, (workspace, None), (day, day), |found| {
+            all += found.clicks().count();
+            Ok(())
+        })
+        .expect("readable");
+        assert_eq!(all, 3000);
+    }
+}
