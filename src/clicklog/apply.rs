@@ -109,8 +109,8 @@ fn apply_part(
 fn put_rollups(store: &Store, part: &Part<'_>, through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
     let first_index = part.frames.first().map_or(u64::MAX, |frame| frame.index);
     let mut sums: HashMap<Place, Counts> = HashMap::new();
-    for delta in part.frames.iter().flat_map(|frame| &frame.deltas) {
-        for (place, counts) in part.rollups_of(delta) {
+    for delta in part.frames.iter().flat_map(|frame| frame.deltas()) {
+        for (place, counts) in part.rollups_of(&delta) {
             add(sums.entry(place).or_default(), &counts);
         }
     }
@@ -155,8 +155,8 @@ impl Part<'_> {
     fn counts_after(&self, through: u64, place: Place) -> Counts {
         let mut counts = Counts::default();
         let after = self.frames.iter().filter(|frame| frame.index > through);
-        for delta in after.flat_map(|frame| &frame.deltas) {
-            let of_it = self.rollups_of(delta).filter(|(known, _)| *known == place);
+        for delta in after.flat_map(|frame| frame.deltas()) {
+            let of_it = self.rollups_of(&delta).filter(|(known, _)| *known == place);
             of_it.for_each(|(_, more)| add(&mut counts, &more));
         }
         counts
@@ -167,8 +167,8 @@ impl Part<'_> {
 fn put_totals(store: &Store, part: &Part<'_>, through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
     let mut sums: HashMap<LinkNo, (Totals, u64)> = HashMap::new();
     for frame in part.frames {
-        let counted = |delta: &&Delta| !part.how.is_paged || delta.lost != Counts::default();
-        for delta in frame.deltas.iter().filter(counted) {
+        let counted = |delta: &Delta| !part.how.is_paged || delta.lost != Counts::default();
+        for delta in frame.deltas().filter(counted) {
             let (totals, known) = match sums.entry(delta.link) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {

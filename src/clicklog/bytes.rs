@@ -8,7 +8,19 @@
 pub(super) struct Damaged(pub &'static str);
 
 /// Appends `number`, 1 to 10 bytes.
-pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
+#[inline]
+pub(super) fn put_number(out: &mut Vec<u8>, number: u64) {
+    // Most are short.
+    if number < 0x80 {
+        out.push(number as u8);
+    } else if number < 0x4000 {
+        out.extend_from_slice(&[number as u8 | 0x80, (number >> 7) as u8]);
+    } else {
+        put_long(out, number);
+    }
+}
+
+fn put_long(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;

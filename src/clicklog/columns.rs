@@ -159,7 +159,8 @@ pub(super) struct Columns {
     pub(super) locality: Column<Arc<str>>,
     pub(super) visitor: Vec<u64>,
     pub(super) touches: Vec<Touch>,
-    pub(super) touches_end: Vec<usize>,
+    /// Of each click, or empty where there are none.
+    pub(super) touches_end: Vec<u32>,
     /// As long as the last tap's row, or empty.
     pub(super) tapped: Vec<Option<Tapped>>,
 }
@@ -247,12 +248,11 @@ impl Columns {
                 _ => visitors.array().map(u64::from_le_bytes),
             })
             .collect::<Result<_, _>>()?;
-        self.touches_end.reserve(count);
-        for at in &self.at {
+        for row in 0..count {
             for _ in 0..source.count(TOUCHES_MAX)? {
-                self.touches.push(touch(&mut source, *at)?);
+                self.touches.push(touch(&mut source, self.at[row])?);
             }
-            self.touches_end.push(self.touches.len());
+            self.end_journey(row);
         }
         for row in (0..count).filter(|row| self.mark.get(*row).flags.has(ClickFlags::TAP)) {
             self.tapped.resize(row, None);
@@ -265,10 +265,18 @@ impl Columns {
         visitors.end()
     }
 
+    /// The touches that were added last are those of click number `row`, the next.
+    pub(super) fn end_journey(&mut self, row: usize) {
+        if !self.touches.is_empty() {
+            self.touches_end.resize(row, 0);
+            self.touches_end.push(self.touches.len() as u32);
+        }
+    }
+
     /// The touches of click number `row`.
     pub(super) fn journey(&self, row: usize) -> &[Touch] {
-        let start = row.checked_sub(1).map_or(0, |before| self.touches_end[before]);
-        &self.touches[start..self.touches_end[row]]
+        let end = |row: usize| self.touches_end.get(row).map_or(0, |end| *end as usize);
+        &self.touches[row.checked_sub(1).map_or(0, end)..end(row)]
     }
 
     /// What click number `row` tapped.

@@ -108,10 +108,10 @@ fn workspace(
 fn pending(snapshot: &Snapshot, query: &Query, buckets: (u32, u32)) -> HashMap<u32, Vec<(u64, u64)>> {
     let mut additions: HashMap<u32, Vec<(u64, u64)>> = HashMap::new();
     for frame in snapshot.frames.iter() {
-        let asked = |delta: &&Delta| {
+        let asked = |delta: &Delta| {
             (buckets.0..=buckets.1).contains(&delta.bucket) && query.has_link(delta.workspace, delta.link)
         };
-        for delta in frame.deltas.iter().filter(asked) {
+        for delta in frame.deltas().filter(asked) {
             let count = query.classes.sum(&delta.counts);
             additions.entry(delta.bucket).or_default().push((frame.index, count));
         }
@@ -123,7 +123,7 @@ fn pending(snapshot: &Snapshot, query: &Query, buckets: (u32, u32)) -> HashMap<u
 pub(super) fn first_bucket(store: &Store, snapshot: &Snapshot, query: &Query) -> Result<Option<u32>, QueryError> {
     let (from, to) = (query.start.bucket(), query.end.plus_ms(-1).bucket());
     let workspace = query.workspace;
-    let pending = snapshot.frames.iter().flat_map(|frame| &frame.deltas);
+    let pending = snapshot.frames.iter().flat_map(|frame| frame.deltas());
     let pending = pending.filter(|delta| query.has_link(delta.workspace, delta.link));
     let mut first = pending
         .map(|delta| delta.bucket)

@@ -12,11 +12,19 @@ use super::bytes::{Damaged, Source, put_number};
 
 /// Appends the column of the clicks that have the values numbered `picks`, of which there are `distinct`, numbered in
 /// order of first use; `put_value` writes the one with a number.
-pub(super) fn put(out: &mut Vec<u8>, distinct: usize, mut put_value: impl FnMut(&mut Vec<u8>, usize), picks: &[u32]) {
+pub(super) fn put(
+    out: &mut Vec<u8>,
+    distinct: usize,
+    mut put_value: impl FnMut(&mut Vec<u8>, usize),
+    picks: impl Iterator<Item = u32>,
+) {
     put_number(out, distinct as u64);
     (0..distinct).for_each(|number| put_value(out, number));
-    if distinct > 1 {
-        picks.iter().for_each(|pick| put_number(out, u64::from(*pick)));
+    match distinct {
+        0 | 1 => {}
+        // Each is its own byte.
+        2..=0x80 => out.extend(picks.map(|pick| pick as u8)),
+        _ => picks.for_each(|pick| put_number(out, u64::from(pick))),
     }
 }
 
@@ -25,12 +33,12 @@ pub(super) fn address<T: ?Sized>(value: &Arc<T>) -> usize {
     Arc::as_ptr(value).cast::<()>().addr()
 }
 
-/// A column in memory: the distinct values and which of them each click has.
+/// A column in memory: the distinct values and which of them each click has, of at most 65,536 of either.
 #[derive(Debug, Clone)]
 pub(super) struct Column<T> {
     pub(super) values: Vec<T>,
-    /// May be empty where there is one value.
-    picks: Vec<u32>,
+    /// Empty as long as all clicks have the first value.
+    picks: Vec<u16>,
 }
 
 impl<T> Default for Column<T> {
@@ -43,14 +51,28 @@ impl<T> Default for Column<T> {
 }
 
 impl<T> Column<T> {
-    /// Adds a value that no click has yet; its number.
-    pub(super) fn add(&mut self, value: T) -> u32 {
-        self.values.push(value);
-        self.values.len() as u32 - 1
+    /// Nothing, with room for as much as `other` has.
+    pub(super) fn with_room_of(other: &Self) -> Self {
+        Self {
+            values: Vec::with_capacity(other.values.len()),
+            picks: Vec::with_capacity(other.picks.len()),
+        }
     }
 
-    /// The next click has the value with number `pick`.
-    pub(super) fn push(&mut self, pick: u32) {
+    /// Adds a value that no click has yet; its number.
+    pub(super) fn add(&mut self, value: T) -> u16 {
+        self.values.push(value);
+        (self.values.len() - 1) as u16
+    }
+
+    /// Click number `row`, the next, has the value with number `pick`.
+    pub(super) fn push(&mut self, row: usize, pick: u16) {
+        if pick == 0 && self.picks.is_empty() {
+            return;
+        }
+        if self.picks.len() < row {
+            self.picks.resize(row, 0);
+        }
         self.picks.push(pick);
     }
 
@@ -60,7 +82,7 @@ impl<T> Column<T> {
             out,
             self.values.len(),
             |out, number| put_value(out, &self.values[number]),
-            &self.picks,
+            self.picks.iter().map(|pick| u32::from(*pick)),
         );
     }
 
@@ -90,7 +112,7 @@ impl<T> Column<T> {
 
     /// Index into [`Self::values`] of click number `row`.
     pub(super) fn pick(&self, row: usize) -> usize {
-        self.picks.get(row).map_or(0, |pick| *pick as usize)
+        self.picks.get(row).map_or(0, |pick| usize::from(*pick))
     }
 
     /// The value of click number `row`.
@@ -99,11 +121,9 @@ impl<T> Column<T> {
     }
 }
 
-fn pick(source: &mut Source<'_>, distinct: usize) -> Result<u32, Damaged> {
-    source
-        .small()
-        .ok()
-        .filter(|pick| (*pick as usize) < distinct)
+fn pick(source: &mut Source<'_>, distinct: usize) -> Result<u16, Damaged> {
+    let pick = source.small().ok().and_then(|pick| u16::try_from(pick).ok());
+    pick.filter(|pick| usize::from(*pick) < distinct)
         .ok_or(Damaged("an index is outside its dictionary"))
 }
 
@@ -115,12 +135,32 @@ mod tests {
     fn one_value_takes_no_indexes() {
         let mut written = Column::default();
         let seven = written.add(7u8);
-        (0..100).for_each(|_| written.push(seven));
+        (0..100).for_each(|row| written.push(row, seven));
         let mut out = Vec::new();
         written.put(&mut out, |out, value| out.push(*value));
         assert_eq!(out, [1, 7]);
         let column = Column::read(&mut Source(&out), 100, |source| source.byte()).expect("own bytes");
         assert_eq!(*column.get(99), 7);
+    }
+
+    #[test]
+    fn many_values_are_told_apart() {
+        for distinct in [2u32, 128, 129, 4096] {
+            let mut written = Column::default();
+            let numbers: Vec<u16> = (0..distinct).map(|value| written.add(value)).collect();
+            // The first value many times, before there is another.
+            (0..9).for_each(|row| written.push(row, 0));
+            numbers
+                .iter()
+                .enumerate()
+                .for_each(|(row, number)| written.push(9 + row, *number));
+            let mut out = Vec::new();
+            written.put(&mut out, |out, value| put_number(out, u64::from(*value)));
+            let count = 9 + distinct as usize;
+            let column = Column::read(&mut Source(&out), count, |source| source.small()).expect("own bytes");
+            let values: Vec<u32> = (0..count).map(|row| *column.get(row)).collect();
+            assert_eq!(values, [0; 9].into_iter().chain(0..distinct).collect::<Vec<_>>());
+        }
     }
 
     #[test]

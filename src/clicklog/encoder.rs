@@ -123,6 +123,17 @@ impl Encoder {
 
     /// The bytes of `rows`, of which there are 1 to [`CLICKS_MAX`].
     pub(super) fn encode_rows(&mut self, rows: &mut impl Rows) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.put_rows(&mut out, rows);
+        out
+    }
+
+    /// Appends the bytes of all of `columns`, which hold 1 to [`CLICKS_MAX`] clicks.
+    pub(super) fn put(&mut self, out: &mut Vec<u8>, columns: &Columns) {
+        self.put_rows(out, &mut Whole(columns));
+    }
+
+    fn put_rows(&mut self, out: &mut Vec<u8>, rows: &mut impl Rows) {
         let count = rows.count();
         debug_assert!((1..=CLICKS_MAX).contains(&count));
         let (first_at, last_at) = ends((0..count).map(|row| rows.at(row).0));
@@ -133,20 +144,19 @@ impl Encoder {
             true => (ZSTD, &self.packed),
             false => (PLAIN, &self.columns),
         };
-        let mut out = Vec::with_capacity(columns.len() + count * 8 + 64);
+        out.reserve(columns.len() + count * 8 + 64);
         out.extend([if is_placed { VERSION_PLACED } else { VERSION_BARE }, packing]);
-        put_number(&mut out, count as u64);
-        put_signed(&mut out, first_at);
-        put_number(&mut out, last_at.wrapping_sub(first_at) as u64);
-        put_number(&mut out, first_sequence);
-        put_number(&mut out, last_sequence - first_sequence);
-        put_number(&mut out, self.columns.len() as u64);
-        put_number(&mut out, columns.len() as u64);
+        put_number(out, count as u64);
+        put_signed(out, first_at);
+        put_number(out, last_at.wrapping_sub(first_at) as u64);
+        put_number(out, first_sequence);
+        put_number(out, last_sequence - first_sequence);
+        put_number(out, self.columns.len() as u64);
+        put_number(out, columns.len() as u64);
         out.extend_from_slice(columns);
         for visitor in (0..count).map(|row| rows.visitor(row)).filter(|visitor| *visitor != 0) {
             out.extend_from_slice(&visitor.to_le_bytes());
         }
-        out
     }
 
     /// Packs the columns; whether that made them shorter.

@@ -26,7 +26,7 @@ use crate::domain::time::Timestamp;
 use super::bytes::{Damaged, Source, put_number, put_signed};
 use super::columns::{Columns, Header};
 use super::encoder::Encoder;
-use super::trail::{Past, Trail, united};
+use super::trail::{Past, Trail, runs_in};
 
 /// Newest frame version that is read, and the one that is written.
 pub(super) const VERSION: u8 = 4;
@@ -71,21 +71,19 @@ pub struct Mark {
 
 /// Appends frame number `index` of `clicks` and adds it to `trail`.
 pub(super) fn put_clicks(out: &mut Vec<u8>, index: u64, clicks: &Columns, encoder: &mut Encoder, trail: &mut Trail) {
-    put(out, index, 1, &trail.past(), &encoder.encode(clicks));
+    put(out, index, 1, &trail.past(), |out| encoder.put(out, clicks));
     follow(trail, &clicks.sequence, &[]);
 }
 
 fn follow(trail: &mut Trail, sequences: &[u64], lost: &[LostDetail]) {
-    let runs = united(sequences.iter().map(|sequence| (*sequence, *sequence)).collect());
+    let runs = runs_in(sequences);
     let lost = lost.iter().map(|lost| u64::from(lost.count)).sum();
     trail.count(sequences.len() as u64, lost, runs);
 }
 
 /// Appends frame number `index` of `lost` details, at most [`LOST_MAX`], and adds it to `trail`.
 pub(super) fn put_lost(out: &mut Vec<u8>, index: u64, lost: &[LostDetail], trail: &mut Trail) {
-    let mut payload = Vec::with_capacity(lost.len() * 16 + 4);
-    put_lost_details(&mut payload, lost);
-    put(out, index, 2, &trail.past(), &payload);
+    put(out, index, 2, &trail.past(), |out| put_lost_details(out, lost));
     follow(trail, &[], lost);
 }
 
@@ -99,44 +97,42 @@ pub(super) fn put_drained(
     encoder: &mut Encoder,
     trail: &mut Trail,
 ) {
-    let mut payload = Vec::new();
-    put_number(&mut payload, marks.len() as u64);
-    for mark in marks {
-        payload.extend(mark.ring.to_le_bytes());
-        put_number(&mut payload, mark.position);
-    }
-    put_lost_details(&mut payload, lost);
-    if clicks.header.count > 0 {
-        payload.extend(encoder.encode(clicks));
-    }
-    put(out, index, DRAINED, &trail.past(), &payload);
+    put(out, index, DRAINED, &trail.past(), |out| {
+        put_number(out, marks.len() as u64);
+        for mark in marks {
+            out.extend(mark.ring.to_le_bytes());
+            put_number(out, mark.position);
+        }
+        put_lost_details(out, lost);
+        if clicks.header.count > 0 {
+            encoder.put(out, clicks);
+        }
+    });
     follow(trail, &clicks.sequence, lost);
 }
 
-fn put_lost_details(payload: &mut Vec<u8>, lost: &[LostDetail]) {
-    put_number(payload, lost.len() as u64);
+fn put_lost_details(out: &mut Vec<u8>, lost: &[LostDetail]) {
+    put_number(out, lost.len() as u64);
     for detail in lost {
-        put_signed(payload, detail.at.0);
-        put_number(payload, u64::from(detail.workspace.0));
-        put_number(payload, u64::from(detail.link.0));
-        payload.extend([detail.class as u8, u8::from(detail.is_use)]);
-        put_number(payload, u64::from(detail.count));
+        put_signed(out, detail.at.0);
+        put_number(out, u64::from(detail.workspace.0));
+        put_number(out, u64::from(detail.link.0));
+        out.extend([detail.class as u8, u8::from(detail.is_use)]);
+        put_number(out, u64::from(detail.count));
     }
 }
 
 /// Appends frame number `index`, which says that sequences below `up_to` were handed out, and adds it to
 /// `trail`.
 pub(super) fn put_reserved(out: &mut Vec<u8>, index: u64, up_to: u64, trail: &mut Trail) {
-    let mut payload = Vec::with_capacity(10);
-    put_number(&mut payload, up_to);
-    put(out, index, 3, &trail.past(), &payload);
+    put(out, index, 3, &trail.past(), |out| put_number(out, up_to));
     follow(trail, &[], &[]);
 }
 
-fn put(out: &mut Vec<u8>, index: u64, kind: u8, past: &Past, payload: &[u8]) {
+fn put(out: &mut Vec<u8>, index: u64, kind: u8, past: &Past, payload: impl FnOnce(&mut Vec<u8>)) {
     let start = begin(out, index, VERSION, kind);
     past.put(out);
-    out.extend_from_slice(payload);
+    payload(out);
     end(out, start);
 }
 
@@ -261,7 +257,7 @@ impl<'a> RawFrame<'a> {
         let start = begin(out, self.index, self.version, self.kind);
         out.extend_from_slice(kept);
         if !source.0.is_empty() {
-            out.extend(encoder.encode(&Columns::of(clicks)));
+            encoder.put(out, &Columns::of(clicks));
         }
         end(out, start);
         Ok(())
@@ -420,7 +416,7 @@ mod tests {
         fn no_bytes_panic(kind in 0u8..6, payload: Vec<u8>) {
             prop_assert!(RawFrame::read(&payload).is_none());
             let mut bytes = Vec::new();
-            put(&mut bytes, 1, kind, &Past::default(), &payload);
+            put(&mut bytes, 1, kind, &Past::default(), |out| out.extend_from_slice(&payload));
             let (frame, _) = RawFrame::read(&bytes).expect("sealed just now");
             if let Ok(Content::Lost(lost)) = frame.content() {
                 prop_assert!(lost.len() <= payload.len());

@@ -3,10 +3,10 @@
 //! What was looked up is remembered from one batch to the next, within bounds, so that clicks far apart share their texts
 //! too. Texts from outside are cut to the domain's bounds here; nothing else is judged.
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, fast};
 
 use crate::domain::click::{Click, ClickFlags, LANGUAGE_MAX, LostDetail, Outcome, REFERRER_MAX, Tapped, UTM_MAX, cut};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
@@ -15,13 +15,13 @@ use crate::domain::time::Timestamp;
 use crate::domain::user_agent::UserAgent;
 use crate::domain::visitor::{TOUCHES_MAX, Touch};
 
-use super::columns::{Columns, Header, Mark, Place};
+use super::columns::{CLICKS_MAX, Columns, Header, Mark, Place};
 use super::dictionary::Column;
 
 /// Texts of one kind that are remembered: a day's languages and referrers many times, some MB at their usual length.
 const TEXTS_MAX: usize = 16_384;
-/// Links whose place and UTM parameters are remembered: 2 MB.
-const LINKS_MAX: usize = 32_768;
+/// Slots for the places of a usual batch, a power of two: half of them stay free, so that looking for one ends soon.
+const PLACES: usize = 2 * CLICKS_MAX;
 
 /// A click on its way into the log: a [`Click`] whose texts lie elsewhere.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +95,7 @@ pub struct Drain {
     marks: Vec<Mark>,
     /// Counts batches, from 1: says which picks are of this one.
     batch: u32,
-    of_link: HashMap<LinkNo, OfLink>,
+    places: Places,
     utms: Utms,
     countries: Known<[u8; 2]>,
     agents: Known<UserAgent>,
@@ -104,25 +104,16 @@ pub struct Drain {
     localities: Texts,
 }
 
-/// What the clicks of a link have in common.
-#[derive(Debug, Clone, Copy)]
-struct OfLink {
-    place: Place,
-    pick: Pick,
-    /// Number of the UTM parameters that it had last: they come from the link, so all its clicks have the same.
-    utm: usize,
-}
-
 /// The number of a value in the columns of one batch.
 #[derive(Debug, Clone, Copy, Default)]
 struct Pick {
     batch: u32,
-    number: u32,
+    number: u16,
 }
 
 impl Pick {
     /// The number in `batch`; where it has none yet, it gets the one that `add` answers.
-    fn of(&mut self, batch: u32, add: impl FnOnce() -> u32) -> u32 {
+    fn of(&mut self, batch: u32, add: impl FnOnce() -> u16) -> u16 {
         if self.batch != batch {
             *self = Self { batch, number: add() };
         }
@@ -144,70 +135,41 @@ impl Drain {
         self.columns.at.len()
     }
 
-    /// Adds `row`. Texts longer than the domain allows are cut.
+    /// Adds `row`, one of at most [`super::DRAINED_CLICKS_MAX`]. Texts longer than the domain allows are cut.
     pub fn push(&mut self, row: &NewRow<'_>) {
         self.add(&row.within_bounds());
     }
 
-    fn add(&mut self, row: &NewRow<'_>) {
+    fn add(&mut self, new: &NewRow<'_>) {
         let Self { columns, batch, .. } = self;
-        let batch = *batch;
-        columns.at.push(row.at);
-        columns.sequence.push(row.sequence);
-        columns.visitor.push(row.visitor);
+        let (batch, row) = (*batch, columns.at.len());
+        debug_assert!(row <= usize::from(u16::MAX), "numbers of values have 16 bits");
+        columns.at.push(new.at);
+        columns.sequence.push(new.sequence);
+        columns.visitor.push(new.visitor);
         self.marks.push(Mark {
-            flags: row.flags,
-            outcome: row.outcome,
-            variant: row.variant,
+            flags: new.flags,
+            outcome: new.outcome,
+            variant: new.variant,
         });
-        self.countries.push(&mut columns.country, batch, row.country);
-        self.agents.push(&mut columns.user_agent, batch, row.user_agent);
-        self.languages.push(&mut columns.language, batch, row.language);
-        self.referrers.push(&mut columns.referrer, batch, row.referrer);
-        self.localities.push(&mut columns.locality, batch, row.locality);
-        columns.touches.extend_from_slice(row.journey);
-        columns.touches_end.push(columns.touches.len());
-        if row.tapped.is_some() {
-            columns.tapped.resize(columns.at.len() - 1, None);
-            columns.tapped.push(row.tapped);
-        }
-        self.push_of_link(row);
-    }
-
-    fn push_of_link(&mut self, row: &NewRow<'_>) {
-        let Self {
-            columns,
-            of_link,
-            utms,
-            batch,
-            ..
-        } = self;
-        let texts = row.utm;
-        if of_link.len() >= LINKS_MAX || utms.slots.len() >= TEXTS_MAX {
-            of_link.clear();
-            *utms = Utms::default();
-        }
         let place = Place {
-            workspace: row.workspace,
-            domain: row.domain,
-            link: row.link,
+            workspace: new.workspace,
+            domain: new.domain,
+            link: new.link,
         };
-        let known = of_link.entry(row.link).or_insert_with(|| OfLink {
-            place,
-            pick: Pick::default(),
-            utm: utms.number(&texts),
-        });
-        if known.place != place {
-            (known.place, known.pick) = (place, Pick::default());
+        self.places.push(&mut columns.place, row, batch, place);
+        self.countries.push(&mut columns.country, row, batch, new.country);
+        self.agents.push(&mut columns.user_agent, row, batch, new.user_agent);
+        self.languages.push(&mut columns.language, row, batch, new.language);
+        self.referrers.push(&mut columns.referrer, row, batch, new.referrer);
+        self.utms.push(&mut columns.utm, row, batch, &new.utm);
+        self.localities.push(&mut columns.locality, row, batch, new.locality);
+        columns.touches.extend_from_slice(new.journey);
+        columns.end_journey(row);
+        if new.tapped.is_some() {
+            columns.tapped.resize(row, None);
+            columns.tapped.push(new.tapped);
         }
-        if !utms.slots[known.utm].is(&texts) {
-            known.utm = utms.number(&texts);
-        }
-        let number = known.pick.of(*batch, || columns.place.add(place));
-        columns.place.push(number);
-        let slot = &mut utms.slots[known.utm];
-        let number = slot.pick.of(*batch, || columns.utm.add(Arc::clone(&slot.texts)));
-        columns.utm.push(number);
     }
 
     /// Says who made click number `row`, and with which flags.
@@ -226,16 +188,16 @@ impl Drain {
         let columns = &mut self.columns;
         columns.header = Header::of(&columns.at, &columns.sequence);
         columns.mark = Column::default();
-        let mut known: HashMap<Mark, u32> = HashMap::new();
+        let mut known: HashMap<Mark, u16> = HashMap::new();
         let mut last = None;
-        for mark in &self.marks {
+        for (row, mark) in self.marks.iter().enumerate() {
             // Neighbours are often alike: comparing is cheaper than hashing.
             let number = match last {
                 Some((same, number)) if same == *mark => number,
                 _ => *known.entry(*mark).or_insert_with(|| columns.mark.add(*mark)),
             };
             last = Some((*mark, number));
-            columns.mark.push(number);
+            columns.mark.push(row, number);
         }
     }
 
@@ -243,7 +205,7 @@ impl Drain {
     pub(super) fn take(&mut self) -> (Columns, Vec<LostDetail>) {
         self.marks.clear();
         // As many again are likely: growing by doubling would move them all several times.
-        let next = Columns::with_room(self.columns.at.len());
+        let next = Columns::with_room_of(&self.columns);
         let columns = std::mem::replace(&mut self.columns, next);
         match self.batch.checked_add(1) {
             Some(batch) => self.batch = batch,
@@ -255,12 +217,21 @@ impl Drain {
 }
 
 impl Columns {
-    fn with_room(count: usize) -> Self {
+    fn with_room_of(other: &Self) -> Self {
+        let count = other.at.len();
         Self {
             at: Vec::with_capacity(count),
             sequence: Vec::with_capacity(count),
             visitor: Vec::with_capacity(count),
-            touches_end: Vec::with_capacity(count),
+            touches_end: Vec::with_capacity(other.touches_end.len()),
+            place: Column::with_room_of(&other.place),
+            mark: Column::with_room_of(&other.mark),
+            country: Column::with_room_of(&other.country),
+            user_agent: Column::with_room_of(&other.user_agent),
+            language: Column::with_room_of(&other.language),
+            referrer: Column::with_room_of(&other.referrer),
+            utm: Column::with_room_of(&other.utm),
+            locality: Column::with_room_of(&other.locality),
             ..Self::default()
         }
     }
@@ -283,66 +254,136 @@ impl Columns {
     }
 }
 
+/// Places of one batch: numbers in its column, found by a hash. Nothing is remembered of them: with many links hardly
+/// one is met again soon, and with few they are found as quickly.
+#[derive(Debug, Default)]
+struct Places {
+    hasher: fast::RandomState,
+    /// [`PLACES`] of them once there is one; more when a batch has more.
+    slots: Vec<Pick>,
+    last: Option<(u32, Place, u16)>,
+}
+
+impl Places {
+    fn push(&mut self, column: &mut Column<Place>, row: usize, batch: u32, place: Place) {
+        let number = match self.last {
+            Some((same_batch, same, number)) if same_batch == batch && same == place => number,
+            _ => self.number(column, batch, place),
+        };
+        self.last = Some((batch, place, number));
+        column.push(row, number);
+    }
+
+    fn number(&mut self, column: &mut Column<Place>, batch: u32, place: Place) -> u16 {
+        if column.values.len() * 2 >= self.slots.len() {
+            self.slots = vec![Pick::default(); PLACES.max(self.slots.len() * 2)];
+            for (number, known) in (0..).zip(&column.values) {
+                let free = self.find(column, batch, *known);
+                self.slots[free] = Pick { batch, number };
+            }
+        }
+        let found = self.find(column, batch, place);
+        self.slots[found].of(batch, || column.add(place))
+    }
+
+    /// The slot of `place`, or the free one where it belongs.
+    fn find(&self, column: &Column<Place>, batch: u32, place: Place) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = self.hasher.hash_one((place.workspace.0, place.domain.0, place.link.0)) as usize & mask;
+        // Half of them are free at least.
+        while self.slots[at].batch == batch && column.values[usize::from(self.slots[at].number)] != place {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+}
+
 /// Small values, and their numbers in the batch.
 #[derive(Debug)]
-struct Known<T>(HashMap<T, Pick>);
+struct Known<T> {
+    picks: HashMap<T, Pick>,
+    last: Option<(u32, T, u16)>,
+}
 
 impl<T> Default for Known<T> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self {
+            picks: HashMap::new(),
+            last: None,
+        }
     }
 }
 
 impl<T: Copy + Eq + Hash> Known<T> {
-    fn push(&mut self, column: &mut Column<T>, batch: u32, value: T) {
+    fn push(&mut self, column: &mut Column<T>, row: usize, batch: u32, value: T) {
+        let number = match self.last {
+            // Neighbours are often alike: comparing is cheaper than hashing.
+            Some((same_batch, same, number)) if same_batch == batch && same == value => number,
+            _ => self.number(column, batch, value),
+        };
+        self.last = Some((batch, value, number));
+        column.push(row, number);
+    }
+
+    fn number(&mut self, column: &mut Column<T>, batch: u32, value: T) -> u16 {
         // Bytes of a header that nobody checked: bounded, like everything.
-        if self.0.len() >= TEXTS_MAX {
-            self.0.clear();
+        if self.picks.len() >= TEXTS_MAX {
+            self.picks.clear();
             // Numbers given before in this batch are forgotten: a value may stand in its column twice.
         }
-        let pick = self.0.entry(value).or_default();
-        let number = pick.of(batch, || column.add(value));
-        column.push(number);
+        let pick = self.picks.entry(value).or_default();
+        pick.of(batch, || column.add(value))
     }
 }
 
 /// Texts of a kind, and their numbers in the batch.
 #[derive(Debug, Default)]
 struct Texts {
-    known: HashMap<Arc<str>, (Pick, Arc<str>)>,
+    numbers: HashMap<Arc<str>, usize>,
+    slots: Vec<(Arc<str>, Pick)>,
+    /// Number of the one that was met last.
+    last: usize,
     /// Of the empty text, which many have.
     empty: Pick,
 }
 
 impl Texts {
-    fn push(&mut self, column: &mut Column<Arc<str>>, batch: u32, text: &str) {
-        let number = match text {
-            "" => self.empty.of(batch, || column.add("".into())),
-            _ => match self.known.get_mut(text) {
-                Some((pick, shared)) => pick.of(batch, || column.add(Arc::clone(shared))),
-                None => self.meet(column, batch, text),
-            },
-        };
-        column.push(number);
+    fn push(&mut self, column: &mut Column<Arc<str>>, row: usize, batch: u32, text: &str) {
+        if text.is_empty() {
+            let number = self.empty.of(batch, || column.add("".into()));
+            return column.push(row, number);
+        }
+        if self.slots.get(self.last).is_none_or(|(last, _)| **last != *text) {
+            self.last = self.find(text);
+        }
+        let (shared, pick) = &mut self.slots[self.last];
+        let number = pick.of(batch, || column.add(Arc::clone(shared)));
+        column.push(row, number);
     }
 
-    fn meet(&mut self, column: &mut Column<Arc<str>>, batch: u32, text: &str) -> u32 {
-        if self.known.len() >= TEXTS_MAX {
-            self.known.clear();
+    fn find(&mut self, text: &str) -> usize {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        if self.slots.len() >= TEXTS_MAX {
+            self.slots.clear();
+            self.numbers.clear();
         }
         let shared: Arc<str> = text.into();
-        let mut pick = Pick::default();
-        let number = pick.of(batch, || column.add(Arc::clone(&shared)));
-        self.known.insert(Arc::clone(&shared), (pick, shared));
-        number
+        self.slots.push((Arc::clone(&shared), Pick::default()));
+        self.numbers.insert(shared, self.slots.len() - 1);
+        self.slots.len() - 1
     }
 }
 
-/// UTM parameters.
+/// UTM parameters, found by a hash of all five.
 #[derive(Debug, Default)]
 struct Utms {
-    of: HashMap<Arc<[Box<str>; 5]>, usize>,
+    hasher: fast::RandomState,
+    numbers: HashMap<u64, usize>,
     slots: Vec<Utm>,
+    /// Number of those that were met last.
+    last: usize,
 }
 
 #[derive(Debug)]
@@ -355,20 +396,39 @@ struct Utm {
 }
 
 impl Utms {
-    fn number(&mut self, texts: &[&str; 5]) -> usize {
-        let owned: Arc<[Box<str>; 5]> = Arc::new(texts.map(Box::from));
-        if let Some(number) = self.of.get(&owned) {
+    fn push(&mut self, column: &mut Column<Arc<[Box<str>; 5]>>, row: usize, batch: u32, texts: &[&str; 5]) {
+        if self.slots.get(self.last).is_none_or(|last| !last.is(texts)) {
+            self.last = self.find(texts);
+        }
+        let slot = &mut self.slots[self.last];
+        let number = slot.pick.of(batch, || column.add(Arc::clone(&slot.texts)));
+        column.push(row, number);
+    }
+
+    fn find(&mut self, texts: &[&str; 5]) -> usize {
+        let mut hasher = self.hasher.build_hasher();
+        for text in texts {
+            // The length as well: the same letters cut otherwise are others.
+            hasher.write_usize(text.len());
+            hasher.write(text.as_bytes());
+        }
+        let hash = hasher.finish();
+        // Of two that meet in a hash, the one met last has its number.
+        if let Some(number) = self.numbers.get(&hash).filter(|number| self.slots[**number].is(texts)) {
             return *number;
         }
-        let number = self.slots.len();
+        if self.slots.len() >= TEXTS_MAX {
+            self.slots.clear();
+            self.numbers.clear();
+        }
         self.slots.push(Utm {
-            texts: Arc::clone(&owned),
+            texts: Arc::new(texts.map(Box::from)),
             together: texts.concat().into(),
             lengths: texts.map(str::len),
             pick: Pick::default(),
         });
-        self.of.insert(owned, number);
-        number
+        self.numbers.insert(hash, self.slots.len() - 1);
+        self.slots.len() - 1
     }
 }
 
@@ -376,13 +436,16 @@ impl Utm {
     fn is(&self, texts: &[&str; 5]) -> bool {
         let mut rest = &*self.together;
         self.lengths == texts.map(str::len)
-            && texts.iter().all(|text| match rest.strip_prefix(text) {
-                Some(after) => {
-                    rest = after;
-                    true
-                }
-                None => false,
-            })
+            && texts
+                .iter()
+                .filter(|text| !text.is_empty())
+                .all(|text| match rest.strip_prefix(text) {
+                    Some(after) => {
+                        rest = after;
+                        true
+                    }
+                    None => false,
+                })
     }
 }
 
@@ -432,13 +495,19 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let mut drain = Drain::new();
-        for n in 0..LINKS_MAX as u32 + 2 {
-            let mut one = click(u64::from(n), NOON, n, 1);
-            one.referrer = format!("https://a.example/{n}").into();
-            drain.push(&NewRow::of(&one));
+        for batch in 0..5 {
+            for n in 0..CLICKS_MAX as u32 {
+                let mut one = click(u64::from(n), NOON, n, 1);
+                one.referrer = format!("https://a.example/{batch}/{n}").into();
+                one.utm = Arc::new([(); 5].map(|()| format!("{batch}{n}").into()));
+                drain.push(&NewRow::of(&one));
+            }
+            assert_eq!(drain.whole().place.values.len(), CLICKS_MAX);
+            drain.finish();
+            drain.take();
         }
-        assert!(drain.of_link.len() <= LINKS_MAX && drain.referrers.known.len() <= TEXTS_MAX);
-        assert_eq!(drain.whole().place.values.len(), LINKS_MAX + 2);
+        assert!(drain.utms.slots.len() <= TEXTS_MAX && drain.utms.numbers.len() <= TEXTS_MAX);
+        assert!(drain.referrers.slots.len() <= TEXTS_MAX && drain.referrers.numbers.len() <= TEXTS_MAX);
     }
 
     #[test]

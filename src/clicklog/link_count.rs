@@ -210,10 +210,10 @@ impl<'a, 'b> LinkCount<'a, 'b> {
 fn pending(snapshot: &Snapshot, query: &Query, buckets: (u32, u32)) -> HashMap<LinkNo, Vec<Addition>> {
     let mut additions: HashMap<LinkNo, Vec<Addition>> = HashMap::new();
     for frame in snapshot.frames.iter() {
-        let asked = |delta: &&Delta| {
+        let asked = |delta: &Delta| {
             (buckets.0..=buckets.1).contains(&delta.bucket) && query.has_link(delta.workspace, delta.link)
         };
-        for delta in frame.deltas.iter().filter(asked) {
+        for delta in frame.deltas().filter(asked) {
             additions.entry(delta.link).or_default().push(Addition {
                 bucket: delta.bucket,
                 index: frame.index,

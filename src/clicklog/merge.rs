@@ -169,7 +169,12 @@ impl Renumber {
             self.picks.push(met.1);
         }
         let order = &self.order;
-        dictionary::put(out, order.len(), |out, place| put_value(out, order[place]), &self.picks);
+        dictionary::put(
+            out,
+            order.len(),
+            |out, place| put_value(out, order[place]),
+            self.picks.iter().copied(),
+        );
     }
 }
 

@@ -4,11 +4,9 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use foldhash::HashMap;
-
-use crate::domain::click::{ClickClass, ClickFlags};
+use crate::domain::click::{ClickClass, ClickFlags, LostDetail};
 use crate::domain::id::{LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
 
@@ -17,7 +15,7 @@ use super::columns::Columns;
 use super::frame::Content;
 use super::value::{Counts, Totals, add};
 
-/// What a frame adds to one link in one bucket.
+/// What clicks of a frame add to their link in their bucket. There may be several of one link and bucket: they add up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Delta {
     pub(super) workspace: WorkspaceNo,
@@ -33,6 +31,20 @@ pub(super) struct Delta {
 }
 
 impl Delta {
+    /// Of nothing yet.
+    fn new(workspace: WorkspaceNo, link: LinkNo, bucket: u32) -> Self {
+        Self {
+            workspace,
+            link,
+            bucket,
+            counts: Counts::default(),
+            lost: Counts::default(),
+            uses: 0,
+            lost_uses: 0,
+            last_human_at: None,
+        }
+    }
+
     /// The counts of clicks with details.
     pub(super) fn detailed(&self) -> Counts {
         std::array::from_fn(|class| self.counts[class] - self.lost[class])
@@ -74,7 +86,10 @@ pub(super) struct Frame {
     pub(super) index: u64,
     pub(super) columns: Columns,
     /// In the order of their links.
-    pub(super) deltas: Vec<Delta>,
+    lost: Vec<LostDetail>,
+    /// Numbers of its clicks in the order of their links. Made when somebody asks: who writes frames does not, and most
+    /// links have one click in a frame.
+    by_link: OnceLock<Box<[u16]>>,
     /// The instants of its clicks lie between these; with none, the first is after the second.
     clicked: (Timestamp, Timestamp),
     /// The newest instant in it.
@@ -84,22 +99,13 @@ pub(super) struct Frame {
 impl Frame {
     /// The frame that says `content`.
     pub(super) fn of(index: u64, content: Content) -> Self {
-        let (columns, lost) = match content {
+        let (columns, mut lost) = match content {
             Content::Clicks(columns) => (columns, Vec::new()),
             Content::Lost(lost) => (Columns::default(), lost),
             Content::Drained { columns, lost, .. } => (columns, lost),
             Content::Reserved(_) => (Columns::default(), Vec::new()),
         };
-        let mut deltas = Deltas::default();
-        deltas.add_columns(&columns);
-        for l in &lost {
-            let delta = deltas.of(l.workspace, l.link, l.at.bucket());
-            delta.add(l.at, l.class, l.is_use, u64::from(l.count));
-            delta.lost[l.class as usize] += u64::from(l.count);
-            delta.lost_uses += if l.is_use { u64::from(l.count) } else { 0 };
-        }
-        let mut deltas = deltas.all;
-        deltas.sort_unstable_by_key(|delta| delta.link);
+        lost.sort_unstable_by_key(|lost| (lost.link, lost.workspace, lost.at));
         let header = columns.header;
         let clicked = match header.count {
             0 => (Timestamp(i64::MAX), Timestamp(i64::MIN)),
@@ -109,7 +115,8 @@ impl Frame {
         Self {
             index,
             columns,
-            deltas,
+            lost,
+            by_link: OnceLock::new(),
             clicked,
             newest_at: newest_lost.max((header.count > 0).then_some(header.last_at)),
         }
@@ -120,11 +127,46 @@ impl Frame {
         self.columns.header.count
     }
 
+    /// What it adds to links, in their order.
+    pub(super) fn deltas(&self) -> Deltas<'_> {
+        Deltas {
+            columns: &self.columns,
+            rows: self.by_link(),
+            lost: &self.lost,
+        }
+    }
+
     /// What it adds to `link`.
-    pub(super) fn deltas_of(&self, link: LinkNo) -> &[Delta] {
-        let start = self.deltas.partition_point(|delta| delta.link < link);
-        let end = self.deltas.partition_point(|delta| delta.link <= link);
-        &self.deltas[start..end]
+    pub(super) fn deltas_of(&self, link: LinkNo) -> Deltas<'_> {
+        let (rows, lost) = (self.by_link(), &self.lost[..]);
+        let link_of = |row: &u16| self.columns.place.get(usize::from(*row)).link;
+        let (start, end) = (
+            rows.partition_point(|row| link_of(row) < link),
+            rows.partition_point(|row| link_of(row) <= link),
+        );
+        let (lost_start, lost_end) = (
+            lost.partition_point(|lost| lost.link < link),
+            lost.partition_point(|lost| lost.link <= link),
+        );
+        Deltas {
+            columns: &self.columns,
+            rows: &rows[start..end],
+            lost: &lost[lost_start..lost_end],
+        }
+    }
+
+    fn by_link(&self) -> &[u16] {
+        self.by_link.get_or_init(|| {
+            let place = &self.columns.place;
+            // Link, place, row: a link's clicks stand together, and in there those of one place in their order.
+            let key = |row| {
+                let pick = place.pick(row);
+                u64::from(place.values[pick].link.0) << 32 | (pick as u64) << 16 | row as u64
+            };
+            let mut keys: Vec<u64> = (0..self.count()).map(key).collect();
+            keys.sort_unstable();
+            keys.iter().map(|key| *key as u16).collect()
+        })
     }
 
     /// Its clicks, if one of them can be of `at`.
@@ -134,51 +176,63 @@ impl Frame {
     }
 }
 
-/// Deltas under construction.
-#[derive(Default)]
-struct Deltas {
-    numbers: HashMap<(WorkspaceNo, LinkNo, u32), usize>,
-    all: Vec<Delta>,
+/// What some clicks of a frame add to their links, in the order of links. Nothing is stored of it.
+pub(super) struct Deltas<'f> {
+    columns: &'f Columns,
+    /// In the order of links, those of a place together.
+    rows: &'f [u16],
+    lost: &'f [LostDetail],
 }
 
-impl Deltas {
-    fn number(&mut self, workspace: WorkspaceNo, link: LinkNo, bucket: u32) -> usize {
-        let Self { numbers, all } = self;
-        *numbers.entry((workspace, link, bucket)).or_insert_with(|| {
-            all.push(Delta {
-                workspace,
-                link,
-                bucket,
-                counts: Counts::default(),
-                lost: Counts::default(),
-                uses: 0,
-                lost_uses: 0,
-                last_human_at: None,
-            });
-            all.len() - 1
-        })
-    }
-
-    fn of(&mut self, workspace: WorkspaceNo, link: LinkNo, bucket: u32) -> &mut Delta {
-        let number = self.number(workspace, link, bucket);
-        &mut self.all[number]
-    }
-
-    fn add_columns(&mut self, columns: &Columns) {
-        // Clicks of a link follow one another within the quarter hour.
-        let mut latest: Vec<Option<(u32, usize)>> = vec![None; columns.place.values.len()];
-        for (row, at) in columns.at.iter().enumerate() {
-            let (pick, bucket, flags) = (columns.place.pick(row), at.bucket(), columns.mark.get(row).flags);
-            let number = match latest[pick] {
-                Some((same, number)) if same == bucket => number,
-                _ => {
-                    let place = columns.place.values[pick];
-                    self.number(place.workspace, place.link, bucket)
-                }
-            };
-            latest[pick] = Some((bucket, number));
-            self.all[number].add(*at, flags.class(), flags.has(ClickFlags::USE), 1);
+impl Deltas<'_> {
+    /// Of the first rows, as many as have the place and the bucket of the first.
+    fn of_rows(&mut self) -> Option<Delta> {
+        let columns = self.columns;
+        let first = usize::from(*self.rows.first()?);
+        let (pick, bucket) = (columns.place.pick(first), columns.at[first].bucket());
+        let place = columns.place.values[pick];
+        let mut delta = Delta::new(place.workspace, place.link, bucket);
+        while let Some((row, rest)) = self.rows.split_first() {
+            let row = usize::from(*row);
+            let at = columns.at[row];
+            if columns.place.pick(row) != pick || at.bucket() != bucket {
+                break;
+            }
+            let flags = columns.mark.get(row).flags;
+            delta.add(at, flags.class(), flags.has(ClickFlags::USE), 1);
+            self.rows = rest;
         }
+        Some(delta)
+    }
+
+    /// Of the first of those without details, and those like it.
+    fn of_lost(&mut self) -> Option<Delta> {
+        let of = |lost: &LostDetail| (lost.workspace, lost.link, lost.at.bucket());
+        let (workspace, link, bucket) = of(self.lost.first()?);
+        let mut delta = Delta::new(workspace, link, bucket);
+        while let Some((lost, rest)) = self.lost.split_first()
+            && of(lost) == (workspace, link, bucket)
+        {
+            let count = u64::from(lost.count);
+            delta.add(lost.at, lost.class, lost.is_use, count);
+            delta.lost[lost.class as usize] += count;
+            delta.lost_uses += if lost.is_use { count } else { 0 };
+            self.lost = rest;
+        }
+        Some(delta)
+    }
+}
+
+impl Iterator for Deltas<'_> {
+    type Item = Delta;
+
+    fn next(&mut self) -> Option<Delta> {
+        let link_of = |row: &u16| self.columns.place.get(usize::from(*row)).link;
+        let is_lost_first = match (self.rows.first().map(link_of), self.lost.first()) {
+            (Some(link), Some(lost)) => lost.link < link,
+            (link, _) => link.is_none(),
+        };
+        if is_lost_first { self.of_lost() } else { self.of_rows() }
     }
 }
 
@@ -329,20 +383,61 @@ mod tests {
     fn deltas_add_up_by_link() {
         let frame = frame(1, 5);
         let mut totals = Totals::default();
-        frame.deltas.iter().for_each(|delta| delta.add_to(&mut totals));
+        frame.deltas().for_each(|delta| delta.add_to(&mut totals));
         assert_eq!(
-            (frame.deltas.len(), totals.counts[0], totals.last_human_at),
+            (frame.deltas().count(), totals.counts[0], totals.last_human_at),
             (2, 5, Some(NOON))
         );
         let of = |link| {
             let mut totals = Totals::default();
             frame
                 .deltas_of(LinkNo(link))
-                .iter()
                 .for_each(|delta| delta.add_to(&mut totals));
             totals.counts[0]
         };
         assert_eq!([of(0), of(1), of(2)], [3, 2, 0]);
+    }
+
+    #[test]
+    fn lost_details_and_quarter_hours_are_told_apart() {
+        let lost = |link, class, count| LostDetail {
+            at: NOON,
+            workspace: WorkspaceNo(1),
+            link: LinkNo(link),
+            class,
+            is_use: true,
+            count,
+        };
+        let clicks = [
+            click(1, NOON, 7, 1),
+            click(2, NOON.plus_ms(15 * 60_000), 7, 1),
+            click(3, NOON, 3, 1),
+        ];
+        let frame = Frame::of(
+            1,
+            Content::Drained {
+                columns: Columns::of(&clicks),
+                lost: vec![
+                    lost(9, ClickClass::Bot, 70_000),
+                    lost(7, ClickClass::Human, 2),
+                    lost(7, ClickClass::Bot, 3),
+                    lost(1, ClickClass::Human, 1),
+                ],
+                marks: Vec::new(),
+            },
+        );
+        let links: Vec<u32> = frame.deltas().map(|delta| delta.link.0).collect();
+        assert_eq!(links, [1, 3, 7, 7, 7, 9]);
+        let of_seven: Vec<Delta> = frame.deltas_of(LinkNo(7)).collect();
+        let buckets = of_seven.iter().map(|delta| delta.bucket - NOON.bucket());
+        assert_eq!(buckets.collect::<Vec<_>>(), [0, 1, 0]);
+        let (human, bot) = (ClickClass::Human as usize, ClickClass::Bot as usize);
+        let last = of_seven.last().expect("three");
+        assert_eq!(
+            (last.counts[human], last.lost[bot], last.uses, last.detailed()),
+            (2, 3, 5, Counts::default())
+        );
+        assert_eq!(frame.deltas_of(LinkNo(2)).count(), 0);
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Added {
 
     /// Adds `pending` deltas and their frames' indexes to `totals`, of which links' own hold frames up to `own`, and
     /// pages frames up to `paged`.
-    fn add<'d>(&self, totals: &mut Totals, pending: impl Iterator<Item = (u64, &'d Delta)>, own: u64, paged: u64) {
+    fn add(&self, totals: &mut Totals, pending: impl Iterator<Item = (u64, Delta)>, own: u64, paged: u64) {
         for (index, delta) in pending {
             let is_paged = index > self.pages_since;
             if index > own {
@@ -78,7 +78,7 @@ pub(super) fn of_link(store: &Store, snapshot: &Snapshot, link: LinkNo) -> Resul
         sum(&mut totals, &waiting);
     }
     let frames = snapshot.frames.iter();
-    let deltas = frames.flat_map(|frame| frame.deltas_of(link).iter().map(|delta| (frame.index, delta)));
+    let deltas = frames.flat_map(|frame| frame.deltas_of(link).map(|delta| (frame.index, delta)));
     added.add(&mut totals, deltas, own, paged);
     Ok(totals)
 }
@@ -108,7 +108,7 @@ pub(super) fn each(store: &Store, snapshot: &Snapshot, mut each: impl FnMut(Link
 struct AllTotals<'a> {
     store: &'a Store,
     added: Added,
-    pending: HashMap<LinkNo, Vec<(u64, &'a Delta)>>,
+    pending: HashMap<LinkNo, Vec<(u64, Delta)>>,
     waiting: HashMap<LinkNo, Totals>,
     /// The page that was read last, and its number.
     page: Option<(u32, TotalPage)>,
@@ -117,10 +117,10 @@ struct AllTotals<'a> {
 }
 
 impl<'a> AllTotals<'a> {
-    fn of(store: &'a Store, snapshot: &'a Snapshot) -> Result<Self, QueryError> {
-        let mut pending: HashMap<LinkNo, Vec<(u64, &Delta)>> = HashMap::new();
+    fn of(store: &'a Store, snapshot: &Snapshot) -> Result<Self, QueryError> {
+        let mut pending: HashMap<LinkNo, Vec<(u64, Delta)>> = HashMap::new();
         for frame in snapshot.frames.iter() {
-            for delta in &frame.deltas {
+            for delta in frame.deltas() {
                 pending.entry(delta.link).or_default().push((frame.index, delta));
             }
         }

@@ -78,11 +78,21 @@ pub(super) fn read_runs(source: &mut Source<'_>, max: usize) -> Result<Vec<Run>,
 /// The sequences of `content` as runs.
 pub(super) fn runs_of(content: &Content) -> Vec<Run> {
     match content {
-        Content::Clicks(columns) | Content::Drained { columns, .. } => {
-            united(columns.sequence.iter().map(|sequence| (*sequence, *sequence)).collect())
-        }
+        Content::Clicks(columns) | Content::Drained { columns, .. } => runs_in(&columns.sequence),
         _ => Vec::new(),
     }
+}
+
+/// `sequences` as runs. Those of a worker follow one another: few are left to be put in order.
+pub(super) fn runs_in(sequences: &[u64]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for sequence in sequences {
+        match runs.last_mut() {
+            Some(run) if run.1.checked_add(1) == Some(*sequence) => run.1 = *sequence,
+            _ => runs.push((*sequence, *sequence)),
+        }
+    }
+    united(runs)
 }
 
 /// Clicks with and without details in `content`.

@@ -30,6 +30,8 @@ use super::trail::{Trail, counts_of};
 pub const DRAINED_CLICKS_MAX: usize = CLICKS_MAX;
 /// Most lost details in one.
 pub const DRAINED_LOST_MAX: usize = LOST_DRAINED_MAX;
+/// Room for frames that is kept: some full ones at their usual length. A longer one has its own.
+const FRAMES_KEPT: usize = 1 << 20;
 /// How long after a failure the next checkpoint is tried.
 const RETRY_CHECKPOINT: Duration = Duration::from_secs(1);
 
@@ -61,6 +63,8 @@ pub struct Writer {
     shared: Arc<Shared>,
     pub(super) journal: Journal,
     encoder: Encoder,
+    /// Frames that are being written; its room is used again.
+    frames: Vec<u8>,
     /// What the next frame says of those before it.
     trail: Trail,
     last_index: u64,
@@ -94,6 +98,7 @@ impl Writer {
             shared,
             journal,
             encoder: Encoder::new(),
+            frames: Vec::new(),
             trail,
             last_index,
             told: 0,
@@ -173,20 +178,26 @@ impl Writer {
     /// The journal failed: `drain` stays as it is and nothing of it counts. The next try goes to a new segment.
     pub fn append_drained(&mut self, drain: &mut Drain, marks: &[Mark]) -> Result<Appended, WriteError> {
         debug_assert!(drain.clicks() <= DRAINED_CLICKS_MAX && drain.lost.len() <= DRAINED_LOST_MAX);
-        let mut frames = Vec::new();
+        let mut frames = std::mem::take(&mut self.frames);
+        frames.clear();
         drain.finish();
         let (index, read) = (self.last_index + 1, (drain.whole(), &drain.lost[..]));
         // A frame that fails leaves no trail.
         let mut trail = self.trail.clone();
         put_drained(&mut frames, index, read, marks, &mut self.encoder, &mut trail);
-        let fsync = self.write(&frames)?;
+        let written = self.write(&frames);
+        let bytes = frames.len();
+        if frames.capacity() <= FRAMES_KEPT {
+            self.frames = frames;
+        }
+        let fsync = written?;
         self.trail = trail;
         let (columns, lost) = drain.take();
         let marks = marks.to_vec();
-        self.show(vec![Content::Drained { columns, lost, marks }], frames.len());
+        self.show(vec![Content::Drained { columns, lost, marks }], bytes);
         Ok(Appended {
             last_index: self.last_index,
-            bytes: frames.len() as u64,
+            bytes: bytes as u64,
             fsync,
         })
     }

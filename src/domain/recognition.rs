@@ -4,13 +4,20 @@
 //! user agent was seen today: then it is the number that was set there first, so that who refuses cookies counts once
 //! a day and who accepts them counts once. Memory is bounded; what is forgotten can only count a visitor twice.
 
-use foldhash::{HashMap, HashMapExt};
+use std::hash::BuildHasher;
+
+use foldhash::{HashMap, HashMapExt, quality};
 
 use super::id::LinkNo;
+use super::memory::Memory;
+use super::recent::Recent;
 use super::time::Timestamp;
 
-/// Identities remembered within a day: 24 MB.
-const IDENTITIES_MAX: usize = 1 << 20;
+/// Room for identities of a day: 32 MB for two million; past half of them one or the other is forgotten.
+const IDENTITIES_MAX: usize = 1 << 21;
+/// Room for follows within the window: 32 MB for four million, of which a rate of 100,000 a second needs a quarter in
+/// 10 s; past half of them one or the other may count twice.
+const FOLLOWS_MAX: usize = 1 << 22;
 /// Taps remembered: six thousand a second for a window of 10 s; past it a tap may count twice.
 const TAPS_MAX: usize = 1 << 16;
 
@@ -26,15 +33,17 @@ pub struct Seen {
 }
 
 /// Remembers identities of today and follows of the last moments.
+///
+/// Follows are known by a hash of visitor and link under a key of this process: two that meet in 64 bits within a
+/// window would be taken for one.
 #[derive(Debug)]
 pub struct Recognition {
     window_ms: i64,
     day: u32,
-    visitor_of: HashMap<u64, u64>,
-    /// Two generations of counted follows, each at least a window long: old ones leave without a sweep.
-    recent: HashMap<(u64, LinkNo), Timestamp>,
-    older: HashMap<(u64, LinkNo), Timestamp>,
-    recent_since: Timestamp,
+    visitor_of: Memory,
+    hasher: quality::RandomState,
+    /// Counted follows.
+    followed: Recent,
     tapped: HashMap<(u64, LinkNo), Timestamp>,
 }
 
@@ -44,17 +53,16 @@ impl Recognition {
         Self {
             window_ms,
             day: 0,
-            visitor_of: HashMap::new(),
-            recent: HashMap::new(),
-            older: HashMap::new(),
-            recent_since: Timestamp(0),
+            visitor_of: Memory::new(IDENTITIES_MAX),
+            hasher: quality::RandomState::default(),
+            followed: Recent::new(window_ms, FOLLOWS_MAX),
             tapped: HashMap::new(),
         }
     }
 
     /// The visitor behind `seen`; 0 = nobody.
     pub fn visitor(&mut self, seen: Seen, at: Timestamp) -> u64 {
-        if at.day() != self.day || self.visitor_of.len() >= IDENTITIES_MAX {
+        if at.day() != self.day {
             self.visitor_of.clear();
             self.day = at.day();
         }
@@ -65,7 +73,9 @@ impl Recognition {
         if seen.identity == 0 {
             return fallback;
         }
-        *self.visitor_of.entry(seen.identity).or_insert(fallback)
+        // Keyed hashes are spread evenly, whatever they are of.
+        let known = self.visitor_of.meet(seen.identity, fallback);
+        known.unwrap_or(fallback)
     }
 
     /// Whether the click `sequence` of `link` was tapped within the window before `at`: a second finger, or a browser
@@ -89,19 +99,8 @@ impl Recognition {
         if visitor == 0 || self.window_ms == 0 {
             return false;
         }
-        if at.since(self.recent_since).abs() > self.window_ms {
-            let next = HashMap::with_capacity(self.recent.len());
-            self.older = std::mem::replace(&mut self.recent, next);
-            self.recent_since = at;
-        }
-        let key = (visitor, link);
-        let last = self.recent.get(&key).or_else(|| self.older.get(&key));
         // The clock may have been set back: a follow "after" this one counts as the same moment.
-        let is_repeat = last.is_some_and(|last| at.since(*last).abs() < self.window_ms);
-        if !is_repeat {
-            self.recent.insert(key, at);
-        }
-        is_repeat
+        self.followed.meet(self.hasher.hash_one((visitor, link.0)), at.0)
     }
 }
 
@@ -213,6 +212,6 @@ mod tests {
         for visitor in 1..10_000u64 {
             memory.is_repeat(visitor, LinkNo(1), Timestamp(visitor as i64 * 10));
         }
-        assert!(memory.recent.len() + memory.older.len() <= 300);
+        assert!(memory.followed.room() <= 8_192);
     }
 }

@@ -235,6 +235,13 @@ impl Ring {
     /// Copies the record at `position` to `payload`; where it ends. `None` when there is no whole, undamaged one
     /// before `end`.
     fn read(&self, position: u64, end: u64, payload: &mut Vec<u8>) -> Option<u64> {
+        let (next, crc) = self.copy(position, end, payload)?;
+        (checksum(position, payload) == crc).then_some(next)
+    }
+
+    /// Copies the record at `position` to `payload`; where it ends and its checksum. `None` when what lies there cannot
+    /// be the head of one that ends by `end`.
+    fn copy(&self, position: u64, end: u64, payload: &mut Vec<u8>) -> Option<(u64, u32)> {
         let records = self.records();
         let count = records.len();
         let start = (position % self.capacity / 8) as usize;
@@ -244,18 +251,16 @@ impl Ring {
         if length == 0 || length > PAYLOAD_MAX || next > end || next - position > self.capacity {
             return None;
         }
-        payload.clear();
         let words = (length as usize).div_ceil(8);
         let first = (start + 1).min(count);
         let straight = words.min(count - first);
-        for word in records[first..first + straight]
-            .iter()
-            .chain(&records[..words - straight])
-        {
-            payload.extend_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
-        }
+        // Of what the last record left only what this one is longer is filled with zeros first.
+        payload.resize(words * 8, 0);
+        let (room, _) = payload.as_chunks_mut::<8>();
+        load(&records[first..first + straight], &mut room[..straight]);
+        load(records, &mut room[straight..]);
         payload.truncate(length as usize);
-        (checksum(position, payload) == crc).then_some(next)
+        Some((next, crc))
     }
 }
 
@@ -315,6 +320,12 @@ impl RingWriter {
     }
 }
 
+fn load(from: &[AtomicU64], words: &mut [[u8; 8]]) {
+    for (word, place) in words.iter_mut().zip(from) {
+        *word = place.load(Ordering::Relaxed).to_ne_bytes();
+    }
+}
+
 fn store(to: &[AtomicU64], words: &[[u8; 8]]) {
     for (place, word) in to.iter().zip(words) {
         place.store(u64::from_ne_bytes(*word), Ordering::Relaxed);
@@ -328,6 +339,9 @@ pub(super) struct RingReader {
     read: u64,
     /// Where what was written ended when last looked.
     end: u64,
+    /// Whether another process wrote it: then a record counts by its checksum. What this one's other end published is
+    /// whole, and memory between two threads is trusted as all memory is.
+    is_left: bool,
     /// Bytes that were skipped because nothing in them can be read.
     pub(super) damaged: u64,
 }
@@ -339,6 +353,7 @@ impl RingReader {
             ring,
             read: 0,
             end: 0,
+            is_left: false,
             damaged: 0,
         }
     }
@@ -368,6 +383,7 @@ impl RingReader {
             ring: Arc::new(ring),
             read,
             end,
+            is_left: true,
             damaged: 0,
         }
     }
@@ -388,7 +404,11 @@ impl RingReader {
     /// Copies the next record to `payload`; `false` when there is none.
     pub(super) fn next(&mut self, payload: &mut Vec<u8>) -> bool {
         while !self.is_empty() {
-            if let Some(next) = self.ring.read(self.read, self.end, payload) {
+            let next = match self.is_left {
+                true => self.ring.read(self.read, self.end, payload),
+                false => self.ring.copy(self.read, self.end, payload).map(|(next, _)| next),
+            };
+            if let Some(next) = next {
                 self.read = next;
                 return true;
             }

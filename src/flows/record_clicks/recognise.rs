@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use foldhash::{HashMap, quality};
 
 use crate::clicklog::{Drain, NewRow};
-use crate::domain::click::{ClickClass, ClickFlags, Tapped};
+use crate::domain::click::{ClickClass, ClickFlags};
 use crate::domain::id::LinkNo;
 use crate::domain::locality;
 use crate::domain::recognition::{Recognition, Seen};
@@ -28,13 +28,15 @@ pub(super) struct Recogniser {
 
 /// What a click's visitor and class depend on.
 struct Unknown {
-    row: usize,
+    row: u32,
+    link: LinkNo,
     seen: Seen,
+    /// Once it is known.
     visitor: u64,
     at: Timestamp,
-    link: LinkNo,
     flags: ClickFlags,
-    tapped: Option<Tapped>,
+    /// Of the click that was tapped, where the flags say that it is a tap.
+    tapped: u64,
 }
 
 impl Recogniser {
@@ -50,7 +52,7 @@ impl Recogniser {
     /// Adds the click that `new` tells of to `batch`; who made it is left to [`Self::recognise`].
     pub(super) fn take(&mut self, new: &NewClick<'_>, batch: &mut Drain) {
         self.unknown.push(Unknown {
-            row: batch.clicks(),
+            row: batch.clicks() as u32,
             seen: Seen {
                 known: new.visitor_known,
                 new: new.visitor_new,
@@ -60,7 +62,7 @@ impl Recogniser {
             at: new.at,
             link: new.link,
             flags: new.flags,
-            tapped: new.tapped,
+            tapped: new.tapped.map_or(0, |tapped| tapped.sequence),
         });
         let locality = match (new.region, new.city) {
             ("", "") => String::new(),
@@ -110,17 +112,14 @@ impl Recogniser {
         for click in unknown.drain(..) {
             let mut flags = click.flags;
             // A tap belongs to its click, so that click is what can be tapped twice.
-            if flags.class() == ClickClass::Tap
-                && let Some(tapped) = click.tapped
-                && recognition.is_tapped_again(tapped.sequence, click.link, click.at)
-            {
+            if flags.class() == ClickClass::Tap && recognition.is_tapped_again(click.tapped, click.link, click.at) {
                 flags = flags.with(ClickFlags::REPEAT);
             }
             // Only what counts can be repeated, and only that is remembered.
             if flags.class() == ClickClass::Human && recognition.is_repeat(click.visitor, click.link, click.at) {
                 flags = flags.with(ClickFlags::REPEAT);
             }
-            batch.recognise(click.row, click.visitor, flags);
+            batch.recognise(click.row as usize, click.visitor, flags);
         }
     }
 }
