@@ -237,9 +237,11 @@ impl Sums {
                 columns.mark.get(row).flags,
                 columns.visitor[row],
             );
-            let place = self
-                .traits
-                .of(place(columns.country.get(row), columns.locality.get(row)));
+            let picks = (columns.country.pick(row), columns.locality.pick(row));
+            let place = *places.entry(picks).or_insert_with(|| {
+                let traits = &mut self.traits;
+                traits.of(place(columns.country.get(row), columns.locality.get(row)))
+            });
             self.push(Row {
                 at: columns.at[row],
                 visitor: if sketch::counts(flags, visitor) { visitor } else { 0 },
