@@ -4,6 +4,7 @@
 //! What the recorder and the log take of the processor is all that this process takes, less the thread that pushes.
 
 use std::fs;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread;
@@ -11,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use hopcart::clicklog::{self, Reader};
+use hopcart::clicklog::{self, Dimension, Query, Reader};
 use hopcart::domain::consent::ConsentMode;
-use hopcart::domain::id::DomainNo;
+use hopcart::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use hopcart::domain::keyring::{Keyring, Secret};
 use hopcart::domain::link_domain::LinkDomain;
 use hopcart::domain::outside::{Clock, NoPlaces};
@@ -33,6 +34,8 @@ const PENDING: u64 = 200_000;
 /// A rate at which a server lives, and for how long it is watched, beside the flood before.
 const STEADY_A_SECOND: u64 = 5_000;
 const STEADY_SECONDS: u64 = 20;
+/// Links that are asked about when they were drawn evenly.
+const ASKED_LINKS: u32 = 100;
 
 /// The clicks' own time; checkpoints come by number of clicks, so its speed changes nothing but which segments are old.
 struct ClicksClock(AtomicI64);
@@ -57,6 +60,7 @@ pub fn run(plan: &Plan) {
     if let Some(links) = plan.even {
         println!("{} clicks on {links} links, drawn evenly", plan.clicks);
         writing.flood(plan, &mut Traffic::even(plan.clicks, links));
+        writing.ask(links);
         return finish();
     }
     let mut traffic = Traffic::new(plan.clicks);
@@ -139,6 +143,34 @@ impl Writing {
             store >> 20,
             journal >> 20,
             (store + journal) as f64 / clicks,
+        );
+    }
+
+    /// How long questions about one link take: the longest of some, for links far from one another.
+    fn ask(&self, links: u32) {
+        let mut longest = [Duration::ZERO; 4];
+        let mut found = 0;
+        for n in 0..ASKED_LINKS {
+            let link = LinkNo(1 + n * (links / ASKED_LINKS));
+            let query = Query {
+                workspace: WorkspaceNo(1 + (link.0 - 1) % WORKSPACES),
+                links: Some(Arc::new([link].into())),
+                start: START,
+                end: START.plus_ms(DAY_MS),
+                ..Query::default()
+            };
+            let took = [
+                timed(|| found += self.reader.count(&query).expect("counted")),
+                timed(|| self.reader.top(&query, Dimension::Country, 10).expect("counted")),
+                timed(|| self.reader.unique_visitors(&query).expect("counted")),
+                timed(|| self.reader.totals(link).expect("summed up")),
+            ];
+            longest = std::array::from_fn(|place| longest[place].max(took[place]));
+        }
+        let [count, top, visitors, totals] = longest.map(|took| took.as_secs_f64() * 1000.0);
+        println!(
+            "a link's day, the longest of {ASKED_LINKS} ({found} clicks): count {count:.2} ms, countries {top:.2} ms, \
+             visitors {visitors:.2} ms, totals {totals:.2} ms"
         );
     }
 
@@ -283,4 +315,10 @@ fn shared(clock: Arc<dyn Clock>, sequence: u64) -> Shared {
         throttle: Throttle::new(u32::MAX, [4; 32]),
         sequence: AtomicU64::new(sequence),
     }
+}
+
+fn timed<T>(ask: impl FnOnce() -> T) -> Duration {
+    let started = Instant::now();
+    black_box(ask());
+    started.elapsed()
 }
