@@ -1,7 +1,7 @@
 //! Who comes before the stores are open: waits a moment, and is told to come back when that was not enough.
 //!
-//! Listening comes first, so that a restart refuses nobody a connection. Stores open in some tens of milliseconds, which
-//! followers do not notice; books of an older format, or clicks that a killed process left, may take longer, and a
+//! Listening comes first, so that a restart refuses nobody a connection. Stores usually open in less than a fifth of a second,
+//! which followers do not notice; books of an older format, or clicks that a killed process left, may take longer, and a
 //! follower who stares at nothing for a minute is worse off than one who is told. Answers nothing else by itself.
 
 use std::cell::{Cell, OnceCell};
@@ -19,7 +19,7 @@ use super::reply;
 use crate::net::{AnswerLines, AtOnce, Handler, Head, Peer};
 use crate::redirect::{Counters, Refusal};
 
-/// How long one waits. 1 s: ten times what opening takes, and still a page that loads.
+/// How long one waits. 1 s: several times what opening usually takes, and still a page that loads.
 pub const FOYER_PATIENCE: Duration = Duration::from_secs(1);
 /// Most requests that wait at a worker at once; who comes then is told at once. 1,024: with what hyper keeps for each
 /// connection some 10 MB.
