@@ -20,24 +20,25 @@ pub fn parse(entry: &str) -> Result<String, &'static str> {
     const ADVICE: &str =
         "must be an origin such as https://shop.example, or a host name such as shop.example, without path or wildcard";
     let entry = entry.trim();
-    if entry.is_empty() || entry.len() > ORIGIN_MAX || entry.contains('*') {
+    if entry.is_empty() || entry.len() > ORIGIN_MAX {
         return Err(ADVICE);
     }
-    if entry.contains("://") {
-        let url = Url::parse(entry).map_err(|_| ADVICE)?;
-        let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && !entry.ends_with('/');
-        let has_person = !url.username().is_empty() || url.password().is_some();
-        let is_web = matches!(url.scheme(), "https" | "http");
-        return if is_web && is_bare && !has_person {
-            Ok(url.origin().ascii_serialization())
-        } else {
-            Err(ADVICE)
-        };
-    }
-    match Host::parse(entry) {
-        Ok(host) => Ok(host.to_string()),
-        Err(_) => Err(ADVICE),
-    }
+    let kept = if entry.contains("://") {
+        origin_of(entry)
+    } else {
+        Host::parse(entry).ok().map(|host| host.to_string())
+    };
+    // Looked at as it is kept: other asterisks, such as the one of full width, become this one (UTS 46).
+    kept.filter(|kept| !kept.contains('*')).ok_or(ADVICE)
+}
+
+/// The origin that `entry` is, written as browsers do.
+fn origin_of(entry: &str) -> Option<String> {
+    let url = Url::parse(entry).ok()?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && !entry.ends_with('/');
+    let has_person = !url.username().is_empty() || url.password().is_some();
+    let is_web = matches!(url.scheme(), "https" | "http");
+    (is_web && is_bare && !has_person).then(|| url.origin().ascii_serialization())
 }
 
 /// Whether `origin`, as the `Origin` header tells it, is one of `allowed`. `null`, which is what sandboxed pages and files
@@ -83,6 +84,9 @@ mod tests {
             ("https://me@shop.example", None),
             ("ftp://shop.example", None),
             ("*.shop.example", None),
+            ("\u{ff0a}.shop.example", None),
+            ("https://\u{ff0a}", None),
+            ("\u{ff0a}", None),
             ("shop.example/x", None),
             ("shop.example:8443", None),
             ("", None),
