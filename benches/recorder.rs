@@ -35,7 +35,7 @@ use hopcart::redirect::{Keys, Lane, LaneReader, LaneRecord, Options, Shared, Tab
 const START: Timestamp = Timestamp(1_795_219_200_000);
 const A_SECOND: u64 = 100_000;
 /// The recorder's pace, and so many clicks at that rate.
-const PACE_MS: u64 = 20;
+const PACE_MS: u64 = 40;
 const FRAME: u64 = A_SECOND * PACE_MS / 1000;
 const LANE_BYTES: usize = 16 << 20;
 const WINDOW_MS: i64 = 10_000;
@@ -239,9 +239,17 @@ fn measure_steps(case: Case, seconds: u64) -> Steps {
             new: click.visitor_new,
             identity: click.identity,
         };
-        for click in &clicks {
-            let visitor = recognition.visitor(look_up(click), click.at);
-            black_box(recognition.is_repeat(visitor, click.link, click.at));
+        let places = clicks.iter().map(|click| recognition.look_for_visitor(look_up(click)));
+        black_box(places.fold(0, |all, place| all ^ place));
+        let visitors: Vec<u64> = clicks
+            .iter()
+            .map(|click| recognition.visitor(look_up(click), click.at))
+            .collect();
+        let follows = || clicks.iter().zip(&visitors);
+        let places = follows().map(|(click, visitor)| recognition.look_for_repeat(*visitor, click.link));
+        black_box(places.fold(0, |all, place| all ^ place));
+        for (click, visitor) in follows() {
+            black_box(recognition.is_repeat(*visitor, click.link, click.at));
         }
         let has_recognised = own_time();
         clicks.iter().for_each(|click| drain.push(black_box(&row(click))));

@@ -225,9 +225,7 @@ pub fn start_in(config: Config, world: World) -> Result<Running, StartError> {
     context.set_recorder(Arc::clone(&recorder.stats));
     let clicker = {
         let mut lane = own_lane;
-        if shared.options.is_durable {
-            lane.wake_on_push(recorder.thread());
-        }
+        lane.wake_on_push(recorder.thread());
         let (shared, counters) = (Arc::clone(&shared), Arc::clone(&doors.counters[doors.workers()]));
         Clicker::new(Worker::new(shared, lane, counters, fresh_key(&*world.entropy)))
     };

@@ -174,7 +174,7 @@ impl Writing {
         );
     }
 
-    /// As a server lives: a batch every 20 ms, a checkpoint every 5 s.
+    /// As a server lives: clicks every 20 ms, a batch at the recorder's pace, a checkpoint every 5 s.
     fn steady(&mut self, plan: &Plan, from: Timestamp) {
         let mut traffic = Traffic::new(plan.clicks.max(1_000_000));
         let before = (measure::process_us(), measure::thread_us(), self.pushed);

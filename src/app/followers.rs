@@ -60,7 +60,7 @@ pub(super) fn handlers(
     counters: &Arc<[Arc<Counters>]>,
 ) -> impl Fn(usize) -> PublicHandler + Send + Sync + 'static {
     let services = services(indoors);
-    let (reader, is_durable) = (indoors.recorder.thread(), shared.options.is_durable);
+    let reader = indoors.recorder.thread();
     let lanes: Vec<Mutex<Option<Lane>>> = lanes.into_iter().map(|lane| Mutex::new(Some(lane))).collect();
     let (shared, counters, entropy) = (
         Arc::clone(shared),
@@ -71,9 +71,7 @@ pub(super) fn handlers(
         let taken = lanes[worker].lock().ok().and_then(|mut lane| lane.take());
         // A worker is made once; a lane of its own keeps even a second one harmless.
         let mut lane = taken.unwrap_or_else(|| Lane::new(1 << 16).0);
-        if is_durable {
-            lane.wake_on_push(reader.clone());
-        }
+        lane.wake_on_push(reader.clone());
         let worker = Worker::new(
             Arc::clone(&shared),
             lane,

@@ -21,6 +21,8 @@ const CODES_LOOK: Duration = Duration::from_secs(60 * 60);
 /// How often single-use codes are fetched, and noted once they are handed out. 50 ms: what a crash can lose of who was
 /// handed which, and long enough for a lot of the most.
 const SINGLE_USE_LOOK: Duration = Duration::from_millis(50);
+/// The same while no link uses any: whoever makes one use them says so.
+const SINGLE_USE_QUIET_LOOK: Duration = Duration::from_secs(1);
 
 pub(super) fn look_after_profiles(runtime: &Runtime, context: Context, profiles: Arc<dyn Fetch>) {
     runtime.spawn(async move {
@@ -68,7 +70,14 @@ pub(super) fn look_after_single_use_codes(runtime: &Runtime, context: Context) {
     runtime.spawn(async move {
         let mut has_failed = false;
         loop {
-            tokio::time::sleep(SINGLE_USE_LOOK).await;
+            if hand_out_codes::is_quiet(&context) {
+                tokio::select! {
+                    () = hand_out_codes::wanted(&context) => {}
+                    () = tokio::time::sleep(SINGLE_USE_QUIET_LOOK) => {}
+                }
+            } else {
+                tokio::time::sleep(SINGLE_USE_LOOK).await;
+            }
             let turned = hand_out_codes::turn(&context).await;
             match &turned {
                 // Once an outage, not twenty times a second.

@@ -202,6 +202,11 @@ impl Books {
         self.0.writer.close();
     }
 
+    /// Transactions committed since the start: as long as it is the same, so is what a reader sees.
+    pub fn commits(&self) -> u64 {
+        self.0.writer.gauges.commits.load(Ordering::Acquire)
+    }
+
     /// The figures of this moment.
     pub fn stats(&self) -> Stats {
         let gauges = &self.0.writer.gauges;
@@ -210,7 +215,7 @@ impl Books {
         log.push("-wal");
         Stats {
             file_bytes: bytes(&self.0.path) + bytes(Path::new(&log)),
-            commits: gauges.commits.load(Ordering::Relaxed),
+            commits: self.commits(),
             jobs: gauges.jobs.load(Ordering::Relaxed),
             queued: gauges.queued.load(Ordering::Relaxed),
             last_commit: Duration::from_micros(gauges.last_commit_us.load(Ordering::Relaxed)),

@@ -184,7 +184,8 @@ fn run_group(
     let took = u64::try_from(committing.elapsed().as_micros()).unwrap_or(u64::MAX);
     gauges.last_commit_us.store(took, Ordering::Relaxed);
     gauges.is_failed.store(verdict.is_err(), Ordering::Relaxed);
-    gauges.commits.fetch_add(u64::from(verdict.is_ok()), Ordering::Relaxed);
+    // Who sees this reads what was committed.
+    gauges.commits.fetch_add(u64::from(verdict.is_ok()), Ordering::Release);
     gauges.jobs.fetch_add(group.len() as u64, Ordering::Relaxed);
     for job in group {
         job.answer(verdict.clone());

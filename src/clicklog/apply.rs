@@ -80,7 +80,8 @@ fn apply_part(
         return Ok(());
     }
     let mut batch = sled::Batch::default();
-    let merged = Merged::of(frames.iter().map(|frame| &frame.columns).collect());
+    let parts = frames.iter().map(|frame| &frame.columns).collect();
+    let merged = Merged::within(&mut encoder.room, parts);
     block::cut(&merged, through, encoder, |key, value| batch.insert(&key, value));
     put_rollups(store, part, through, &mut batch)?;
     put_totals(store, part, through, &mut batch)?;
@@ -100,6 +101,7 @@ fn apply_part(
     store.commit(batch, &next)?;
     *meta = next;
     backlog.add(&merged, part.how, through);
+    merged.leave(&mut encoder.room);
     if backlog.is_due() {
         backlog.write(store)?;
     }
@@ -109,9 +111,18 @@ fn apply_part(
 fn put_rollups(store: &Store, part: &Part<'_>, through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
     let first_index = part.frames.first().map_or(u64::MAX, |frame| frame.index);
     let mut sums: HashMap<Place, Counts> = HashMap::new();
-    for delta in part.frames.iter().flat_map(|frame| frame.deltas()) {
-        for (place, counts) in part.rollups_of(&delta) {
-            add(sums.entry(place).or_default(), &counts);
+    for frame in part.frames {
+        // Most frames count for workspaces alone, whatever their links: those need not be put in order.
+        if part.how.is_by_day && !frame.has_lost() {
+            frame.by_workspace(|workspace, bucket, counts| {
+                add(sums.entry((workspace, None, bucket)).or_default(), counts);
+            });
+            continue;
+        }
+        for delta in frame.deltas() {
+            for (place, counts) in part.rollups_of(&delta) {
+                add(sums.entry(place).or_default(), &counts);
+            }
         }
     }
     for (place, mut counts) in sums {
@@ -166,7 +177,9 @@ impl Part<'_> {
 /// Links' own totals: clicks that no block can tell again, and those of before there were pages.
 fn put_totals(store: &Store, part: &Part<'_>, through: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
     let mut sums: HashMap<LinkNo, (Totals, u64)> = HashMap::new();
-    for frame in part.frames {
+    // Where there are pages, their own totals count what no click tells.
+    let counted = |frame: &&Arc<Frame>| !part.how.is_paged || frame.has_lost();
+    for frame in part.frames.iter().filter(counted) {
         let counted = |delta: &Delta| !part.how.is_paged || delta.lost != Counts::default();
         for delta in frame.deltas().filter(counted) {
             let (totals, known) = match sums.entry(delta.link) {

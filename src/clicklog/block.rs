@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 use super::columns::CLICKS_MAX;
 use super::encoder::Encoder;
 use super::key::BlockKey;
-use super::merge::{Block, Merged, Renumber, Spot};
+use super::merge::{Block, Merged, Renumbers, Spot};
 use super::value::seal;
 
 /// Longest value of a block, in bytes.
@@ -25,10 +25,11 @@ const FIRST_TRY: usize = 256;
 pub(super) fn cut(merged: &Merged<'_>, through: u64, encoder: &mut Encoder, mut put: impl FnMut([u8; 21], Vec<u8>)) {
     let mut ordinal = 0;
     let mut fits = FIRST_TRY;
+    let renumbers = encoder.room.renumbers();
     let mut cutting = Cutting {
         merged,
         encoder,
-        renumbers: Default::default(),
+        renumbers,
         tries: 0,
     };
     let mut rest = &merged.spots[..];
@@ -45,6 +46,8 @@ pub(super) fn cut(merged: &Merged<'_>, through: u64, encoder: &mut Encoder, mut 
         ordinal += 1;
         rest = &rest[length..];
     }
+    let Cutting { encoder, renumbers, .. } = cutting;
+    encoder.room.take_renumbers_back(renumbers);
 }
 
 fn belongs(at: Timestamp, first: Timestamp) -> bool {
@@ -54,7 +57,7 @@ fn belongs(at: Timestamp, first: Timestamp) -> bool {
 struct Cutting<'m, 'f> {
     merged: &'m Merged<'f>,
     encoder: &'m mut Encoder,
-    renumbers: [Renumber; 8],
+    renumbers: Renumbers,
     /// Blocks that were tried.
     tries: u32,
 }
@@ -105,6 +108,26 @@ mod tests {
             blocks.push((BlockKey::read(&key).expect("own key"), value.len(), clicks));
         });
         blocks
+    }
+
+    proptest! {
+        #[test]
+        fn room_that_was_used_before_leaves_no_trace(
+            before in proptest::collection::vec(any_click(), 1..60),
+            clicks in proptest::collection::vec(any_click(), 1..60),
+        ) {
+            let cut_with = |encoder: &mut Encoder, clicks: &[Click]| {
+                let frames: Vec<Columns> = clicks.chunks(clicks.len() / 3 + 1).map(Columns::of).collect();
+                let merged = Merged::within(&mut encoder.room, frames.iter().collect());
+                let mut blocks = Vec::new();
+                cut(&merged, 1, encoder, |key, value| blocks.push((key, value)));
+                merged.leave(&mut encoder.room);
+                blocks
+            };
+            let mut used = Encoder::new();
+            cut_with(&mut used, &before);
+            prop_assert_eq!(cut_with(&mut used, &clicks), cut_with(&mut Encoder::new(), &clicks));
+        }
     }
 
     proptest! {

@@ -358,6 +358,7 @@ fn bring_up_to_date(shared: &Shared, store: &Store, encoder: &mut Encoder) -> Re
             }
             meta.reserved = shared.reserved.load(Ordering::Acquire);
             apply(store, &frames, &[], &mut meta, encoder, &shared.backlog)?;
+            drop(frames);
             shared.pending().applied(meta.watermark);
         } else {
             fill(shared, store, gap.end, &mut meta, encoder)?;

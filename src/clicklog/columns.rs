@@ -175,6 +175,42 @@ impl PartialEq for Columns {
 impl Eq for Columns {}
 
 impl Columns {
+    /// Nothing, in the same room.
+    pub(super) fn emptied(mut self) -> Self {
+        self.header = Header::default();
+        self.at.clear();
+        self.sequence.clear();
+        self.place.clear();
+        self.mark.clear();
+        self.country.clear();
+        self.user_agent.clear();
+        self.language.clear();
+        self.referrer.clear();
+        self.utm.clear();
+        self.locality.clear();
+        self.visitor.clear();
+        self.touches.clear();
+        self.touches_end.clear();
+        self.tapped.clear();
+        self
+    }
+
+    /// Makes room in these, which are empty, for as much as `other` has.
+    pub(super) fn reserve_as(&mut self, other: &Self) {
+        self.at.reserve(other.at.len());
+        self.sequence.reserve(other.sequence.len());
+        self.visitor.reserve(other.visitor.len());
+        self.touches_end.reserve(other.touches_end.len());
+        self.place.reserve_as(&other.place);
+        self.mark.reserve_as(&other.mark);
+        self.country.reserve_as(&other.country);
+        self.user_agent.reserve_as(&other.user_agent);
+        self.language.reserve_as(&other.language);
+        self.referrer.reserve_as(&other.referrer);
+        self.utm.reserve_as(&other.utm);
+        self.locality.reserve_as(&other.locality);
+    }
+
     /// Reads encoded clicks; `bytes` holds nothing else.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
         Self::decode_to(Depth::Whole, bytes)

@@ -51,12 +51,16 @@ impl<T> Default for Column<T> {
 }
 
 impl<T> Column<T> {
-    /// Nothing, with room for as much as `other` has.
-    pub(super) fn with_room_of(other: &Self) -> Self {
-        Self {
-            values: Vec::with_capacity(other.values.len()),
-            picks: Vec::with_capacity(other.picks.len()),
-        }
+    /// Forgets all clicks; the room stays.
+    pub(super) fn clear(&mut self) {
+        self.values.clear();
+        self.picks.clear();
+    }
+
+    /// Makes room in this, which is empty, for as much as `other` has.
+    pub(super) fn reserve_as(&mut self, other: &Self) {
+        self.values.reserve(other.values.len());
+        self.picks.reserve(other.picks.len());
     }
 
     /// Adds a value that no click has yet; its number.

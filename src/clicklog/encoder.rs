@@ -9,6 +9,7 @@ use crate::domain::visitor::Touch;
 
 use super::bytes::{put_number, put_signed, put_text};
 use super::columns::{CLICKS_MAX, Columns, Mark, PLAIN, Place, VERSION_BARE, VERSION_PLACED, ZSTD};
+use super::merge::Room;
 
 /// Clicks in the order in which they are written.
 pub(super) trait Rows {
@@ -105,6 +106,8 @@ pub(super) struct Encoder {
     packer: Option<zstd::bulk::Compressor<'static>>,
     columns: Vec<u8>,
     packed: Vec<u8>,
+    /// Of merges, which blocks are cut from.
+    pub(super) room: Room,
 }
 
 impl Encoder {
@@ -113,6 +116,7 @@ impl Encoder {
             packer: zstd::bulk::Compressor::new(1).ok(),
             columns: Vec::new(),
             packed: Vec::new(),
+            room: Room::default(),
         }
     }
 

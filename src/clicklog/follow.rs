@@ -14,7 +14,7 @@ use super::pending::{Frame, Frames};
 use super::reader::Reader;
 use super::replay::{self, Met};
 
-/// Most frames of one answer: ten seconds of a recorder that writes every 20 ms.
+/// Most frames of one answer: twenty seconds of a recorder that writes every 40 ms.
 const FRAMES_MAX: u64 = 512;
 /// Clicks after which an answer holds no further frame; the last one may hold as many again as fit one.
 const CLICKS_ENOUGH: usize = 8_192;

@@ -143,7 +143,7 @@ impl Drain {
     fn add(&mut self, new: &NewRow<'_>) {
         let Self { columns, batch, .. } = self;
         let (batch, row) = (*batch, columns.at.len());
-        debug_assert!(row <= usize::from(u16::MAX), "numbers of values have 16 bits");
+        debug_assert!(row < usize::from(FREE), "numbers of values have 16 bits");
         columns.at.push(new.at);
         columns.sequence.push(new.sequence);
         columns.visitor.push(new.visitor);
@@ -187,7 +187,7 @@ impl Drain {
     pub(super) fn finish(&mut self) {
         let columns = &mut self.columns;
         columns.header = Header::of(&columns.at, &columns.sequence);
-        columns.mark = Column::default();
+        columns.mark.clear();
         let mut known: HashMap<Mark, u16> = HashMap::new();
         let mut last = None;
         for (row, mark) in self.marks.iter().enumerate() {
@@ -201,11 +201,11 @@ impl Drain {
         }
     }
 
-    /// What was written, finished, and begins anew; what was looked up stays.
-    pub(super) fn take(&mut self) -> (Columns, Vec<LostDetail>) {
+    /// What was written, finished, and begins anew in the room of `next`, which is empty; what was looked up stays.
+    pub(super) fn take(&mut self, mut next: Columns) -> (Columns, Vec<LostDetail>) {
         self.marks.clear();
         // As many again are likely: growing by doubling would move them all several times.
-        let next = Columns::with_room_of(&self.columns);
+        next.reserve_as(&self.columns);
         let columns = std::mem::replace(&mut self.columns, next);
         match self.batch.checked_add(1) {
             Some(batch) => self.batch = batch,
@@ -217,25 +217,6 @@ impl Drain {
 }
 
 impl Columns {
-    fn with_room_of(other: &Self) -> Self {
-        let count = other.at.len();
-        Self {
-            at: Vec::with_capacity(count),
-            sequence: Vec::with_capacity(count),
-            visitor: Vec::with_capacity(count),
-            touches_end: Vec::with_capacity(other.touches_end.len()),
-            place: Column::with_room_of(&other.place),
-            mark: Column::with_room_of(&other.mark),
-            country: Column::with_room_of(&other.country),
-            user_agent: Column::with_room_of(&other.user_agent),
-            language: Column::with_room_of(&other.language),
-            referrer: Column::with_room_of(&other.referrer),
-            utm: Column::with_room_of(&other.utm),
-            locality: Column::with_room_of(&other.locality),
-            ..Self::default()
-        }
-    }
-
     /// The columns of `clicks`, as they are.
     pub(super) fn of(clicks: &[Click]) -> Self {
         Self::of_rows(clicks.iter().map(NewRow::of))
@@ -250,19 +231,25 @@ impl Columns {
         let mut drain = Drain::new();
         rows.for_each(|row| drain.add(&row));
         drain.finish();
-        drain.take().0
+        drain.take(Columns::default()).0
     }
 }
 
 /// Places of one batch: numbers in its column, found by a hash. Nothing is remembered of them: with many links hardly
-/// one is met again soon, and with few they are found as quickly.
+/// one is met again soon, and with few they are found as quickly. Slots are few bytes, written anew for each batch: so
+/// they lie near the processor when they are looked into.
 #[derive(Debug, Default)]
 struct Places {
     hasher: fast::RandomState,
-    /// [`PLACES`] of them once there is one; more when a batch has more.
-    slots: Vec<Pick>,
+    /// Numbers of places, or [`FREE`]: as many as [`PLACES`] once there is one, more when a batch has more.
+    slots: Vec<u16>,
+    /// Which batch they are of.
+    batch: u32,
     last: Option<(u32, Place, u16)>,
 }
+
+/// A slot of no place.
+const FREE: u16 = u16::MAX;
 
 impl Places {
     fn push(&mut self, column: &mut Column<Place>, row: usize, batch: u32, place: Place) {
@@ -275,23 +262,31 @@ impl Places {
     }
 
     fn number(&mut self, column: &mut Column<Place>, batch: u32, place: Place) -> u16 {
+        if self.batch != batch {
+            self.slots.fill(FREE);
+            self.batch = batch;
+        }
         if column.values.len() * 2 >= self.slots.len() {
-            self.slots = vec![Pick::default(); PLACES.max(self.slots.len() * 2)];
+            self.slots = vec![FREE; PLACES.max(self.slots.len() * 2)];
             for (number, known) in (0..).zip(&column.values) {
-                let free = self.find(column, batch, *known);
-                self.slots[free] = Pick { batch, number };
+                let free = self.find(column, *known);
+                self.slots[free] = number;
             }
         }
-        let found = self.find(column, batch, place);
-        self.slots[found].of(batch, || column.add(place))
+        let found = self.find(column, place);
+        let slot = &mut self.slots[found];
+        if *slot == FREE {
+            *slot = column.add(place);
+        }
+        *slot
     }
 
     /// The slot of `place`, or the free one where it belongs.
-    fn find(&self, column: &Column<Place>, batch: u32, place: Place) -> usize {
+    fn find(&self, column: &Column<Place>, place: Place) -> usize {
         let mask = self.slots.len() - 1;
         let mut at = self.hasher.hash_one((place.workspace.0, place.domain.0, place.link.0)) as usize & mask;
         // Half of them are free at least.
-        while self.slots[at].batch == batch && column.values[usize::from(self.slots[at].number)] != place {
+        while self.slots[at] != FREE && column.values[usize::from(self.slots[at])] != place {
             at = (at + 1) & mask;
         }
         at
@@ -463,7 +458,7 @@ mod tests {
                 clicks.iter().for_each(|click| drain.push(&NewRow::of(click)));
                 drain.finish();
                 prop_assert_eq!(drain.whole().clicks(), clicks.clone());
-                let (columns, _) = drain.take();
+                let (columns, _) = drain.take(Columns::default());
                 prop_assert_eq!(columns.clicks(), clicks);
             }
         }
@@ -480,7 +475,7 @@ mod tests {
         let mut batch = |clicks: &[&Click]| {
             clicks.iter().for_each(|click| drain.push(&NewRow::of(click)));
             drain.finish();
-            drain.take().0
+            drain.take(Columns::default()).0
         };
         let (first, second) = (batch(&[&one, &other, &one]), batch(&[&other, &one]));
         assert_eq!((first.utm.values.len(), first.language.values.len()), (2, 2));
@@ -504,7 +499,7 @@ mod tests {
             }
             assert_eq!(drain.whole().place.values.len(), CLICKS_MAX);
             drain.finish();
-            drain.take();
+            drain.take(Columns::default());
         }
         assert!(drain.utms.slots.len() <= TEXTS_MAX && drain.utms.numbers.len() <= TEXTS_MAX);
         assert!(drain.referrers.slots.len() <= TEXTS_MAX && drain.referrers.numbers.len() <= TEXTS_MAX);

@@ -25,67 +25,147 @@ pub(super) struct Spot {
     row: u32,
 }
 
+/// Most clicks whose room is kept for the next merge, 20 MB with their values: four checkpoints' worth, more than is ever
+/// read back at once.
+const ROOM_MAX: usize = 1 << 18;
+
 /// Values of a column, numbered across all frames in order of first use.
 #[derive(Debug)]
-pub(super) struct Numbered<'f, T> {
-    pub(super) values: Vec<&'f T>,
-    /// For each frame, the numbers of its values.
-    of_part: Vec<Vec<u32>>,
+pub(super) struct Numbered<V> {
+    pub(super) values: Vec<V>,
+    /// The numbers of each frame's values, one frame after the other.
+    numbers: Vec<u32>,
+    /// Where each frame's begin.
+    starts: Vec<usize>,
 }
 
-impl<'f, T> Numbered<'f, T> {
-    fn new(
-        columns: impl Iterator<Item = &'f Column<T>>,
-        mut number: impl FnMut(&'f T, &mut Vec<&'f T>) -> u32,
-    ) -> Self {
-        let mut values = Vec::new();
-        let of_part = columns
-            .map(|column| column.values.iter().map(|value| number(value, &mut values)).collect())
-            .collect();
-        Self { values, of_part }
-    }
-
-    /// Of values that are cheap to compare.
-    fn of_small(columns: impl Iterator<Item = &'f Column<T>>) -> Self
-    where
-        T: Copy + Eq + Hash,
-    {
-        let mut known: HashMap<T, u32> = HashMap::new();
-        Self::new(columns, |value, values| {
-            *known.entry(*value).or_insert_with(|| add(values, value))
-        })
+impl<V> Default for Numbered<V> {
+    fn default() -> Self {
+        Self {
+            values: Vec::new(),
+            numbers: Vec::new(),
+            starts: Vec::new(),
+        }
     }
 }
 
-impl<'f, T: ?Sized + Eq + Hash> Numbered<'f, Arc<T>> {
+impl<V> Numbered<V> {
+    /// The number of value `pick` of frame `part`.
+    fn of(&self, part: u32, pick: usize) -> usize {
+        self.numbers[self.starts[part as usize] + pick] as usize
+    }
+
+    /// A value that no frame had yet; its number.
+    fn add(&mut self, value: V) -> u32 {
+        self.values.push(value);
+        self.values.len() as u32 - 1
+    }
+
+    fn clear(&mut self) {
+        self.values.clear();
+        self.numbers.clear();
+        self.starts.clear();
+    }
+}
+
+impl<'f, T: ?Sized + Eq + Hash> Numbered<&'f Arc<T>> {
     /// Of values that frames share: who has the same one was looked at already.
     fn of_shared(columns: impl Iterator<Item = &'f Column<Arc<T>>>) -> Self {
         let mut of_address: HashMap<usize, u32> = HashMap::new();
         let mut known: HashMap<&T, u32> = HashMap::new();
-        Self::new(columns, |value, values| {
-            let number = of_address.entry(address(value));
-            *number.or_insert_with(|| *known.entry(value).or_insert_with(|| add(values, value)))
-        })
+        let mut all = Self::default();
+        for column in columns {
+            all.starts.push(all.numbers.len());
+            for value in &column.values {
+                let number = of_address.entry(address(value));
+                let number = *number.or_insert_with(|| *known.entry(value).or_insert_with(|| all.add(value)));
+                all.numbers.push(number);
+            }
+        }
+        all
     }
 }
 
-fn add<'f, T>(values: &mut Vec<&'f T>, value: &'f T) -> u32 {
-    values.push(value);
-    values.len() as u32 - 1
+/// Room for the values of a column that are cheap to compare.
+#[derive(Debug)]
+struct Small<T> {
+    known: HashMap<T, u32>,
+    numbered: Numbered<T>,
+}
+
+impl<T> Default for Small<T> {
+    fn default() -> Self {
+        Self {
+            known: HashMap::new(),
+            numbered: Numbered::default(),
+        }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Small<T> {
+    /// The values of `columns`, in this room, which is empty until they are given back.
+    fn number<'f>(&mut self, columns: impl Iterator<Item = &'f Column<T>>) -> Numbered<T>
+    where
+        T: 'f,
+    {
+        let mut all = std::mem::take(&mut self.numbered);
+        self.known.clear();
+        for column in columns {
+            all.starts.push(all.numbers.len());
+            for value in &column.values {
+                let number = *self.known.entry(*value).or_insert_with(|| all.add(*value));
+                all.numbers.push(number);
+            }
+        }
+        all
+    }
+
+    fn take_back(&mut self, mut numbered: Numbered<T>) {
+        numbered.clear();
+        self.numbered = numbered;
+    }
+}
+
+/// What a merge leaves to the next one: memory that comes fresh from the system each time costs more than what is done
+/// in it.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    spots: Vec<Spot>,
+    place: Small<Place>,
+    mark: Small<Mark>,
+    country: Small<[u8; 2]>,
+    user_agent: Small<UserAgent>,
+    renumbers: Renumbers,
+}
+
+/// One for each dictionary column.
+pub(super) type Renumbers = [Renumber; 8];
+
+impl Room {
+    /// Those that blocks are cut with, empty.
+    pub(super) fn renumbers(&mut self) -> Renumbers {
+        std::mem::take(&mut self.renumbers)
+    }
+
+    /// The same for the next time.
+    pub(super) fn take_renumbers_back(&mut self, mut renumbers: Renumbers) {
+        renumbers.iter_mut().for_each(|renumber| renumber.met.clear());
+        self.renumbers = renumbers;
+    }
 }
 
 /// The clicks of some frames, in order of their instants, then their sequences.
 pub(super) struct Merged<'f> {
     parts: Vec<&'f Columns>,
     pub(super) spots: Vec<Spot>,
-    pub(super) place: Numbered<'f, Place>,
-    pub(super) mark: Numbered<'f, Mark>,
-    pub(super) country: Numbered<'f, [u8; 2]>,
-    pub(super) user_agent: Numbered<'f, UserAgent>,
-    pub(super) language: Numbered<'f, Arc<str>>,
-    pub(super) referrer: Numbered<'f, Arc<str>>,
-    pub(super) utm: Numbered<'f, Arc<[Box<str>; 5]>>,
-    pub(super) locality: Numbered<'f, Arc<str>>,
+    pub(super) place: Numbered<Place>,
+    pub(super) mark: Numbered<Mark>,
+    pub(super) country: Numbered<[u8; 2]>,
+    pub(super) user_agent: Numbered<UserAgent>,
+    pub(super) language: Numbered<&'f Arc<str>>,
+    pub(super) referrer: Numbered<&'f Arc<str>>,
+    pub(super) utm: Numbered<&'f Arc<[Box<str>; 5]>>,
+    pub(super) locality: Numbered<&'f Arc<str>>,
 }
 
 /// The numbers of a click's values.
@@ -93,14 +173,22 @@ macro_rules! numbers {
     ($($column:ident),*) => {$(
         pub(super) fn $column(&self, spot: &Spot) -> usize {
             let pick = self.parts[spot.part as usize].$column.pick(spot.row as usize);
-            self.$column.of_part[spot.part as usize][pick] as usize
+            self.$column.of(spot.part, pick)
         }
     )*};
 }
 
 impl<'f> Merged<'f> {
+    /// The clicks of `parts`.
+    #[cfg(test)]
     pub(super) fn of(parts: Vec<&'f Columns>) -> Self {
-        let mut spots = Vec::with_capacity(parts.iter().map(|part| part.at.len()).sum());
+        Self::within(&mut Room::default(), parts)
+    }
+
+    /// The clicks of `parts`, in `room`, to which it is given back by [`Self::leave`].
+    pub(super) fn within(room: &mut Room, parts: Vec<&'f Columns>) -> Self {
+        let mut spots = std::mem::take(&mut room.spots);
+        spots.reserve(parts.iter().map(|part| part.at.len()).sum());
         for (part, columns) in parts.iter().enumerate() {
             let clicks = columns.at.iter().zip(&columns.sequence).enumerate();
             spots.extend(clicks.map(|(row, (at, sequence))| Spot {
@@ -113,10 +201,10 @@ impl<'f> Merged<'f> {
         spots.sort_unstable_by_key(|spot| (spot.at, spot.sequence));
         let each = || parts.iter().copied();
         Self {
-            place: Numbered::of_small(each().map(|part| &part.place)),
-            mark: Numbered::of_small(each().map(|part| &part.mark)),
-            country: Numbered::of_small(each().map(|part| &part.country)),
-            user_agent: Numbered::of_small(each().map(|part| &part.user_agent)),
+            place: room.place.number(each().map(|part| &part.place)),
+            mark: room.mark.number(each().map(|part| &part.mark)),
+            country: room.country.number(each().map(|part| &part.country)),
+            user_agent: room.user_agent.number(each().map(|part| &part.user_agent)),
             language: Numbered::of_shared(each().map(|part| &part.language)),
             referrer: Numbered::of_shared(each().map(|part| &part.referrer)),
             utm: Numbered::of_shared(each().map(|part| &part.utm)),
@@ -124,6 +212,28 @@ impl<'f> Merged<'f> {
             spots,
             parts,
         }
+    }
+
+    /// Gives its room back.
+    pub(super) fn leave(self, room: &mut Room) {
+        let Self {
+            mut spots,
+            place,
+            mark,
+            country,
+            user_agent,
+            ..
+        } = self;
+        if spots.capacity() > ROOM_MAX {
+            *room = Room::default();
+            return;
+        }
+        spots.clear();
+        room.spots = spots;
+        room.place.take_back(place);
+        room.mark.take_back(mark);
+        room.country.take_back(country);
+        room.user_agent.take_back(user_agent);
     }
 
     numbers!(place, mark, country, user_agent, language, referrer, utm, locality);
@@ -184,8 +294,7 @@ pub(super) struct Block<'m, 'f> {
     pub(super) spots: &'m [Spot],
     /// Different for each block that is tried, from 1.
     pub(super) number: u32,
-    /// One for each dictionary column.
-    pub(super) renumbers: &'m mut [Renumber; 8],
+    pub(super) renumbers: &'m mut Renumbers,
 }
 
 impl Rows for Block<'_, '_> {
@@ -228,7 +337,7 @@ impl Rows for Block<'_, '_> {
                     out,
                     number,
                     spots.iter().map(|spot| merged.$column(spot)),
-                    |out, value| $put(out, merged.$column.values[value]),
+                    |out, value| $put(out, &merged.$column.values[value]),
                 )
             };
         }

@@ -155,6 +155,30 @@ impl Frame {
         }
     }
 
+    /// Whether it holds counts of clicks without details.
+    pub(super) fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
+    /// Hands the counts of clicks with details to `each`, by workspace and bucket; there may be several of one: they add
+    /// up.
+    pub(super) fn by_workspace(&self, mut each: impl FnMut(WorkspaceNo, u32, &Counts)) {
+        let columns = &self.columns;
+        let mut sum: Option<((WorkspaceNo, u32), Counts)> = None;
+        for row in 0..self.count() {
+            let of = (columns.place.get(row).workspace, columns.at[row].bucket());
+            if let Some((known, counts)) = sum.filter(|(known, _)| *known != of) {
+                each(known.0, known.1, &counts);
+                sum = None;
+            }
+            let (_, counts) = sum.get_or_insert((of, Counts::default()));
+            counts[columns.mark.get(row).flags.class() as usize] += 1;
+        }
+        if let Some((known, counts)) = sum {
+            each(known.0, known.1, &counts);
+        }
+    }
+
     fn by_link(&self) -> &[u16] {
         self.by_link.get_or_init(|| {
             let place = &self.columns.place;
@@ -239,11 +263,16 @@ impl Iterator for Deltas<'_> {
 /// Frames in order of their index, without gaps.
 pub(super) type Frames = VecDeque<Arc<Frame>>;
 
+/// Columns that are kept for their room: twice as many full ones as bring a checkpoint forward, 6 MB.
+const SPARE_MAX: usize = 32;
+
 /// The frames after the watermark, and what is known of the whole log.
 #[derive(Default)]
 pub(super) struct Pending {
     frames: Arc<Frames>,
     clicks: usize,
+    /// Columns of frames that are in sled, empty: their room is for the frames to come. At most [`SPARE_MAX`].
+    spare: Vec<Columns>,
     /// Index of the last frame of which everything is in sled.
     pub(super) watermark: u64,
     /// Index of the last frame in the journal.
@@ -339,15 +368,28 @@ impl Pending {
                 break;
             }
             self.clicks -= frame.count();
+            // Those that somebody still reads go when he has done.
+            if self.spare.len() < SPARE_MAX
+                && let Some(frame) = Arc::into_inner(frame)
+            {
+                self.spare.push(frame.columns.emptied());
+            }
         }
+    }
+
+    /// Empty columns, with the room of such as were applied if there are any.
+    pub(super) fn spare(&mut self) -> Columns {
+        self.spare.pop().unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clicklog::samples::{NOON, click};
+    use crate::clicklog::samples::{NOON, any_click, click};
     use crate::domain::click::Click;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     fn clicks_of(clicks: &[Click]) -> Content {
         Content::Clicks(Columns::of(clicks))
@@ -369,7 +411,11 @@ mod tests {
         assert_eq!((oldest, pending.gap().is_empty()), (vec![5, 6], true));
         pending.applied(6);
         assert_eq!((pending.clicks(), before.frames.len()), (20, 4));
-        assert_eq!(pending.oldest(1)[0].index, 7);
+        assert_eq!(pending.spare.len(), 0, "somebody reads them");
+        drop(before);
+        pending.applied(7);
+        assert_eq!((pending.spare.len(), pending.spare()), (1, Columns::default()));
+        assert_eq!(pending.oldest(1)[0].index, 8);
     }
 
     #[test]
@@ -396,6 +442,22 @@ mod tests {
             totals.counts[0]
         };
         assert_eq!([of(0), of(1), of(2)], [3, 2, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn workspaces_count_what_their_links_do(clicks in proptest::collection::vec(any_click(), 0..40)) {
+            let frame = Frame::of(1, clicks_of(&clicks));
+            let mut of_links: BTreeMap<(WorkspaceNo, u32), Counts> = BTreeMap::new();
+            for delta in frame.deltas() {
+                add(of_links.entry((delta.workspace, delta.bucket)).or_default(), &delta.counts);
+            }
+            let mut of_workspaces = BTreeMap::new();
+            frame.by_workspace(|workspace, bucket, counts| {
+                add(of_workspaces.entry((workspace, bucket)).or_default(), counts);
+            });
+            prop_assert_eq!(of_workspaces, of_links);
+        }
     }
 
     #[test]

@@ -184,7 +184,7 @@ impl Sums {
         self.through = through;
         let traits = &mut self.traits;
         let agents = merged.user_agent.values.iter();
-        let agents: Vec<u32> = agents.map(|agent| traits.of(OwnTrait::Agent(**agent))).collect();
+        let agents: Vec<u32> = agents.map(|agent| traits.of(OwnTrait::Agent(*agent))).collect();
         let referrers = merged.referrer.values.iter();
         let referrers: Vec<u32> = referrers.map(|text| traits.of(referrer(text))).collect();
         let utms = merged.utm.values.iter();
@@ -200,7 +200,7 @@ impl Sums {
             let place = match merged.locality.values[locality] {
                 text if text.is_empty() => countries[country],
                 text => *localities[locality]
-                    .get_or_insert_with(|| self.traits.of(place(merged.country.values[country], text))),
+                    .get_or_insert_with(|| self.traits.of(place(&merged.country.values[country], text))),
             };
             let (flags, visitor) = (merged.flags(spot), merged.visitor(spot));
             self.push(Row {

@@ -192,7 +192,8 @@ impl Writer {
         }
         let fsync = written?;
         self.trail = trail;
-        let (columns, lost) = drain.take();
+        let spare = self.shared.pending().spare();
+        let (columns, lost) = drain.take(spare);
         let marks = marks.to_vec();
         self.show(vec![Content::Drained { columns, lost, marks }], bytes);
         Ok(Appended {

@@ -21,6 +21,8 @@ pub(super) struct Memory {
     sets_max: usize,
     /// Places that are taken.
     taken: usize,
+    /// Values that had to leave for others, since it was made.
+    forgotten: u64,
 }
 
 impl Memory {
@@ -30,6 +32,7 @@ impl Memory {
             sets: Self::empty(SETS_MIN),
             sets_max: (places / WAYS).next_power_of_two().max(SETS_MIN),
             taken: 0,
+            forgotten: 0,
         }
     }
 
@@ -54,6 +57,16 @@ impl Memory {
         None
     }
 
+    /// Something that lies where `key` does: who asks for many of them at once waits for memory once, not each time.
+    pub(super) fn look(&self, key: u64) -> u64 {
+        self.sets[number(key.max(1), self.sets.len())][0]
+    }
+
+    /// Values that had to leave for others, since it was made; those of [`Self::clear`] are none of them.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     /// Forgets everything and gives the room back.
     pub(super) fn clear(&mut self) {
         if self.taken > 0 {
@@ -65,6 +78,12 @@ impl Memory {
     #[cfg(test)]
     pub(super) fn places(&self) -> usize {
         self.sets.len() * WAYS
+    }
+
+    /// Values in it.
+    #[cfg(test)]
+    pub(super) fn values(&self) -> usize {
+        self.taken
     }
 
     fn grow(&mut self) {
@@ -84,6 +103,7 @@ impl Memory {
         let set = &mut self.sets[number(key, sets)];
         let free = way_of(set, 0);
         self.taken += usize::from(free.is_some());
+        self.forgotten += u64::from(free.is_none());
         let way = free.unwrap_or(key as usize % WAYS);
         (set[way], set[WAYS + way]) = (key, value);
     }

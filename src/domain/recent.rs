@@ -31,6 +31,8 @@ pub(super) struct Recent {
     sets: Vec<Set>,
     /// Of before it grew, and the tick since when nothing was put there.
     older: Vec<(Vec<Set>, i64)>,
+    /// Young ones that had to leave, since it was made.
+    forgotten: u64,
 }
 
 impl Recent {
@@ -44,6 +46,7 @@ impl Recent {
             round: 0,
             sets: vec![[0; WAYS]; SETS_MIN],
             older: Vec::new(),
+            forgotten: 0,
         }
     }
 
@@ -85,14 +88,35 @@ impl Recent {
             self.older.push((before, now));
         }
         let sets = self.sets.len();
-        self.sets[self::number(hash, sets)][hash as usize % WAYS] = entry_of(tag, now);
+        let entry = &mut self.sets[self::number(hash, sets)][hash as usize % WAYS];
+        // In a set of before it grew, all of them are young.
+        self.forgotten += u64::from(*entry != 0);
+        *entry = entry_of(tag, now);
         false
+    }
+
+    /// Those that had to leave before they were too old, since it was made: each may come again as if for the first time.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Something that lies where `hash` does: who asks for many of them at once waits for memory once, not each time.
+    pub(super) fn look(&self, hash: u64) -> u64 {
+        self.sets[number(hash, self.sets.len())][0]
     }
 
     /// Entries that there is room for.
     #[cfg(test)]
     pub(super) fn room(&self) -> usize {
         self.sets.len() * WAYS
+    }
+
+    /// Bytes of all sets, those of before it grew as well, and the entries in them.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, u64) {
+        let all = || std::iter::once(&self.sets).chain(self.older.iter().map(|(sets, _)| sets));
+        let entries = all().flatten().flatten().filter(|entry| **entry != 0);
+        (all().map(|sets| size_of_val(&sets[..])).sum(), entries.count() as u64)
     }
 
     /// Looks where what came before it grew lies, and lets go of what is too old.
@@ -112,10 +136,12 @@ impl Recent {
         let round = now.div_euclid(ROUND);
         let (is_next, window) = (round == self.round + 1, self.window);
         self.round = round;
-        self.older.clear();
+        let is_young = |entry: u64| is_next && entry != 0 && age(entry, now) < window;
+        let older = self.older.drain(..).flat_map(|(sets, _)| sets).flatten();
+        self.forgotten += older.filter(|entry| is_young(*entry)).count() as u64;
         let mut young = 0;
         for entry in self.sets.iter_mut().flatten().filter(|entry| **entry != 0) {
-            match is_next && age(*entry, now) < window {
+            match is_young(*entry) {
                 true => young += 1,
                 false => *entry = 0,
             }
@@ -123,6 +149,7 @@ impl Recent {
         // After a rush its room goes back; the few that came just now may count twice.
         if self.sets.len() > SETS_MIN && young < self.sets.len() / GROWTH {
             self.sets = vec![[0; WAYS]; SETS_MIN];
+            self.forgotten += young as u64;
         }
     }
 }

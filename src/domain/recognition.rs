@@ -2,7 +2,8 @@
 //!
 //! A visitor is the cookie's number. Without a cookie it is the number that was newly set, unless the same address and
 //! user agent was seen today: then it is the number that was set there first, so that who refuses cookies counts once
-//! a day and who accepts them counts once. Memory is bounded; what is forgotten can only count a visitor twice.
+//! a day and who accepts them counts once. Memory is bounded; what is forgotten can only count a visitor twice, and is
+//! counted.
 
 use std::hash::BuildHasher;
 
@@ -16,7 +17,7 @@ use super::time::Timestamp;
 /// Room for identities of a day: 32 MB for two million; past half of them one or the other is forgotten.
 const IDENTITIES_MAX: usize = 1 << 21;
 /// Room for follows within the window: 32 MB for four million, of which a rate of 100,000 a second needs a quarter in
-/// 10 s; past half of them one or the other may count twice.
+/// 10 s; past half of them one or the other may count twice. For a window after it grew, another 18 MB at most.
 const FOLLOWS_MAX: usize = 1 << 22;
 /// Taps remembered: six thousand a second for a window of 10 s; past it a tap may count twice.
 const TAPS_MAX: usize = 1 << 16;
@@ -32,6 +33,17 @@ pub struct Seen {
     pub identity: u64,
 }
 
+/// What was forgotten before its time, since the start: the bounds of memory were reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forgotten {
+    /// Identities of a day: each may count as another visitor.
+    pub visitors: u64,
+    /// Follows within the window: each may count again.
+    pub follows: u64,
+    /// Taps within it: the same.
+    pub taps: u64,
+}
+
 /// Remembers identities of today and follows of the last moments.
 ///
 /// Follows are known by a hash of visitor and link under a key of this process: two that meet in 64 bits within a
@@ -45,6 +57,7 @@ pub struct Recognition {
     /// Counted follows.
     followed: Recent,
     tapped: HashMap<(u64, LinkNo), Timestamp>,
+    taps_forgotten: u64,
 }
 
 impl Recognition {
@@ -57,6 +70,7 @@ impl Recognition {
             hasher: quality::RandomState::default(),
             followed: Recent::new(window_ms, FOLLOWS_MAX),
             tapped: HashMap::new(),
+            taps_forgotten: 0,
         }
     }
 
@@ -78,6 +92,21 @@ impl Recognition {
         known.unwrap_or(fallback)
     }
 
+    /// Looks where [`Self::visitor`] will look, and answers nothing that means anything: done for many clicks before the
+    /// first is asked about, the processor waits for their places in memory together.
+    pub fn look_for_visitor(&self, seen: Seen) -> u64 {
+        self.visitor_of.look(seen.identity)
+    }
+
+    /// The same for [`Self::is_repeat`].
+    pub fn look_for_repeat(&self, visitor: u64, link: LinkNo) -> u64 {
+        self.followed.look(self.hash_of(visitor, link))
+    }
+
+    fn hash_of(&self, visitor: u64, link: LinkNo) -> u64 {
+        self.hasher.hash_one((visitor, link.0))
+    }
+
     /// Whether the click `sequence` of `link` was tapped within the window before `at`: a second finger, or a browser
     /// that sends a form twice.
     pub fn is_tapped_again(&mut self, sequence: u64, link: LinkNo, at: Timestamp) -> bool {
@@ -89,8 +118,19 @@ impl Recognition {
         let known = self.tapped.get(&(sequence, link)).is_some_and(is_again);
         if !known && self.tapped.len() < TAPS_MAX {
             self.tapped.insert((sequence, link), at);
+        } else if !known {
+            self.taps_forgotten += 1;
         }
         known
+    }
+
+    /// What there was no room for.
+    pub fn forgotten(&self) -> Forgotten {
+        Forgotten {
+            visitors: self.visitor_of.forgotten(),
+            follows: self.followed.forgotten(),
+            taps: self.taps_forgotten,
+        }
     }
 
     /// Whether `visitor` followed `link` within the window before `at`. Only a follow that counts starts a window:
@@ -100,7 +140,7 @@ impl Recognition {
             return false;
         }
         // The clock may have been set back: a follow "after" this one counts as the same moment.
-        self.followed.meet(self.hasher.hash_one((visitor, link.0)), at.0)
+        self.followed.meet(self.hash_of(visitor, link), at.0)
     }
 }
 
@@ -204,6 +244,55 @@ mod tests {
         }
         let mut off = Recognition::new(0);
         assert!(!off.is_repeat(1, LinkNo(1), at(0)) && !off.is_repeat(1, LinkNo(1), at(0)));
+    }
+
+    #[test]
+    fn what_has_no_room_is_counted_and_memory_stays_within_its_bounds() {
+        let mut memory = Recognition::new(10_000);
+        let at = Timestamp(1_700_000_000_000);
+        // Spread as a keyed hash spreads them.
+        let seen = |n: u64| Seen {
+            known: 0,
+            new: n,
+            identity: n
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .rotate_left(29)
+                .wrapping_mul(0xbf58_476d_1ce4_e5b9),
+        };
+        let few = IDENTITIES_MAX as u64 / 16;
+        (1..=few).for_each(|n| assert_eq!(memory.visitor(seen(n), at), n));
+        assert_eq!(
+            memory.forgotten(),
+            Forgotten::default(),
+            "there is room for a hundred thousand"
+        );
+        let visitors = IDENTITIES_MAX as u64 * 5 / 4;
+        (few + 1..=visitors).for_each(|n| assert_eq!(memory.visitor(seen(n), at), n));
+        let kept = memory.visitor_of.values() as u64;
+        assert_eq!(memory.visitor_of.places(), IDENTITIES_MAX, "16 bytes each: 32 MB");
+        assert_eq!(memory.forgotten().visitors, visitors - kept);
+        assert!(
+            kept <= IDENTITIES_MAX as u64 && kept > IDENTITIES_MAX as u64 * 9 / 10,
+            "{kept}"
+        );
+
+        let follows = FOLLOWS_MAX as u64 * 5 / 4;
+        (1..=follows).for_each(|n| assert!(!memory.is_repeat(n, LinkNo(1), at)));
+        let (bytes, kept) = memory.followed.held();
+        // Three sizes that it had before it grew, a sixteenth, a sixteenth and half of the next.
+        assert!(bytes <= FOLLOWS_MAX * 8 * 25 / 16, "{bytes}");
+        assert_eq!(memory.forgotten().follows, follows - kept);
+        assert!(kept > FOLLOWS_MAX as u64 * 9 / 10, "{kept}");
+        assert!(!memory.is_repeat(follows, LinkNo(1), at.plus_ms(10_000)));
+        assert_eq!(
+            memory.followed.held().0,
+            FOLLOWS_MAX * 8,
+            "what it had before it grew is given back"
+        );
+
+        let taps = TAPS_MAX as u64 + 7;
+        (1..=taps).for_each(|n| assert!(!memory.is_tapped_again(n, LinkNo(1), at)));
+        assert_eq!((memory.forgotten().taps, memory.tapped.len()), (7, TAPS_MAX));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use super::context::Context;
 use super::error::Error;
@@ -32,6 +32,8 @@ pub struct Desk {
     state: Mutex<State>,
     /// Pools that links use and that have no code left.
     empty: AtomicU64,
+    /// Told when links may use a pool since now.
+    wanted: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -117,9 +119,20 @@ pub async fn turn(context: &Context) -> Result<(), Error> {
     forget(context, &mut state).await
 }
 
+/// Whether no link uses a pool, and nothing that was handed out waits to be noted.
+pub fn is_quiet(context: &Context) -> bool {
+    context.inner.table.code_pools().is_empty() && context.inner.reader.code_tally().waiting == 0
+}
+
+/// Waits until links may use a pool that none used; at once when that was so since the last wait.
+pub async fn wanted(context: &Context) {
+    context.inner.codes.wanted.notified().await;
+}
+
 /// Fetches codes for pools that links use since now, and for `filled`, which has got new ones. What fails is tried again
 /// by the next turn.
 pub(super) async fn prepare(context: &Context, filled: Option<CodePoolNo>) {
+    context.inner.codes.wanted.notify_one();
     let mut state = context.inner.codes.state.lock().await;
     if let Some(watch) = filled.and_then(|pool| state.pools.get_mut(&pool)) {
         watch.dry_at = None;

@@ -480,6 +480,8 @@ fn health_readiness_and_metrics_need_no_key_and_tell_no_names() {
         ("hopcart_click_log_failed", 0),
         ("hopcart_click_log_ok", 1),
         ("hopcart_clicks_recovered_total", 0),
+        ("hopcart_recognition_forgotten_total{what=\"visitor\"}", 0),
+        ("hopcart_recognition_forgotten_total{what=\"follow\"}", 0),
         ("hopcart_click_log_failures_total{cause=\"disk_full\"}", 0),
         ("hopcart_books_failed", 0),
     ] {

@@ -3,6 +3,7 @@
 //! Never waits and never writes. What it remembers is bounded.
 
 use std::hash::BuildHasher;
+use std::hint::black_box;
 
 use foldhash::{HashMap, quality};
 
@@ -10,7 +11,7 @@ use crate::clicklog::{Drain, NewRow};
 use crate::domain::click::{ClickClass, ClickFlags};
 use crate::domain::id::LinkNo;
 use crate::domain::locality;
-use crate::domain::recognition::{Recognition, Seen};
+use crate::domain::recognition::{Forgotten, Recognition, Seen};
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::{self, UserAgent};
 use crate::redirect::lane::NewClick;
@@ -89,14 +90,21 @@ impl Recogniser {
         });
     }
 
+    /// What it had to forget before its time, since the start.
+    pub(super) fn forgotten(&self) -> Forgotten {
+        self.recognition.forgotten()
+    }
+
     /// Says who made the clicks that were taken since the last call, and which are repeats.
     ///
-    /// Visitors are looked up one right after the other: they lie all over the memory of a day, and the processor then
-    /// waits for several at once.
+    /// Visitors and follows lie all over their memories. All of their places are looked at first, one right after the
+    /// other, so that the processor waits for many at once.
     pub(super) fn recognise(&mut self, batch: &mut Drain) {
         let Self {
             recognition, unknown, ..
         } = self;
+        let places = unknown.iter().map(|click| recognition.look_for_visitor(click.seen));
+        black_box(places.fold(0, |all, place| all ^ place));
         for click in unknown.iter_mut() {
             click.visitor = if click.flags.has(ClickFlags::TEST) {
                 // Test traffic leaves nothing in the memory: nobody else becomes the visitor that it was.
@@ -109,6 +117,10 @@ impl Recogniser {
                 recognition.visitor(click.seen, click.at)
             };
         }
+        let places = unknown
+            .iter()
+            .map(|click| recognition.look_for_repeat(click.visitor, click.link));
+        black_box(places.fold(0, |all, place| all ^ place));
         for click in unknown.drain(..) {
             let mut flags = click.flags;
             // A tap belongs to its click, so that click is what can be tapped twice.

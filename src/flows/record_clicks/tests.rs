@@ -194,7 +194,7 @@ fn whatever_fails_each_click_is_counted_once_as_soon_as_it_works_again() {
 #[test]
 fn a_sweep_is_a_turn_that_left_nothing_behind() {
     let mut bench = Bench::new(4 << 20);
-    let sweeps = |bench: &Bench| bench.desk.stats.sweeps.load(Ordering::Relaxed);
+    let sweeps = |bench: &Bench| bench.desk.stats.sweeps();
     let turn = |bench: &mut Bench| {
         bench.desk.retry_at = None;
         bench.desk.turn();

@@ -35,6 +35,8 @@ type Wanting = (Webhook, Option<HashSet<LinkNo>>);
 pub(super) struct Feed {
     /// Ahead of the stored one where nobody wanted what lay between.
     place: Option<Place>,
+    /// Whether somebody wanted clicks when last looked.
+    is_wanted: bool,
 }
 
 /// The clicks of one transaction.
@@ -49,6 +51,11 @@ struct Slice {
 }
 
 impl Feed {
+    /// Whether some webhook wanted clicks at the last turn.
+    pub fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
     /// Queues the next slice; whether there is more.
     pub async fn turn(
         &mut self,
@@ -62,6 +69,7 @@ impl Feed {
             Ok::<_, Error>((wanting, stored.as_deref().and_then(parse)))
         });
         let (wanting, stored) = read.await?;
+        self.is_wanted = !wanting.is_empty();
         if wanting.is_empty() {
             self.place = None;
             if stored.is_some() {

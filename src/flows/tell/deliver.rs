@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::super::context::Context;
 use super::super::error::Error;
-use super::{LOOK, count};
+use super::{LOOK, QUIET_LOOK, count};
 use crate::books::webhook_delivery::{self, Attempt, Due, State};
 use crate::books::{self, Tx};
 use crate::domain::time::Timestamp;
@@ -48,6 +48,12 @@ pub(super) async fn run(context: Context, poster: Poster) {
             }
             has_failed = filled.is_err();
         }
+        // While none waits for its time, whoever queues one says so.
+        let look = if office.next.is_some() || has_failed {
+            LOOK
+        } else {
+            QUIET_LOOK
+        };
         is_asked = tokio::select! {
             Some(done) = under_way.join_next() => {
                 match done {
@@ -57,7 +63,7 @@ pub(super) async fn run(context: Context, poster: Poster) {
                 true
             }
             () = context.inner.telling.due.notified() => true,
-            () = tokio::time::sleep(LOOK) => has_failed,
+            () = tokio::time::sleep(look) => has_failed,
         };
         let count = under_way.len() as u64;
         context.inner.telling.tally.in_flight.store(count, Ordering::Relaxed);

@@ -29,8 +29,10 @@ use crate::domain::time::{DAY_MS, Timestamp};
 use crate::domain::webhook::Trigger;
 use crate::integrations::receiver::Poster;
 
-/// How often the outbox is looked at: nobody waits for it, and an empty one costs microseconds.
+/// How often it is looked whether something was committed, and then at the outbox: nobody waits for it.
 const LOOK: Duration = Duration::from_millis(200);
+/// How often the outbox is looked at when nothing was: a commit that is said to have failed may have been none.
+const QUIET_LOOK: Duration = Duration::from_secs(5);
 /// How often the click log is looked at, so that the clicks of a second go together.
 const CLICKS_LOOK: Duration = Duration::from_millis(500);
 /// How often the log of deliveries is trimmed.
@@ -152,6 +154,7 @@ pub async fn tell(context: Context, clicks: clicklog::Reader, teller: Arc<dyn Te
         clicks,
         teller,
         feed: clicks::Feed::default(),
+        looked: None,
         clicks_at: Instant::now(),
         trim_at: Instant::now(),
     };
@@ -176,16 +179,29 @@ struct Telling {
     clicks: clicklog::Reader,
     teller: Arc<dyn Teller>,
     feed: clicks::Feed,
+    /// When nothing was left to tell, and what had been committed before.
+    looked: Option<(Instant, u64)>,
     clicks_at: Instant,
     trim_at: Instant,
 }
 
 impl Telling {
+    /// Whether the books say what they said when nothing was left to tell: then they are not read again.
+    fn is_quiet(&self, now: Instant, commits: u64) -> bool {
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < QUIET_LOOK;
+        self.looked.is_some_and(|(at, known)| known == commits && is_recent(at))
+    }
+
     /// A little of everything that is due; whether there is more.
     async fn turn(&mut self) -> Result<bool, Error> {
-        let now = Instant::now();
-        let mut is_busy = outbox::turn(&self.context, &self.teller).await?;
-        if now >= self.clicks_at {
+        let (now, commits) = (Instant::now(), self.context.inner.books.commits());
+        let is_quiet = self.is_quiet(now, commits);
+        if is_quiet && !self.feed.is_wanted() && now < self.trim_at {
+            return Ok(false);
+        }
+        let mut is_busy = !is_quiet && outbox::turn(&self.context, &self.teller).await?;
+        let is_fed = now >= self.clicks_at;
+        if is_fed {
             let has_more = self.feed.turn(&self.context, &self.clicks, &self.teller).await?;
             self.clicks_at = if has_more { now } else { now + CLICKS_LOOK };
             is_busy |= has_more;
@@ -194,6 +210,10 @@ impl Telling {
             let has_more = trim(&self.context).await?;
             self.trim_at = if has_more { now } else { now + TRIM_LOOK };
             is_busy |= has_more;
+        }
+        // Whether anybody wants clicks was asked as well.
+        if !is_quiet && !is_busy && is_fed {
+            self.looked = Some((now, commits));
         }
         Ok(is_busy)
     }

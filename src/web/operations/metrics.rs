@@ -125,6 +125,16 @@ impl Snapshot {
             "reason",
             &lost,
         )?;
+        let forgotten = [
+            ("visitor", read(&recorder.visitors_forgotten)),
+            ("follow", read(&recorder.follows_forgotten)),
+        ];
+        out.counters(
+            "recognition_forgotten",
+            "Visitors of the day, and follows within the dedupe window, that memory had no room for: each may count again",
+            "what",
+            &forgotten,
+        )?;
         out.counter(
             "click_append_failures",
             "Appends to the click log that failed and were tried again",
