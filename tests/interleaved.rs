@@ -2,21 +2,44 @@
 //!
 //! Compiles the same files once more with loom's atomics in the place of the standard library's.
 
-use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 mod atomic {
-    pub use loom::sync::atomic::{AtomicU64, Ordering};
+    pub use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+}
+/// Words as the index needs them.
+mod words {
+    #[derive(Debug)]
+    pub struct Words(Box<[super::AtomicU64]>);
+
+    impl Words {
+        pub fn untouched(count: usize) -> Self {
+            Self((0..count).map(|_| super::AtomicU64::new(0)).collect())
+        }
+    }
+
+    impl std::ops::Deref for Words {
+        type Target = [super::AtomicU64];
+
+        fn deref(&self) -> &[super::AtomicU64] {
+            &self.0
+        }
+    }
 }
 #[path = "../src/redirect/generations.rs"]
 #[expect(dead_code, reason = "the table has hundreds of stripes, a model one")]
 mod generations;
+#[path = "../src/redirect/index.rs"]
+#[expect(dead_code, reason = "a model's index does not grow")]
+mod index;
 #[path = "../src/redirect/uses.rs"]
 #[expect(dead_code, reason = "what is not lock-free is tested elsewhere")]
 mod uses;
 
 use generations::{Generations, Stamp};
+use index::{Index, Trace};
 use uses::{Account, Uses};
 
 /// Most times that a thread is put aside where it need not be. Three find nearly every fault that there is, in a bounded
@@ -117,4 +140,98 @@ fn nobody_finds_a_link_that_was_replaced_before_he_looked() {
         writer.join().expect("no panic");
         assert_eq!(table.find(&mut remembered), 2);
     });
+}
+
+/// The link of one key as [`nobody_reads_what_is_not_his`] holds it: in the map, where it lies, under a lock; in the
+/// index; and the runs of the arena, one number each.
+struct Packed {
+    map: Mutex<Option<u32>>,
+    index: Index,
+    runs: [AtomicU64; 2],
+    generations: Generations,
+}
+
+/// What lies in a run: the first and the second version of the link, and what somebody else put there after it.
+const FIRST: u64 = 1;
+const SECOND: u64 = 2;
+const ANOTHERS: u64 = 9;
+
+impl Packed {
+    fn new() -> Self {
+        let packed = Self {
+            map: Mutex::new(Some(0)),
+            index: Index::with_buckets(0),
+            runs: [AtomicU64::new(FIRST), AtomicU64::new(0)],
+            generations: Generations::new(1),
+        };
+        packed.index.set(Self::trace(), true, 0);
+        packed
+    }
+
+    fn trace() -> Trace {
+        Trace::new(7, 1 << 48)
+    }
+
+    /// As the arena stores: after this fence.
+    fn store(&self, run: usize, value: u64) {
+        fence(Ordering::Release);
+        self.runs[run].store(value, Ordering::Relaxed);
+    }
+
+    /// Puts the link elsewhere or takes it away; another link takes its run.
+    fn change(&self, to: Option<u32>) {
+        if let Some(run) = to {
+            self.store(run as usize, SECOND);
+        }
+        {
+            let mut map = self.map.lock().expect("no panic");
+            *map = to;
+            match to {
+                Some(run) => assert!(self.index.set(Self::trace(), true, run)),
+                None => self.index.clear(Self::trace(), true),
+            }
+        }
+        self.generations.bump(0);
+        self.store(0, ANOTHERS);
+    }
+
+    fn find(&self) -> Option<u64> {
+        let stamp = self.generations.stamp(0);
+        if let Some(run) = self.index.find(Self::trace(), Some(true)) {
+            let read = self.runs[run as usize].load(Ordering::Relaxed);
+            fence(Ordering::Acquire);
+            if self.generations.is_current(stamp) {
+                return Some(read);
+            }
+        }
+        let map = self.map.lock().expect("no panic");
+        let run = (*map)?;
+        assert!(self.index.set(Self::trace(), true, run));
+        Some(self.runs[run as usize].load(Ordering::Relaxed))
+    }
+}
+
+#[test]
+fn nobody_reads_what_is_not_his() {
+    for to in [Some(1), None] {
+        every_interleaving(move || {
+            let packed = Arc::new(Packed::new());
+            let is_changed = Arc::new(AtomicBool::new(false));
+            let writer = thread::spawn({
+                let (packed, is_changed) = (Arc::clone(&packed), Arc::clone(&is_changed));
+                move || {
+                    packed.change(to);
+                    is_changed.store(true, Ordering::Release);
+                }
+            });
+            let after = to.map(|_| SECOND);
+            for _ in 0..2 {
+                let must_be_new = is_changed.load(Ordering::Acquire);
+                let found = packed.find();
+                assert!(found == after || found == Some(FIRST) && !must_be_new, "{found:?}");
+            }
+            writer.join().expect("no panic");
+            assert_eq!(packed.find(), after);
+        });
+    }
 }

@@ -13,7 +13,7 @@ use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
-use super::accept::{accept_until, watch};
+use super::accept::{ACCEPTS_AT_A_TURN, accept_until, watch};
 use super::connection::{Visit, serve_http1};
 use super::connections::{Bounds, Connections};
 use super::counters::Tally;
@@ -79,7 +79,7 @@ where
             respond(service.clone(), peer, request)
         }));
     };
-    accept_until(listener, &connections.counters, stop, serve, || {}).await;
+    accept_until(listener, ACCEPTS_AT_A_TURN, &connections.counters, stop, serve, || {}).await;
     connections.drain();
     if tokio::time::timeout(options.grace, connections.emptied())
         .await

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::connections::{Bounds, Connections};
 use super::counters::Tally;
 use super::error::NetError;
-use super::fast::{AnswerLines, AtOnce, Head};
+use super::fast::{AnswerLines, AtOnce, Glance, Head};
 use super::forwarded::Peer;
 use super::limits::Limits;
 use super::listen;
@@ -39,6 +39,12 @@ pub trait Handler: 'static {
     fn answer_at_once(&self, peer: Peer, head: &Head<'_>, answer: &mut AnswerLines<'_>) -> AtOnce {
         let _ = (peer, head, answer);
         AtOnce::NotMine
+    }
+
+    /// Gets near what the requests will need that come next. A hint: it may be wrong, and what is done must change no
+    /// answer.
+    fn foresee<'a>(&self, glances: impl Iterator<Item = Glance<'a>>) {
+        drop(glances);
     }
 }
 

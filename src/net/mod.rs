@@ -43,7 +43,7 @@ pub use client::{Answer, Client, ClientError, ClientOptions, LookingUp, Names};
 pub use counters::{Counters, Tally, Totals};
 pub use edge::{Edge, EdgeOptions, Handler};
 pub use error::NetError;
-pub use fast::{AnswerLines, AtOnce, Head, Rehearsal};
+pub use fast::{AnswerLines, AtOnce, Glance, Head, Rehearsal};
 pub use forwarded::Peer;
 pub use limits::Limits;
 pub use network::{IpNetwork, NetworkError, TrustedProxies, is_public};

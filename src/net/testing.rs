@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 
 use super::{AnswerLines, AtOnce, CertificatePair, EdgeOptions, Handler, Head, Limits, Peer};
 
@@ -167,6 +167,32 @@ pub fn status_of(answer: &str) -> u16 {
 /// A TLS client.
 pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
+/// What a client shakes hands with that speaks `versions` and trusts the certificates of `pairs` only.
+pub fn client_config(
+    versions: &[&'static SupportedProtocolVersion],
+    pairs: &[&CertificatePair],
+    alpn: &[&[u8]],
+) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for pair in pairs {
+        roots.add(CertificateDer::from_pem_file(&pair.cert).unwrap()).unwrap();
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap();
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+    Arc::new(config)
+}
+
+/// A client that has said nothing yet, and asks for `name`.
+pub fn begin_tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> TlsStream {
+    let name = ServerName::try_from(name.to_string()).unwrap();
+    let session = ClientConnection::new(Arc::clone(config), name).unwrap();
+    StreamOwned::new(session, connect(address))
+}
+
 /// Connects over TLS after sending `before`, trusting the certificates of `pairs` only and asking for `name`.
 pub fn connect_tls(
     address: SocketAddr,
@@ -175,22 +201,15 @@ pub fn connect_tls(
     pairs: &[&CertificatePair],
     alpn: &[&[u8]],
 ) -> TlsStream {
-    let mut roots = RootCertStore::empty();
-    for pair in pairs {
-        roots.add(CertificateDer::from_pem_file(&pair.cert).unwrap()).unwrap();
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap();
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
-    let name = ServerName::try_from(name.to_string()).unwrap();
-    let mut stream = connect(address);
-    stream.write_all(before).unwrap();
-    let mut tls = StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream);
+    let mut tls = begin_tls(address, name, &client_config(rustls::DEFAULT_VERSIONS, pairs, alpn));
+    tls.sock.write_all(before).unwrap();
+    shake_hands(&mut tls);
+    tls
+}
+
+/// Ends the handshake.
+pub fn shake_hands(tls: &mut TlsStream) {
     while tls.conn.is_handshaking() {
         tls.conn.complete_io(&mut tls.sock).unwrap();
     }
-    tls
 }

@@ -13,14 +13,15 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use super::accept::{self, Watched, accept_until};
+use super::accept::{self, ACCEPTS_AT_A_TURN, HELLOS_AT_A_TURN, Watched, accept_until};
 use super::addresses::Origin;
 use super::connection::{Visit, serve_http1, serve_http2};
 use super::connections::{Connections, Guest};
 use super::counters::{Counters, bump};
 use super::edge::Handler;
-use super::fast::{Conversation, Desk, Opening, Pool};
+use super::fast::{Conversation, Desk, Line, Opening, Pool, Secure};
 use super::forwarded::Hop;
 use super::limits::Limits;
 use super::network::TrustedProxies;
@@ -77,7 +78,7 @@ impl Worker {
             self.limits,
             Arc::clone(&self.trusted),
         ));
-        let pool = Pool::new(Rc::clone(&desk))?;
+        let pool = Pool::new(Rc::clone(&desk), self.tls.clone())?;
         spawn_local(Rc::clone(&pool).serve());
         let mut loops = Vec::new();
         let clear = listeners.clear.map(|listener| (listener, None));
@@ -130,10 +131,14 @@ impl<H: Handler> Door<H> {
         };
         let counters = Arc::clone(&self.desk.connections.counters);
         let welcome = |stream, address| self.welcome(stream, address);
-        accept_until(listener, &counters, stopped, welcome, || self.pool.answer()).await;
+        let at_a_turn = match self.tls {
+            None => ACCEPTS_AT_A_TURN,
+            Some(_) => HELLOS_AT_A_TURN,
+        };
+        accept_until(listener, at_a_turn, &counters, stopped, welcome, || self.pool.answer()).await;
     }
 
-    /// Hears what has come with a connection; one that is not plain from its first byte on gets a task of its own.
+    /// Hears what has come with a connection; one that may begin with a proxy's header gets a task of its own.
     fn welcome(&self, stream: AcceptedStream, address: SocketAddr) {
         let desk = &self.desk;
         let hop = Hop::new(address.ip(), self.tls.is_some(), &desk.trusted);
@@ -141,7 +146,7 @@ impl<H: Handler> Door<H> {
         let Some(guest) = desk.connections.enter(origin) else {
             return;
         };
-        if !self.is_fast || self.tls.is_some() || hop.is_trusted {
+        if !self.is_fast || hop.is_trusted {
             let (desk, tls, is_fast) = (Rc::clone(desk), self.tls.clone(), self.is_fast);
             spawn_local(async move {
                 if let Ok(stream) = TcpStream::from_std(stream) {
@@ -150,7 +155,14 @@ impl<H: Handler> Door<H> {
             });
             return;
         }
-        self.pool.admit(stream, hop, guest);
+        let line = match &self.tls {
+            None => Line::Clear(stream),
+            Some(tls) => match Line::secure(stream, tls.config()) {
+                Ok(line) => line,
+                Err(_) => return bump(&desk.connections.counters.handshake_failures),
+            },
+        };
+        self.pool.admit(line, hop, guest);
     }
 }
 
@@ -180,17 +192,44 @@ async fn serve<H: Handler>(
             go_on(desk, stream, hop, guest, Opening::with(&read)).await;
         }
         Opened::Clear(stream) => hand_over(desk, stream, hop, guest).await,
-        Opened::Secure(stream) if is_http2(&stream) => {
-            let executor = LocalExecutor(Arc::clone(&guest.connections.counters));
-            let (visit, handler) = (visit(&desk, hop, guest), Rc::clone(&desk.handler));
-            let respond = move |peer, request| {
-                let handler = Rc::clone(&handler);
-                async move { handler.handle(peer, request).await }
-            };
-            Box::pin(serve_http2(stream, visit, executor, respond)).await;
-        }
+        Opened::Secure(stream) if is_http2(stream.get_ref().1) => hand_over_http2(desk, stream, hop, guest).await,
         Opened::Secure(stream) if is_fast => go_on(desk, stream, hop, guest, Opening::default()).await,
         Opened::Secure(stream) => hand_over(desk, Rewind::new(Bytes::new(), stream), hop, guest).await,
+    }
+}
+
+/// Goes on with a TLS connection whose handshake the pool began at `since`, or ended, on a task of its own.
+pub(super) async fn go_on_secure<H: Handler>(
+    desk: Rc<Desk<H>>,
+    tls: TlsAcceptor,
+    secure: Box<Secure>,
+    since: Instant,
+    hop: Hop,
+    guest: Guest,
+    opening: Opening,
+) {
+    let Secure { socket, session, .. } = *secure;
+    let Ok(socket) = TcpStream::from_std(socket) else {
+        return;
+    };
+    let counters = &desk.connections.counters;
+    let is_handshaking = session.is_handshaking();
+    let (limit, failures) = match is_handshaking {
+        true => (
+            desk.limits.handshake.saturating_sub(since.elapsed()),
+            &counters.handshake_failures,
+        ),
+        // There are words left that the client has not taken.
+        false => (desk.limits.answer, &counters.timeouts),
+    };
+    let stream = Rewind::new(Bytes::new(), Tcp::accepted(socket));
+    let shaken = Box::pin(tls.accept_with(stream, |fresh| *fresh = session));
+    match timeout(limit, shaken).await {
+        Ok(Ok(stream)) if is_http2(stream.get_ref().1) => hand_over_http2(desk, Box::new(stream), hop, guest).await,
+        Ok(Ok(stream)) => go_on(desk, Box::new(stream), hop, guest, opening).await,
+        // The client left while something was said to it.
+        Ok(Err(_)) if !is_handshaking => {}
+        Ok(Err(_)) | Err(_) => bump(failures),
     }
 }
 
@@ -241,6 +280,17 @@ where
     serve_http1(stream, visit(&desk, hop, guest), respond).await;
 }
 
+/// Serves a connection with hyper that speaks HTTP/2.
+async fn hand_over_http2<H: Handler>(desk: Rc<Desk<H>>, stream: Box<TlsStream<Rewind<Tcp>>>, hop: Hop, guest: Guest) {
+    let executor = LocalExecutor(Arc::clone(&guest.connections.counters));
+    let (visit, handler) = (visit(&desk, hop, guest), Rc::clone(&desk.handler));
+    let respond = move |peer, request| {
+        let handler = Rc::clone(&handler);
+        async move { handler.handle(peer, request).await }
+    };
+    Box::pin(serve_http2(stream, visit, executor, respond)).await;
+}
+
 fn visit<H>(desk: &Desk<H>, hop: Hop, guest: Guest) -> Visit {
     Visit {
         guest,
@@ -254,7 +304,7 @@ fn visit<H>(desk: &Desk<H>, hop: Hop, guest: Guest) -> Visit {
 enum Opened {
     Clear(Rewind<Tcp>),
     /// Boxed: a session is a kilobyte, which clear connections shall not pay for.
-    Secure(Box<tokio_rustls::server::TlsStream<Rewind<Tcp>>>),
+    Secure(Box<TlsStream<Rewind<Tcp>>>),
 }
 
 /// Runs an HTTP/2 connection's streams on its own thread, and counts those that panic.

@@ -1,11 +1,11 @@
 //! Memory of packed links: words in chunks that never move, handed out in runs and taken back.
 //!
-//! A run is written and read under a lock of the caller's; the words are atomics so that this needs no `unsafe`, not so
-//! that two may use a run at once. Nothing goes back to the system: what is freed is used again for a run of the same
-//! length.
+//! A run is written under a lock of the caller's. Who reads it without may read half of what is written meanwhile, and
+//! must find out; that a run once began there, and how long it is, never changes. Nothing goes back to the system: what
+//! is freed is used again for a run of the same length.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
@@ -63,6 +63,8 @@ impl Arena {
         let mut tail = [0; 8];
         tail[..rest.len()].copy_from_slice(rest);
         let values = words.iter().chain((!rest.is_empty()).then_some(&tail));
+        // Who reads without a lock and finds any of this must also find that the generation of what lay here has ended.
+        fence(Ordering::Release);
         for (word, value) in self.run(at)[..length].iter().zip(values) {
             word.store(u64::from_le_bytes(*value), Ordering::Relaxed);
         }
@@ -80,7 +82,14 @@ impl Arena {
         &out[..length * 8]
     }
 
-    /// Takes the run at `at` back. Nobody may read it any more.
+    /// A part of each cache line that a usual run at `at` lies in, to have them near.
+    pub fn touch(&self, at: u32) -> u64 {
+        let run = self.run(at);
+        let words = [0, 4, 8].map(|place| run.get(place).map_or(0, |word| word.load(Ordering::Relaxed)));
+        words[0] ^ words[1] ^ words[2]
+    }
+
+    /// Takes the run at `at` back. Who still reads it must find out.
     pub fn release(&self, at: u32) {
         let length = length_of(self.run(at));
         self.free.entry(length as u8).or_default().push(at);

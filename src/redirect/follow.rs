@@ -97,6 +97,15 @@ impl Worker {
         })
     }
 
+    /// Gets near what [`Self::follow`] will read for these hosts and paths.
+    pub fn foresee<'a>(&self, asked: impl Iterator<Item = (&'a str, &'a str)>) {
+        let View { domains, links, .. } = &mut *self.view.borrow_mut();
+        links.foresee(asked.filter_map(|(host, path)| {
+            let domain = domains.find(&host::of_authority(host)).no;
+            Some((domain, slug::of_path(path)?))
+        }));
+    }
+
     /// An empty text with room for a location.
     pub(super) fn blank_location(&self) -> String {
         let mut location = mem::take(&mut self.spare.borrow_mut().location);

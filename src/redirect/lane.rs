@@ -150,7 +150,7 @@ impl Lane {
         (lane, LaneReader::new(RingReader::new(ring), shared))
     }
 
-    /// Names the thread that reads, so that a push can wake it (durable mode).
+    /// Names the thread that reads, so that a push can wake it when it sleeps.
     pub fn wake_on_push(&mut self, reader: Thread) {
         self.reader = Some(reader);
     }
@@ -178,7 +178,10 @@ impl Lane {
 
     /// Passes on the counts of clicks whose detail was dropped, as far as there is room.
     pub fn flush_lost(&mut self) {
-        self.pass_on(usize::MAX);
+        if self.has_lost() {
+            self.pass_on(usize::MAX);
+            self.wake();
+        }
     }
 
     /// Whether counts wait for room.
@@ -207,15 +210,22 @@ impl Lane {
                 return false;
             }
             *pushed += 1;
-            shared.pushed.store(*pushed, Ordering::Release);
+            shared.pushed.store(*pushed, Ordering::SeqCst);
             true
         });
     }
 
     fn pushed(&mut self) {
         self.pushed += 1;
-        self.shared.pushed.store(self.pushed, Ordering::Release);
+        // Both this and the look at who sleeps are in one order with what `may_sleep` does: the one sees the other.
+        self.shared.pushed.store(self.pushed, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Wakes the reader if it sleeps.
+    fn wake(&self) {
         if let Some(reader) = &self.reader
+            && self.shared.is_reader_asleep.load(Ordering::SeqCst)
             && self.shared.is_reader_asleep.swap(false, Ordering::SeqCst)
         {
             reader.unpark();
@@ -312,10 +322,16 @@ impl LaneReader {
         });
     }
 
-    /// Announces that the reader is about to sleep; `false` when a record came meanwhile and it must not.
+    /// Announces that the reader is about to sleep: the next push wakes it. `false` when a record came meanwhile and it
+    /// must not.
     pub fn may_sleep(&mut self) -> bool {
         self.shared.is_reader_asleep.store(true, Ordering::SeqCst);
-        self.ring.is_empty()
+        self.shared.pushed.load(Ordering::SeqCst) <= self.read || self.ring.is_empty()
+    }
+
+    /// Says that the reader is awake: pushes need not wake it.
+    pub fn is_awake(&self) {
+        self.shared.is_reader_asleep.store(false, Ordering::SeqCst);
     }
 }
 
@@ -392,7 +408,11 @@ impl<'a> Fields<'a> {
         let length = usize::from(u16::from_le_bytes(self.bytes()?));
         let (head, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        Some(std::str::from_utf8(head).unwrap_or_default())
+        // Most parameters are empty.
+        Some(match head {
+            [] => "",
+            text => std::str::from_utf8(text).unwrap_or_default(),
+        })
     }
 }
 

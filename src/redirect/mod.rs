@@ -13,6 +13,9 @@ mod generations;
 #[cfg(test)]
 mod histories;
 mod inbound;
+mod index;
+#[cfg(test)]
+mod index_tests;
 mod interstitial;
 mod land;
 pub mod lane;

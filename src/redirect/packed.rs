@@ -1,6 +1,7 @@
 //! A plain link as bytes: what an answer needs of it, and nothing else.
 //!
-//! The length in words, flags, numbers of seven bits a byte, and the text of the destination behind its origin. Links
+//! The length in words, flags, a check of the key, numbers of seven bits a byte, and the text of the destination behind
+//! its origin. Links
 //! with a cart, an experiment, a reception or a click limit are not packed: they keep a record of their own.
 
 use super::arena::RUN_MAX;
@@ -19,11 +20,13 @@ const CREATOR: u8 = 4;
 const EXPIRES: u8 = 8;
 const EXPIRED_URL: u8 = 16;
 
-/// Where the flags stand; the length stands before them, the link's number behind.
+/// Where the flags stand; the length stands before them, the check and the link's number behind.
 const FLAGS: usize = 1;
+/// Where the numbers begin.
+const NUMBERS: usize = FLAGS + 1 + size_of::<u16>();
 
-/// Packs `record`; `None` when it is not a plain link, or too long.
-pub(super) fn pack(record: &LinkRecord, origins: &Origins) -> Option<Vec<u8>> {
+/// Packs `record` with the `check` of its key; `None` when it is not a plain link, or too long.
+pub(super) fn pack(record: &LinkRecord, check: u16, origins: &Origins) -> Option<Vec<u8>> {
     if !is_plain(record) {
         return None;
     }
@@ -37,6 +40,7 @@ pub(super) fn pack(record: &LinkRecord, origins: &Origins) -> Option<Vec<u8>> {
     let flags = flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum();
     let mut out = Vec::with_capacity(record.own.destination.len() + 32);
     out.extend([0, flags]);
+    out.extend(check.to_le_bytes());
     let (origin, rest) = origins.split(&record.own.destination);
     let numbers = [
         Some(record.no.0.into()),
@@ -78,7 +82,7 @@ fn is_plain(record: &LinkRecord) -> bool {
 pub(super) fn unpack(bytes: &[u8], origins: &Origins, record: &mut LinkRecord) {
     let flags = bytes.get(FLAGS).copied().unwrap_or_default();
     let has = |flag| flags & flag != 0;
-    let mut left = bytes.get(FLAGS + 1..).unwrap_or_default();
+    let mut left = bytes.get(NUMBERS..).unwrap_or_default();
     let mut number = || take_number(&mut left);
     record.no = LinkNo(number() as u32);
     record.workspace = WorkspaceNo(number() as u32);
@@ -104,8 +108,13 @@ pub(super) fn unpack(bytes: &[u8], origins: &Origins, record: &mut LinkRecord) {
 
 /// The number of the packed link.
 pub(super) fn link_no(bytes: &[u8]) -> LinkNo {
-    let mut left = bytes.get(FLAGS + 1..).unwrap_or_default();
+    let mut left = bytes.get(NUMBERS..).unwrap_or_default();
     LinkNo(take_number(&mut left) as u32)
+}
+
+/// The check of its key.
+pub(super) fn check(bytes: &[u8]) -> Option<u16> {
+    bytes.get(FLAGS + 1..NUMBERS)?.try_into().ok().map(u16::from_le_bytes)
 }
 
 fn put_number(out: &mut Vec<u8>, mut number: u64) {
@@ -145,7 +154,7 @@ mod tests {
         let rest = "/products/linen-shirt-00481516?variant=44017000";
         link.terms.destination = format!("https://www.shop.example{rest}");
         assert_eq!(link.terms.destination.len(), 71);
-        let bytes = pack(&LinkRecord::new(&link, None), &Origins::new()).expect("packed");
+        let bytes = pack(&LinkRecord::new(&link, None), 0, &Origins::new()).expect("packed");
         assert!(bytes.len() <= 36, "{} bytes", bytes.len());
         assert_eq!(usize::from(bytes[0]), bytes.len().div_ceil(8));
     }
@@ -156,7 +165,7 @@ mod tests {
         let packs = |destination: String| {
             let mut link = link(1, "a", true);
             link.terms.destination = destination;
-            pack(&LinkRecord::new(&link, None), &origins).is_some()
+            pack(&LinkRecord::new(&link, None), 0, &origins).is_some()
         };
         assert!(packs("https://shop.example/".to_owned()));
         assert!(
@@ -169,7 +178,7 @@ mod tests {
             &link(1, "a", true),
             Some(std::sync::Arc::new(super::super::uses::Uses::in_lanes(1, 1))),
         );
-        assert!(pack(&limited, &origins).is_none());
+        assert!(pack(&limited, 0, &origins).is_none());
     }
 
     proptest! {
@@ -192,9 +201,10 @@ mod tests {
             before.expired_url = urls.1.map(Into::into);
             (before.sends_click_id, before.is_disabled) = flags;
             let origins = Origins::new();
-            let mut bytes = pack(&before, &origins).expect("packed");
+            let mut bytes = pack(&before, numbers.0 as u16, &origins).expect("packed");
             bytes.resize(bytes.len().next_multiple_of(8), 0);
             prop_assert_eq!(link_no(&bytes), before.no);
+            prop_assert_eq!(check(&bytes), Some(numbers.0 as u16));
             let mut after = record(&other);
             unpack(&bytes, &origins, &mut after);
             prop_assert_eq!(shown(&after), shown(&before));

@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, Cache};
 use foldhash::fast::RandomState;
 
 use super::generations::Stamp;
-use super::links::Buffer;
+use super::links::{Buffer, Links};
 use super::packed::PACKED_MAX;
 use super::record::{DomainRecord, LinkRecord, StoreRecord};
 use super::table::{Domains, Stores, Table};
@@ -18,6 +18,8 @@ use crate::domain::id::{DomainNo, StoreNo};
 
 /// Links that a worker remembers. 512: some 150 KB, a part of what a core has for itself.
 const SLOTS: usize = 512;
+/// Most links that are looked ahead for at a time. 64: as many as are asked for before the first is answered.
+const AHEAD_MAX: usize = 64;
 
 /// See the file's head.
 pub struct View {
@@ -73,6 +75,8 @@ pub(super) struct LinkView {
     /// Holds a link until the next one is found, when it is not (yet) worth a slot.
     passing: Arc<LinkRecord>,
     buffer: Box<Buffer>,
+    /// Short keys that are looked ahead for.
+    ahead: Vec<u64>,
 }
 
 /// A remembered link.
@@ -105,6 +109,7 @@ impl LinkView {
             hasher: RandomState::default(),
             passing: empty,
             buffer: Box::new([0; PACKED_MAX]),
+            ahead: Vec::with_capacity(AHEAD_MAX),
         }
     }
 
@@ -129,5 +134,17 @@ impl LinkView {
         slot.slug.push_str(slug);
         links.fill(&mut slot.record, found);
         Some(&slot.record)
+    }
+
+    /// Gets near what [`Self::find`] will read for these.
+    pub fn foresee<S: AsRef<str>>(&mut self, asked: impl Iterator<Item = (DomainNo, S)>) {
+        self.ahead.clear();
+        for (domain, slug) in asked.take(AHEAD_MAX) {
+            let hash = self.hasher.hash_one((domain.0, slug.as_ref()));
+            if self.slots[hash as usize % SLOTS].hash != hash {
+                self.ahead.extend(Links::first_key(domain, slug.as_ref()));
+            }
+        }
+        self.table.links.foresee(&self.ahead);
     }
 }

@@ -136,6 +136,13 @@ fn links_are_followed_before_the_table_is_filled() {
     }
     let head = server.send(&Request::new("HEAD", "/nothing"));
     assert_eq!((head.status, head.body.len()), (404, 0));
+    let mut early = http::Client::connect(server.running().public);
+    early.send_raw(&Request::get("/a").header("User-Agent", IPHONE).bytes());
+    assert_eq!(
+        early.read_answer(false).header("connection"),
+        Some("close"),
+        "the next connection is answered in front of hyper"
+    );
     assert_eq!(server.follow("/locked").status, 200, "asks for the word");
     assert_eq!(server.follow("/a+").status, 200, "the card");
     let word = Request::new("POST", "/locked")
@@ -147,6 +154,9 @@ fn links_are_followed_before_the_table_is_filled() {
     assert_eq!(ready(&server), 200);
     assert_eq!(follow(&server, "/a"), to("a"));
     assert_eq!(follow(&server, "/nothing"), NOWHERE);
+    let mut late = http::Client::connect(server.running().public);
+    late.send_raw(&Request::get("/a").header("User-Agent", IPHONE).bytes());
+    assert_eq!(late.read_answer(false).header("connection"), None);
 }
 
 #[test]

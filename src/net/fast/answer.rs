@@ -123,21 +123,33 @@ fn push_number(out: &mut Vec<u8>, number: usize) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// The Date line and the empty line behind it, made once a second.
+/// The Date line and the empty line behind it, made once a second; one look at the clock serves all answers that go out
+/// together.
 #[derive(Debug, Default)]
 pub(super) struct DateLine {
     second: u64,
     text: Vec<u8>,
+    /// Whether the clock was looked at for these answers.
+    is_current: bool,
 }
 
 impl DateLine {
+    /// The next answers go out later.
+    pub fn pass(&mut self) {
+        self.is_current = false;
+    }
+
     fn text(&mut self) -> &[u8] {
+        if self.is_current {
+            return &self.text;
+        }
         let now = SystemTime::now();
         let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         if second != self.second || self.text.is_empty() {
             self.second = second;
             self.text = format!("date: {}\r\n\r\n", httpdate::HttpDate::from(now)).into_bytes();
         }
+        self.is_current = true;
         &self.text
     }
 }
@@ -181,6 +193,17 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         let expected = "HTTP/1.1 404 Not Found\r\nlocation: x\r\nconnection: close\r\ncontent-length: 5\r\ndate: ";
         assert!(text.starts_with(expected) && text.ends_with(" GMT\r\n\r\n"), "{text}");
+    }
+
+    #[test]
+    fn answers_that_go_out_together_have_one_date() {
+        let mut date = DateLine::default();
+        let first = date.text().to_vec();
+        date.second = 1;
+        date.text = b"of long ago".to_vec();
+        assert_eq!(date.text(), b"of long ago", "one look at the clock");
+        date.pass();
+        assert!(date.text().starts_with(b"date: ") && date.text().len() == first.len());
     }
 
     #[test]

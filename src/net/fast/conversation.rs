@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::io::ReadBuf;
 
-use super::desk::{Desk, Then, Turn};
+use super::desk::{Desk, READ_BYTES, Then, Turn};
 use super::head::may_end;
 use crate::net::drive::{Graceful, drive};
 use crate::net::edge::Handler;
@@ -185,7 +185,7 @@ impl<T: Wire, H: Handler> Talk<'_, T, H> {
         let (stand, desk) = (&mut *self.stand, self.desk);
         let mut buffers = desk.buffers();
         let buffers = &mut *buffers;
-        let mut read = ReadBuf::new(&mut buffers.read);
+        let mut read = ReadBuf::new(&mut buffers.read[..READ_BYTES]);
         ready!(Pin::new(&mut stand.io).poll_read(cx, &mut read))?;
         let bytes = read.filled();
         if bytes.is_empty() {

@@ -14,7 +14,9 @@ use crate::net::limits::Limits;
 use crate::net::network::TrustedProxies;
 
 /// Most bytes that are read at once. 16 KiB: a full head.
-const READ_BYTES: usize = 16 * 1024;
+pub(super) const READ_BYTES: usize = 16 * 1024;
+/// Room for what is read before it is answered. 80 KiB: heads of a kilobyte from all whom a turn hears, and one read.
+const RECEIVED_BYTES: usize = 64 * 1024 + READ_BYTES;
 /// Answers to requests that were sent ahead are sent once they are this long; the rest waits its turn.
 const ANSWERS_BYTES: usize = 32 * 1024;
 /// Room for answers that is kept. A larger one was a page's, and rare.
@@ -32,6 +34,8 @@ pub(in crate::net) struct Desk<H> {
 /// A worker's buffers; one connection at a time uses them, and never across a wait.
 pub(super) struct Buffers {
     pub read: Box<[u8]>,
+    /// Bytes of `read` that wait to be answered.
+    pub received: usize,
     pub answers: Answers,
 }
 
@@ -62,11 +66,28 @@ pub(super) enum Then {
     Close,
 }
 
+impl Buffers {
+    /// Empties the answers, which were sent.
+    pub fn forget_answers(&mut self) {
+        self.answers.clear();
+    }
+}
+
+impl Answers {
+    /// None; the next ones go out later.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(ANSWERS_KEPT_BYTES);
+        self.date.pass();
+    }
+}
+
 impl<H: Handler> Desk<H> {
     /// A desk whose requests go to `handler`.
     pub fn new(handler: Rc<H>, connections: Arc<Connections>, limits: Limits, trusted: Arc<TrustedProxies>) -> Self {
         let buffers = Buffers {
-            read: vec![0; READ_BYTES].into(),
+            read: vec![0; RECEIVED_BYTES].into(),
+            received: 0,
             answers: Answers::default(),
         };
         Self {
@@ -78,16 +99,16 @@ impl<H: Handler> Desk<H> {
         }
     }
 
-    /// The worker's buffers, with answers that wait to be sent.
+    /// The worker's buffers, with what waits to be answered or sent.
     pub(super) fn waiting_buffers(&self) -> std::cell::RefMut<'_, Buffers> {
         self.buffers.borrow_mut()
     }
 
-    /// The worker's buffers, without answers.
+    /// The worker's buffers, with nothing that waits.
     pub(super) fn buffers(&self) -> std::cell::RefMut<'_, Buffers> {
         let mut buffers = self.buffers.borrow_mut();
-        buffers.answers.bytes.clear();
-        buffers.answers.bytes.shrink_to(ANSWERS_KEPT_BYTES);
+        buffers.received = 0;
+        buffers.forget_answers();
         buffers
     }
 

@@ -23,6 +23,35 @@ pub struct Head<'h> {
     lines: &'h [httparse::Header<'h>],
 }
 
+/// What a request is for, as far as that shows without reading its head: nobody may rely on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glance<'b> {
+    pub path: &'b str,
+    pub host: &'b str,
+}
+
+impl<'b> Glance<'b> {
+    /// Looks at the first two lines in `bytes`: clients send Host first (RFC 9112 section 3.2).
+    pub(super) fn at(bytes: &'b [u8]) -> Option<Self> {
+        // What is looked for is mostly near: no search that takes long strides.
+        let until =
+            |bytes: &'b [u8], end: &[u8]| Some(bytes.split_at(bytes.iter().position(|byte| end.contains(byte))?));
+        let target = bytes.strip_prefix(b"GET ").or_else(|| bytes.strip_prefix(b"HEAD "))?;
+        let (path, rest) = until(target, b" ?")?;
+        let line = match rest.strip_prefix(b" HTTP/1.1\r\n") {
+            Some(line) => line,
+            None => until(rest, b"\n")?.1.strip_prefix(b"\n")?,
+        };
+        let (name, value) = line.split_at_checked("host:".len())?;
+        let (value, _) = until(value, b"\r")?;
+        let is_host = name.eq_ignore_ascii_case(b"host:");
+        is_host.then_some(Self {
+            path: std::str::from_utf8(path).ok()?,
+            host: std::str::from_utf8(value.trim_ascii()).ok()?,
+        })
+    }
+}
+
 /// What stands at the start of some bytes.
 #[derive(Debug)]
 pub(super) enum Found<'h> {
@@ -186,6 +215,30 @@ mod tests {
                 let (path, query, host) = (head.path(), head.query(), head.host());
                 format!("{method} {path} {query} {host} {last} {length}")
             }
+        }
+    }
+
+    #[test]
+    fn a_glance_sees_what_will_be_read() {
+        let table: [(&[u8], &str); 9] = [
+            (b"GET /a HTTP/1.1\r\nHost: b\r\n\r\n", "b/a"),
+            (b"HEAD /a?x=1?y HTTP/1.1\r\nhOST:b:80\r\nAc", "b:80/a"),
+            (b"GET /a HTTP/1.1\r\nAccept: */*\r\nHost: b\r\n\r\n", "nothing"),
+            (b"POST /a HTTP/1.1\r\nHost: b\r\n\r\n", "nothing"),
+            (b"GET /a HTTP/1.1\r\nHost: b", "nothing"),
+            (b"GET /a HTTP/1.1\r\nHo", "nothing"),
+            (b"GET /a HTTP/1.1", "nothing"),
+            (b"GET /\xff HTTP/1.1\r\nHost: b\r\n\r\n", "nothing"),
+            (b"", "nothing"),
+        ];
+        for (bytes, expected) in table {
+            let seen = Glance::at(bytes).map(|glance| [glance.host, glance.path].concat());
+            assert_eq!(
+                seen.as_deref().unwrap_or("nothing"),
+                expected,
+                "{}",
+                bytes.escape_ascii()
+            );
         }
     }
 

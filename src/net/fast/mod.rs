@@ -8,8 +8,9 @@
 //! nothing: what it does not understand, hyper judges.
 //!
 //! A connection at rest, or one that was just accepted, is one of the worker's `pool`: what is ready is heard, then
-//! answered, all of it, by way of `exchange`. What takes more than one exchange gets a task of its own, `conversation`,
-//! under the same limits as a connection of hyper's. `differential` holds both against each other.
+//! answered, all of it, by way of `exchange`, over a `line` that is clear or [`secure`]. What takes more than one exchange
+//! gets a task of its own, `conversation`, under the same limits as a connection of hyper's. `differential` holds both
+//! against each other.
 
 mod answer;
 mod conversation;
@@ -18,13 +19,17 @@ mod desk;
 mod differential;
 mod exchange;
 mod head;
+mod line;
 mod pool;
 mod queue;
 mod rehearsal;
+mod secure;
 
 pub use answer::{AnswerLines, AtOnce};
 pub(super) use conversation::{Conversation, Opening};
 pub(super) use desk::Desk;
-pub use head::Head;
+pub use head::{Glance, Head};
+pub(super) use line::Line;
 pub(super) use pool::Pool;
 pub use rehearsal::Rehearsal;
+pub(super) use secure::Secure;

@@ -1,16 +1,16 @@
-//! A worker's clear connections that are at rest, or were just accepted.
+//! A worker's connections that are at rest, or were just accepted.
 //!
 //! A keep-alive connection rests nearly all of its life, and then wants one exchange. A task, a timer and a wake-up for
 //! each would cost more than reading the request; here it is an entry in a list, and one look at the event queue serves
-//! many. All that is ready is heard before anything is said: the first answer may wake a whole server in front of this
-//! one, and the others find it awake.
+//! many. All that is ready is read before anything is answered, and answered before anything is said. So the handler can
+//! look ahead at all that it will be asked for, its code and its tables stay near while it answers, and when the first
+//! answer wakes a whole server in front of this one, the others find it awake.
 //!
 //! Whatever is not one exchange (half a head, an answer that the client does not take, what is hyper's, the end of the
 //! server) goes on as a task, and does not come back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -18,16 +18,18 @@ use std::time::Duration;
 
 use tokio::task::spawn_local;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_rustls::TlsAcceptor;
 
 use super::conversation::Opening;
 use super::desk::Desk;
-use super::exchange::{Heard, Said, Unsent};
+use super::exchange::{Heard, Received, Said, Unsent};
+use super::line::Line;
 use super::queue::Queue;
 use crate::net::connections::Guest;
 use crate::net::counters::bump;
 use crate::net::edge::Handler;
 use crate::net::forwarded::Hop;
-use crate::net::worker::go_on;
+use crate::net::worker::{go_on, go_on_secure};
 
 /// Most connections that are heard before answers are sent. 64: a quarter of a millisecond.
 const AT_A_TURN: usize = 64;
@@ -40,8 +42,12 @@ const SWEEPS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_
 /// The connections of one worker.
 pub(in crate::net) struct Pool<H> {
     desk: Rc<Desk<H>>,
+    /// What secure connections go on with.
+    tls: Option<TlsAcceptor>,
     queue: Queue,
     seats: RefCell<Seats>,
+    /// When this turn looked at the clock.
+    now: Cell<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -49,15 +55,17 @@ struct Seats {
     all: Vec<Option<Seat>>,
     free: Vec<u32>,
     /// Who was heard and not answered.
+    received: Vec<(u32, Received)>,
+    /// Whose answers were not sent.
     unsent: Vec<(u32, Unsent)>,
 }
 
 /// A connection.
 struct Seat {
-    stream: TcpStream,
+    line: Line,
     hop: Hop,
     guest: Guest,
-    /// When it was accepted, or answered last.
+    /// When it was accepted, had shaken hands, or was answered last.
     since: Instant,
     has_answered: bool,
     /// Whether the queue tells of it.
@@ -69,21 +77,23 @@ impl<H: Handler> Pool<H> {
     ///
     /// # Errors
     /// When there is no event queue to be had.
-    pub fn new(desk: Rc<Desk<H>>) -> io::Result<Rc<Self>> {
+    pub fn new(desk: Rc<Desk<H>>, tls: Option<TlsAcceptor>) -> io::Result<Rc<Self>> {
         Ok(Rc::new(Self {
             desk,
+            tls,
             queue: Queue::new(AT_A_TURN)?,
             seats: RefCell::default(),
+            now: Cell::default(),
         }))
     }
 
     /// Takes a connection in and hears it; it is answered by [`Self::answer`].
-    pub fn admit(&self, stream: TcpStream, hop: Hop, guest: Guest) {
+    pub fn admit(&self, line: Line, hop: Hop, guest: Guest) {
         let seat = Seat {
-            stream,
+            line,
             hop,
             guest,
-            since: Instant::now(),
+            since: self.now(),
             has_answered: false,
             is_watched: false,
         };
@@ -95,7 +105,8 @@ impl<H: Handler> Pool<H> {
     /// Serves those who rest, until the worker drains; then everybody goes on alone.
     pub async fn serve(self: Rc<Self>) {
         let limits = &self.desk.limits;
-        let mut sweeps = interval((limits.first_byte.min(limits.idle) / 4).clamp(SWEEPS.0, SWEEPS.1));
+        let shortest = limits.first_byte.min(limits.idle).min(limits.handshake);
+        let mut sweeps = interval((shortest / 4).clamp(SWEEPS.0, SWEEPS.1));
         sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut draining = pin!(self.desk.connections.draining());
         loop {
@@ -127,51 +138,107 @@ impl<H: Handler> Pool<H> {
 
     /// Hears what the connection `key` says; `is_ending`: it will say no more.
     fn hear(&self, seats: &mut Seats, key: u32, is_ending: bool) {
-        let Some(seat) = seats.all.get(key as usize).and_then(Option::as_ref) else {
+        let Some(seat) = seats.all.get_mut(key as usize).and_then(Option::as_mut) else {
             return;
         };
         let mut buffers = self.desk.waiting_buffers();
-        let start = buffers.answers.bytes.len();
-        // A panic in the handler ends this connection, not the worker's others.
-        let heard = catch_unwind(AssertUnwindSafe(|| {
-            self.desk.hear(&seat.stream, &seat.hop, &mut buffers)
-        }));
+        let was_handshaking = seat.line.is_handshaking();
+        // A panic in a handshake ends this connection, not the worker's others.
+        let heard = catch_unwind(AssertUnwindSafe(|| buffers.hear(&mut seat.line)));
+        if was_handshaking && !seat.line.is_handshaking() {
+            seat.since = self.now();
+        }
         match heard {
-            Ok(Heard::Bytes(mut unsent)) => {
-                unsent.is_cut |= is_ending;
-                seats.unsent.push((key, unsent));
+            Ok(Heard::Bytes(mut received)) => {
+                received.is_cut |= is_ending || seat.line.has_more();
+                seats.received.push((key, received));
+            }
+            Ok(Heard::Nothing) if seat.line.is_for_a_task() => {
+                let opening = Opening::at_rest(seat.has_answered);
+                self.go_on(seats.leave(key), opening);
             }
             Ok(Heard::Nothing) if !is_ending => self.watch(seats, key),
-            Ok(Heard::Nothing | Heard::End) => drop(seats.leave(key)),
+            Ok(Heard::Nothing | Heard::End) => self.end(seats.leave(key)),
             Err(_) => {
-                buffers.answers.bytes.truncate(start);
                 bump(&self.desk.connections.counters.panics);
                 drop(seats.leave(key));
             }
         }
-        if buffers.answers.bytes.len() >= ANSWERS_BYTES {
+        if !buffers.has_room() {
             drop(buffers);
-            self.say(seats);
+            self.respond(seats);
         }
     }
 
     /// Answers everybody who was heard.
     pub fn answer(&self) {
-        self.say(&mut self.seats.borrow_mut());
+        self.respond(&mut self.seats.borrow_mut());
+        self.now.set(None);
+    }
+
+    /// The time, looked at once a turn: limits are longer than that.
+    fn now(&self) -> Instant {
+        let now = self.now.get().unwrap_or_else(Instant::now);
+        self.now.set(Some(now));
+        now
+    }
+
+    fn respond(&self, seats: &mut Seats) {
+        let mut received = std::mem::take(&mut seats.received);
+        // One alone has nobody to be looked ahead for.
+        if received.len() > 1 {
+            self.foresee(&received);
+        }
+        for (key, received) in received.drain(..) {
+            let Some(seat) = &seats.all[key as usize] else { continue };
+            let mut buffers = self.desk.waiting_buffers();
+            let start = buffers.answers.bytes.len();
+            // A panic in the handler ends this connection, not the worker's others.
+            let answered = catch_unwind(AssertUnwindSafe(|| {
+                self.desk.respond(received, &seat.hop, &mut buffers)
+            }));
+            match answered {
+                Ok(unsent) => seats.unsent.push((key, unsent)),
+                Err(_) => {
+                    buffers.answers.bytes.truncate(start);
+                    bump(&self.desk.connections.counters.panics);
+                    drop(seats.leave(key));
+                }
+            }
+            if buffers.answers.bytes.len() >= ANSWERS_BYTES {
+                drop(buffers);
+                self.say(seats);
+            }
+        }
+        seats.received = received;
+        self.say(seats);
+        // Empties them.
+        drop(self.desk.buffers());
+    }
+
+    fn foresee(&self, received: &[(u32, Received)]) {
+        let buffers = self.desk.waiting_buffers();
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            self.desk
+                .foresee(received.iter().map(|(_, received)| received), &buffers);
+        }));
+        if looked.is_err() {
+            bump(&self.desk.connections.counters.panics);
+        }
     }
 
     fn say(&self, seats: &mut Seats) {
         if seats.unsent.is_empty() {
             return;
         }
-        let now = Instant::now();
+        let now = self.now();
         let mut unsent = std::mem::take(&mut seats.unsent);
-        let buffers = self.desk.waiting_buffers();
+        let mut buffers = self.desk.waiting_buffers();
         for (key, unsent) in unsent.drain(..) {
             let Some(seat) = seats.all[key as usize].as_mut() else {
                 continue;
             };
-            match unsent.say(&seat.stream, &buffers.answers.bytes) {
+            match unsent.say(&mut seat.line, &buffers.answers.bytes) {
                 Said::Over => drop(seats.leave(key)),
                 Said::Rests => {
                     (seat.since, seat.has_answered) = (now, true);
@@ -181,9 +248,7 @@ impl<H: Handler> Pool<H> {
             }
         }
         seats.unsent = unsent;
-        drop(buffers);
-        // Empties them.
-        drop(self.desk.buffers());
+        buffers.forget_answers();
     }
 
     /// Has the queue tell of the connection `key`.
@@ -191,7 +256,7 @@ impl<H: Handler> Pool<H> {
         let Some(seat) = seats.all[key as usize].as_mut().filter(|seat| !seat.is_watched) else {
             return;
         };
-        match self.queue.watch(&seat.stream, key) {
+        match self.queue.watch(seat.line.socket(), key) {
             Ok(()) => seat.is_watched = true,
             Err(_) => {
                 let opening = Opening::at_rest(seat.has_answered);
@@ -204,10 +269,30 @@ impl<H: Handler> Pool<H> {
     fn go_on(&self, left: Option<Seat>, opening: Opening) {
         let Some(seat) = left else { return };
         if seat.is_watched {
-            self.queue.forget(&seat.stream);
+            self.queue.forget(seat.line.socket());
         }
-        if let Ok(stream) = tokio::net::TcpStream::from_std(seat.stream) {
-            spawn_local(go_on(Rc::clone(&self.desk), stream, seat.hop, seat.guest, opening));
+        let desk = Rc::clone(&self.desk);
+        match seat.line {
+            Line::Clear(socket) => {
+                if let Ok(stream) = tokio::net::TcpStream::from_std(socket) {
+                    spawn_local(go_on(desk, stream, seat.hop, seat.guest, opening));
+                }
+            }
+            Line::Secure(secure) => {
+                // There is one where there are secure lines.
+                let Some(tls) = self.tls.clone() else { return };
+                let since = seat.since;
+                spawn_local(go_on_secure(desk, tls, secure, since, seat.hop, seat.guest, opening));
+            }
+        }
+    }
+
+    /// Ends a connection that left its seat because its client did, or rested too long.
+    fn end(&self, left: Option<Seat>) {
+        let Some(mut seat) = left else { return };
+        match seat.line.is_handshaking() {
+            true => bump(&self.desk.connections.counters.handshake_failures),
+            false => seat.line.say_goodbye(),
         }
     }
 
@@ -219,13 +304,14 @@ impl<H: Handler> Pool<H> {
             let Some(seat) = &seats.all[key as usize] else { continue };
             let (limit, is_fault) = match seat.has_answered {
                 true => (limits.idle, false),
+                false if seat.line.is_handshaking() => (limits.handshake, false),
                 false => (limits.first_byte, true),
             };
             if now.duration_since(seat.since) >= limit {
                 if is_fault {
                     bump(&counters.timeouts);
                 }
-                drop(seats.leave(key));
+                self.end(seats.leave(key));
             }
         }
     }

@@ -35,7 +35,7 @@ impl<H: Handler> Rehearsal<H> {
 
     /// The answers to the plain requests at the start of `bytes`, and how many bytes these are.
     pub fn answer(&mut self, bytes: &[u8]) -> (&[u8], usize) {
-        self.answers.bytes.clear();
+        self.answers.clear();
         let turn = self.desk.answer(&self.hop, bytes, &mut self.answers);
         (&self.answers.bytes, turn.used)
     }

@@ -14,11 +14,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, ServerConnection};
 use tokio_rustls::TlsAcceptor;
 
 use certificates::Certificates;
@@ -107,8 +107,8 @@ const HTTP1: &[u8] = b"http/1.1";
 const HTTP2: &[u8] = b"h2";
 
 /// Whether HTTP/2 was agreed on.
-pub(super) fn is_http2<T>(stream: &tokio_rustls::server::TlsStream<T>) -> bool {
-    stream.get_ref().1.alpn_protocol() == Some(HTTP2)
+pub(super) fn is_http2(session: &ServerConnection) -> bool {
+    session.alpn_protocol() == Some(HTTP2)
 }
 
 /// aws-lc-rs in our order.

@@ -11,12 +11,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, Response, Version};
+use hyper::{Method, Request, Response};
 use tokio::sync::watch;
 
 use super::reply;
-use crate::net::{AnswerLines, AtOnce, Handler, Head, Peer};
+use crate::net::{AnswerLines, AtOnce, Glance, Handler, Head, Peer};
 use crate::redirect::{Counters, Refusal};
 
 /// How long one waits. 1 s: several times what opening usually takes, and still a page that loads.
@@ -135,6 +134,12 @@ impl<H: Handler> Handler for Foyer<H> {
         }
     }
 
+    fn foresee<'a>(&self, glances: impl Iterator<Item = Glance<'a>>) {
+        if let Some(handler) = self.own() {
+            handler.foresee(glances);
+        }
+    }
+
     async fn handle(&self, peer: Peer, request: Request<Incoming>) -> Response<Full<Bytes>> {
         if let Some(handler) = self.own() {
             return handler.handle(peer, request).await;
@@ -144,18 +149,15 @@ impl<H: Handler> Handler for Foyer<H> {
             Some(handler) => handler.handle(peer, request).await,
             None => self.turn_away(&method),
         };
-        if version != Version::HTTP_2 {
-            // What began here is on the long way for good: the next connection takes the short one.
-            response
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
+        reply::end_connection(version, response.headers_mut());
         response
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::{self, HeaderValue};
+
     use super::*;
 
     /// Longer than any test.

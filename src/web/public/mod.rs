@@ -40,7 +40,7 @@ pub use unlock::Unlocking;
 pub use waitlist::Waitlist;
 pub use webhook::Webhooks;
 
-use crate::net::{AnswerLines, AtOnce, Handler, Head, Peer};
+use crate::net::{AnswerLines, AtOnce, Glance, Handler, Head, Peer};
 use crate::redirect::{self, Refusal, Reply, Ticket, Worker};
 use crate::web::pages::{FollowerPage, Language, assets};
 use read_through::Presence;
@@ -99,7 +99,8 @@ impl PublicHandler {
         let started = Instant::now();
         let cookies = joined_cookies(request.headers());
         let facts = facts(&peer, request.method(), request.uri(), request.headers(), &cookies);
-        let unread = match self.worker.is_loaded() {
+        let is_loaded = self.worker.is_loaded();
+        let unread = match is_loaded {
             true => None,
             false => self.read_through(&facts).await,
         };
@@ -125,6 +126,9 @@ impl PublicHandler {
             (None, None) => self.worker.follow(&facts),
         };
         let mut response = self.answer(reply, &facts).await;
+        if !is_loaded {
+            reply::end_connection(request.version(), response.headers_mut());
+        }
         self.worker.counters().observe(started.elapsed());
         if facts.is_head {
             *response.body_mut() = Full::default();
@@ -215,6 +219,10 @@ fn respond(reply: Reply, facts: &redirect::Request<'_>, is_durable: Option<bool>
 impl Handler for PublicHandler {
     fn answer_at_once(&self, peer: Peer, head: &Head<'_>, answer: &mut AnswerLines<'_>) -> AtOnce {
         self.follow_at_once(peer, head, answer)
+    }
+
+    fn foresee<'a>(&self, glances: impl Iterator<Item = Glance<'a>>) {
+        self.worker.foresee(glances.map(|glance| (glance.host, glance.path)));
     }
 
     async fn handle(&self, peer: Peer, request: Request<Incoming>) -> Response<Full<Bytes>> {

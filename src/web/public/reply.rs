@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::{Response, StatusCode, Version};
 
 use crate::net::AnswerLines;
 use crate::redirect::{Redirect, Refusal};
@@ -78,6 +78,14 @@ pub(super) fn mark(headers: &mut HeaderMap, cookie: Option<String>, is_durable: 
             ACK,
             HeaderValue::from_static(if is_durable { "durable" } else { "late" }),
         );
+    }
+}
+
+/// Has a connection of `version` end with this answer: what began on the long way, because something was not there yet,
+/// stays on it, and the next connection takes the short one.
+pub(super) fn end_connection(version: Version, headers: &mut HeaderMap) {
+    if version != Version::HTTP_2 {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }
 

@@ -175,10 +175,13 @@ struct Sides {
 /// What the pool does with a connection that was just accepted: where it goes on from, if it goes on.
 fn exchange(desk: &Desk<Mirror>, stream: &Script, hop: &Hop) -> Option<Opening> {
     let mut buffers = desk.buffers();
-    match desk.hear(stream.clone(), hop, &mut buffers) {
+    match buffers.hear(stream.clone()) {
         Heard::Nothing => Some(Opening::default()),
         Heard::End => None,
-        Heard::Bytes(unsent) => match unsent.say(stream.clone(), &buffers.answers.bytes) {
+        Heard::Bytes(received) => match desk
+            .respond(received, hop, &mut buffers)
+            .say(&mut stream.clone(), &buffers.answers.bytes)
+        {
             Said::Over => None,
             Said::Rests => Some(Opening::at_rest(true)),
             Said::GoesOn(opening) => Some(opening),

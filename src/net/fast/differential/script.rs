@@ -13,7 +13,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::inputs::Input;
-use crate::net::wire::Wire;
+use crate::net::fast::exchange::Say;
+use crate::net::wire::{After, Wire};
 
 /// Polls of a future that neither read nor wrote, after which it is taken for stuck.
 const STUCK: usize = 4;
@@ -133,6 +134,12 @@ impl Write for Script {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl Say for Script {
+    fn say(&mut self, bytes: &[u8], _: After) -> io::Result<usize> {
+        self.write(bytes)
     }
 }
 
