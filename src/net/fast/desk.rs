@@ -66,13 +66,6 @@ pub(super) enum Then {
     Close,
 }
 
-impl Buffers {
-    /// Empties the answers, which were sent.
-    pub fn forget_answers(&mut self) {
-        self.answers.clear();
-    }
-}
-
 impl Answers {
     /// None; the next ones go out later.
     pub fn clear(&mut self) {
@@ -108,7 +101,7 @@ impl<H: Handler> Desk<H> {
     pub(super) fn buffers(&self) -> std::cell::RefMut<'_, Buffers> {
         let mut buffers = self.buffers.borrow_mut();
         buffers.received = 0;
-        buffers.forget_answers();
+        buffers.answers.clear();
         buffers
     }
 

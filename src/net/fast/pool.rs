@@ -248,7 +248,7 @@ impl<H: Handler> Pool<H> {
             }
         }
         seats.unsent = unsent;
-        buffers.forget_answers();
+        buffers.answers.clear();
     }
 
     /// Has the queue tell of the connection `key`.
