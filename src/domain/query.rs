@@ -90,25 +90,33 @@ fn append_encoded(out: &mut String, text: &str) {
 /// Bytes that stand for themselves in a form-encoded text, and nothing else does (URL Standard,
 /// "application/x-www-form-urlencoded percent-encode set").
 const PLAIN: u8 = 1;
-/// What stands between them in a query whose every byte is copied when it is decoded and encoded anew.
-const BETWEEN: u8 = 2;
+/// Those, and what stands between them in a query whose every byte is copied when it is decoded and encoded anew.
+const COPIED: u8 = 2;
 
-/// [`PLAIN`] or [`BETWEEN`], by byte.
+/// Of which kinds each byte is.
 const KINDS: [u8; 256] = {
     let mut kinds = [0; 256];
     let plain = b"*-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut at = 0;
     while at < plain.len() {
-        kinds[plain[at] as usize] = PLAIN;
+        kinds[plain[at] as usize] = PLAIN | COPIED;
         at += 1;
     }
-    kinds[b'=' as usize] = BETWEEN;
-    kinds[b'&' as usize] = BETWEEN;
+    kinds[b'=' as usize] = COPIED;
+    kinds[b'&' as usize] = COPIED;
     kinds
 };
 
-fn are_all(kinds: u8, text: &str) -> bool {
-    text.bytes().all(|byte| KINDS[usize::from(byte)] & kinds != 0)
+/// Whether all bytes of `text` are of `kind`. Without a way out before the end no byte waits for the one before.
+fn are_all(kind: u8, text: &str) -> bool {
+    text.bytes().fold(kind, |all, byte| all & KINDS[usize::from(byte)]) != 0
+}
+
+/// Whether one of `bytes` is in `text`, which is short: a search that takes long strides would cost more to begin.
+fn has_any<const N: usize>(text: &str, bytes: [u8; N]) -> bool {
+    text.bytes().fold(false, |found, byte| {
+        bytes.iter().fold(found, |found, other| found | (byte == *other))
+    })
 }
 
 /// Writes `destination` with the parameters of `request_query` merged in and `extra` appended.
@@ -129,19 +137,21 @@ fn merge_plain(out: &mut String, destination: &str, request_query: &str, extra: 
     let cut = memchr2(b'?', b'#', destination.as_bytes()).unwrap_or(destination.len());
     let (head, own_query) = destination.split_at(cut);
     let is_encoded = |(name, value): &(&str, &str)| are_all(PLAIN, name) && are_all(PLAIN, value);
-    if memchr(b'#', own_query.as_bytes()).is_some() || !is_copied(request_query) || !extra.iter().all(is_encoded) {
+    let Some(copied) = Copied::of(request_query) else {
+        return false;
+    };
+    if memchr(b'#', own_query.as_bytes()).is_some() || !extra.iter().all(is_encoded) {
         return false;
     }
     let start = out.len();
     out.push_str(head);
     let mut separator = '?';
     for (name, pair) in raw_pairs(own_query.strip_prefix('?').unwrap_or_default()) {
-        if memchr2(b'%', b'+', name.as_bytes()).is_some() {
+        if has_any(name, [b'%', b'+']) {
             out.truncate(start);
             return false;
         }
-        let is_replaced = extra.iter().any(|(extra_name, _)| *extra_name == name)
-            || raw_pairs(request_query).any(|(wanted_name, _)| wanted_name == name);
+        let is_replaced = extra.iter().any(|(extra_name, _)| *extra_name == name) || copied.names().contains(&name);
         if !is_replaced {
             out.push(separator);
             out.push_str(pair);
@@ -163,22 +173,47 @@ fn merge_plain(out: &mut String, destination: &str, request_query: &str, extra: 
     true
 }
 
-/// Whether merging copies `query` as it came: each of its pairs is wanted, and decoded and encoded anew is what it was.
-fn is_copied(query: &str) -> bool {
-    if !are_all(PLAIN | BETWEEN, query) {
-        return false;
-    }
-    let mut length = 0;
-    let are_copied = raw_pairs(query).all(|(name, pair)| {
-        length += pair.len() + 1;
-        let Some(value) = pair.get(name.len() + 1..) else {
-            return false;
+/// Most parameters of a request that are copied as they came: more than networks add. With more the merge is the general
+/// one.
+const COPIED_MAX: usize = 16;
+
+/// The names in a query that merging copies as it came: each of its pairs is wanted, and decoded and encoded anew is what
+/// it was.
+struct Copied<'q> {
+    names: [&'q str; COPIED_MAX],
+    count: usize,
+}
+
+impl<'q> Copied<'q> {
+    fn of(query: &'q str) -> Option<Self> {
+        let mut copied = Self {
+            names: [""; COPIED_MAX],
+            count: 0,
         };
-        let is_wanted = !name.is_empty() && !is_protected(name) && !is_for_us(name, value);
-        is_wanted && memchr(b'=', value.as_bytes()).is_none()
-    });
-    // With an `&` too many it is longer than its pairs.
-    are_copied && (query.is_empty() || length == query.len() + 1)
+        if query.is_empty() {
+            return Some(copied);
+        }
+        if !are_all(COPIED, query) {
+            return None;
+        }
+        let mut length = 0;
+        for (name, pair) in raw_pairs(query) {
+            let value = pair.get(name.len() + 1..)?;
+            let is_wanted = !name.is_empty() && !is_protected(name) && !is_for_us(name, value);
+            if !is_wanted || has_any(value, [b'=']) {
+                return None;
+            }
+            *copied.names.get_mut(copied.count)? = name;
+            copied.count += 1;
+            length += pair.len() + 1;
+        }
+        // With an `&` too many it is longer than its pairs.
+        (length == query.len() + 1).then_some(copied)
+    }
+
+    fn names(&self) -> &[&'q str] {
+        &self.names[..self.count]
+    }
 }
 
 /// The parts of `query` that are not empty, each behind its name; nothing is decoded.
@@ -186,11 +221,13 @@ fn raw_pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = query;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
-            let end = memchr(b'&', rest.as_bytes()).unwrap_or(rest.len());
-            let pair = &rest[..end];
+            // Names are short: no search that takes long strides.
+            let cut = rest.bytes().position(|byte| byte == b'=' || byte == b'&');
+            let name_end = cut.unwrap_or(rest.len());
+            let end = memchr(b'&', &rest.as_bytes()[name_end..]).map_or(rest.len(), |end| name_end + end);
+            let (name, pair) = (&rest[..name_end], &rest[..end]);
             rest = rest.get(end + 1..).unwrap_or_default();
             if !pair.is_empty() {
-                let name = memchr(b'=', pair.as_bytes()).map_or(pair, |end| &pair[..end]);
                 return Some((name, pair));
             }
         }
@@ -208,7 +245,7 @@ pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> 
 
 /// `text` form-decoded; borrowed where nothing is encoded.
 fn decoded(text: &str) -> Cow<'_, str> {
-    if memchr2(b'%', b'+', text.as_bytes()).is_none() {
+    if !has_any(text, [b'%', b'+']) {
         return Cow::Borrowed(text);
     }
     // `text` has no `&`, and as a value no `=` cuts it.
@@ -274,7 +311,7 @@ pub fn values_of<'a, const N: usize>(queries: [&'a str; 2], names: &[&str; N]) -
         .filter(|(name, _)| name.len() >= shortest);
     for (name, pair) in pairs {
         let place = match names.iter().position(|known| *known == name) {
-            None if memchr(b'%', name.as_bytes()).is_some() => {
+            None if has_any(name, [b'%']) => {
                 let name = decoded(name);
                 names.iter().position(|known| *known == name)
             }
@@ -417,6 +454,8 @@ mod tests {
 
     #[test]
     fn the_plain_way_is_taken_where_it_may_be() {
+        let many = |count: usize| (0..count).map(|n| format!("a{n}=1")).collect::<Vec<_>>().join("&");
+        let (most, too_many) = (many(COPIED_MAX), many(COPIED_MAX + 1));
         for (destination, query, is_plain) in [
             (
                 "https://shop.example/p?a=1",
@@ -430,6 +469,8 @@ mod tests {
             ("https://shop.example/p", "a=%0d", false),
             ("https://shop.example/p", "a=b=c", false),
             ("https://shop.example/p", "a&b=1", false),
+            ("https://shop.example/p", &most, true),
+            ("https://shop.example/p", &too_many, false),
             ("https://shop.example/p", "a=1&", false),
             ("https://shop.example/p", "qr=1", false),
         ] {

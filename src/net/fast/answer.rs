@@ -47,8 +47,11 @@ impl<'a> AnswerLines<'a> {
     #[must_use]
     pub fn line(&mut self, name: &'static str, value: &str) -> bool {
         let is_fit = |byte: u8| (byte >= b' ') & (byte != 0x7f) | (byte == b'\t');
-        // Without a way out before the end, many bytes are looked at together.
-        if !value.bytes().fold(true, |are_fit, byte| are_fit & is_fit(byte)) {
+        // Without a way out before the end, many bytes are looked at together; most values are ASCII that can be seen.
+        let are_seen = value
+            .bytes()
+            .fold(true, |are_seen, byte| are_seen & (byte.wrapping_sub(b' ') < 0x5f));
+        if !are_seen && !value.bytes().all(is_fit) {
             return false;
         }
         self.out.reserve(name.len() + value.len() + 2);

@@ -21,6 +21,8 @@ pub struct Head<'h> {
     query: &'h str,
     host: &'h str,
     lines: &'h [httparse::Header<'h>],
+    /// All of it, where it is UTF-8: looking through it once costs less than through some lines one by one.
+    text: Option<&'h str>,
 }
 
 /// What a request is for, as far as that shows without reading its head: nobody may rely on it.
@@ -96,6 +98,20 @@ impl<'h> Head<'h> {
         self.lines.iter().map(|line| (line.name, line.value))
     }
 
+    /// As [`Self::lines`], each with what its value reads as: `None` where it is no UTF-8.
+    pub fn texts(&self) -> impl Iterator<Item = (&'h str, &'h [u8], impl FnOnce() -> Option<&'h str>)> {
+        let whole = self.text;
+        self.lines().map(move |(name, value)| {
+            (name, value, move || {
+                let within = whole.and_then(|whole| {
+                    let at = value.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
+                    whole.get(at..at.checked_add(value.len())?)
+                });
+                within.or_else(|| std::str::from_utf8(value).ok())
+            })
+        })
+    }
+
     /// Looks at the head at the start of `bytes`, with room for its lines in `lines`: no more of them than that.
     pub(super) fn find<'b: 'h>(bytes: &'b [u8], lines: &'h mut [MaybeUninit<httparse::Header<'b>>]) -> Found<'h> {
         let mut request = httparse::Request::new(&mut []);
@@ -124,6 +140,7 @@ impl<'h> Head<'h> {
             query,
             host,
             lines,
+            text: std::str::from_utf8(&bytes[..length]).ok(),
         };
         Found::Plain { head, length, is_last }
     }
@@ -264,6 +281,31 @@ mod tests {
         for (bytes, expected) in table {
             assert_eq!(find(bytes), expected, "{}", bytes.escape_ascii());
         }
+    }
+
+    #[test]
+    fn values_read_as_text_where_they_are() {
+        let texts = |bytes: &[u8]| {
+            let mut lines: Lines<'_> = [const { MaybeUninit::uninit() }; LINES_MAX];
+            let Found::Plain { head, .. } = Head::find(bytes, &mut lines) else {
+                panic!("not plain: {}", bytes.escape_ascii());
+            };
+            let texts = head.texts().map(|(name, value, text)| {
+                let text = text();
+                assert_eq!(text, std::str::from_utf8(value).ok(), "{name}");
+                text.map(str::to_owned)
+            });
+            texts.collect::<Vec<_>>()
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            texts("\r\nGET / HTTP/1.1\r\nHost: b\r\nX: \u{fc}ber \r\nY:\r\n\r\nrest".as_bytes()),
+            [some("b"), some("\u{fc}ber"), some("")]
+        );
+        assert_eq!(
+            texts(b"GET / HTTP/1.1\r\nHost: b\r\nX: \xff\r\nY: \xc3\xbc\r\n\r\n"),
+            [some("b"), None, some("\u{fc}")]
+        );
     }
 
     #[test]

@@ -121,13 +121,13 @@ fn facts<'a>(peer: &Peer, head: &Head<'a>) -> Option<redirect::Request<'a>> {
     facts.query = head.query();
     facts.is_secure = peer.is_secure;
     let mut seen = 0;
-    for (name, value) in head.lines() {
+    for (name, value, text) in head.texts() {
         let Some(line) = line_of(name) else { continue };
         if seen & line.bit() != 0 {
             return None;
         }
         seen |= line.bit();
-        let text = std::str::from_utf8(value).unwrap_or_default();
+        let text = text().unwrap_or_default();
         match line {
             Line::UserAgent => facts.user_agent = text,
             Line::Referrer => facts.referrer = text,
