@@ -167,6 +167,7 @@ struct Indoors<'a> {
 
 /// Starts a server. Returns when its links can be followed: from the books where the table does not hold them yet.
 pub fn start(config: Config) -> Result<Running, StartError> {
+    allocator::keep_freed_memory();
     start_in(config, World::default())
 }
 
