@@ -207,6 +207,8 @@ pub struct Desk {
     pause: Duration,
     /// Whether something was read then.
     has_found: bool,
+    /// [`QUIET_LOOK`], but in tests.
+    quiet_look: Duration,
 }
 
 impl Desk {
@@ -229,6 +231,7 @@ impl Desk {
             looked: Instant::now(),
             pause: PACE,
             has_found: false,
+            quiet_look: QUIET_LOOK,
         };
         desk.take_on(left);
         while !desk.sources.is_empty() && desk.retry_at.is_none() {
@@ -432,7 +435,7 @@ impl Desk {
             are_empty &= source.lane.may_sleep();
         }
         if are_empty && !self.stats.sweeps.are_awaited() {
-            thread::park_timeout(QUIET_LOOK);
+            thread::park_timeout(self.quiet_look);
         }
         self.sources.iter().for_each(|source| source.lane.is_awake());
     }

@@ -35,6 +35,32 @@ fn log_options(home: &Path, disk: &FaultyDisk) -> clicklog::Options {
     }
 }
 
+/// A person's, of the visitor with the same number.
+fn click(sequence: u64, at: Timestamp) -> NewClick<'static> {
+    NewClick {
+        sequence,
+        at,
+        workspace: WorkspaceNo(1),
+        domain: DomainNo(1),
+        link: LinkNo(1),
+        flags: ClickFlags::default(),
+        outcome: Outcome::default(),
+        variant: 0,
+        country: [0; 2],
+        region: "",
+        city: "",
+        visitor_known: sequence,
+        visitor_new: 0,
+        identity: 0,
+        user_agent: "Mozilla/5.0",
+        language: "de",
+        referrer: "",
+        utm: [""; 5],
+        journey: &[],
+        tapped: None,
+    }
+}
+
 fn ring_path(home: &Path, run: u64) -> PathBuf {
     home.join(format!("{run}.ring"))
 }
@@ -88,30 +114,8 @@ impl Bench {
         for _ in 0..count {
             self.clicks += 1;
             self.clock.advance(1);
-            let click = NewClick {
-                sequence: self.clicks,
-                at: self.clock.now(),
-                workspace: WorkspaceNo(1),
-                domain: DomainNo(1),
-                link: LinkNo(1),
-                flags: ClickFlags::default(),
-                outcome: Outcome::default(),
-                variant: 0,
-                country: [0; 2],
-                region: "",
-                city: "",
-                visitor_known: self.clicks,
-                visitor_new: 0,
-                identity: 0,
-                user_agent: "Mozilla/5.0",
-                language: "de",
-                referrer: "",
-                utm: [""; 5],
-                journey: &[],
-                tapped: None,
-            };
             // A full ring keeps the count.
-            self.lane.push(&click, false).ok();
+            self.lane.push(&click(self.clicks, self.clock.now()), false).ok();
         }
         self.lane.flush_lost();
     }
@@ -313,4 +317,35 @@ fn a_stalled_disk_is_told_while_it_stalls_and_holds_nobody_up() {
     let desk = writing.join().expect("it goes on");
     assert_eq!(desk.stats.written.load(Ordering::Relaxed), 20);
     assert!(!reader.stats().is_failed && reader.stats().stalls == 1);
+}
+
+#[test]
+fn a_push_wakes_a_recorder_that_sleeps() {
+    const CLICKS: u64 = 300;
+    let Bench {
+        mut desk,
+        mut lane,
+        home: _home,
+        ..
+    } = Bench::new(1 << 16);
+    // A push that wakes nobody is missed for longer than this test waits.
+    desk.quiet_look = Duration::from_secs(60 * 60);
+    let (told, written) = std::sync::mpsc::channel();
+    let recorder = thread::spawn(move || {
+        while desk.stats().written.load(Ordering::Relaxed) < CLICKS {
+            desk.sleep();
+            if desk.turn_finds_more() && told.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    lane.wake_on_push(recorder.thread().clone());
+    for number in 1..=CLICKS {
+        lane.push(&click(number, NOW), false).expect("there is room");
+        // The next one comes while it falls asleep, or just before or after.
+        written
+            .recv_timeout(Duration::from_secs(20))
+            .unwrap_or_else(|_| panic!("nobody woke for click {number}"));
+    }
+    recorder.join().expect("it has all of them");
 }
