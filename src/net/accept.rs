@@ -36,7 +36,8 @@ pub(super) fn watch(listener: TcpListener) -> io::Result<Watched> {
 }
 
 /// Accepts on `listener`, which must not block, until `stop`, calling `serve` with each connection, and `pause` after
-/// each series of them, which is at most `at_a_turn` long. The connections do not block either.
+/// each series of them. At most `at_a_turn` are taken before the runtime's other tasks have their turn. The connections do
+/// not block either.
 pub(super) async fn accept_until(
     listener: Watched,
     at_a_turn: usize,
@@ -46,6 +47,7 @@ pub(super) async fn accept_until(
     mut pause: impl FnMut(),
 ) {
     let mut stop = std::pin::pin!(stop);
+    let mut expected = 1;
     loop {
         let ready = tokio::select! {
             biased;
@@ -54,9 +56,15 @@ pub(super) async fn accept_until(
         };
         // The reactor is gone, and the worker with it.
         let Ok(mut ready) = ready else { break };
-        let accepted = accept_some(listener.get_ref(), at_a_turn, counters, &mut serve);
-        pause();
-        match accepted {
+        let turn = accept_turn(
+            listener.get_ref(),
+            at_a_turn,
+            &mut expected,
+            counters,
+            &mut serve,
+            &mut pause,
+        );
+        match turn {
             ControlFlow::Continue(()) => tokio::task::yield_now().await,
             ControlFlow::Break(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
             ControlFlow::Break(error) => {
@@ -69,7 +77,7 @@ pub(super) async fn accept_until(
     // may be on its way.
     let listener = listener.into_inner();
     for _ in 0..=ACCEPT_BACKLOG as usize / at_a_turn {
-        let accepted = accept_some(&listener, at_a_turn, counters, &mut serve);
+        let (_, accepted) = accept_some(&listener, at_a_turn, counters, &mut serve);
         pause();
         if accepted.is_break() {
             break;
@@ -77,26 +85,58 @@ pub(super) async fn accept_until(
     }
 }
 
-/// Accepts up to `max` connections; breaks with the error that ended it before.
+/// One turn: series of connections until there are no more, or `at_a_turn` were taken; breaks with the error that ended it.
+///
+/// As many as are `expected` are served before anybody asks whether there are more. Where connections come one by one that
+/// question would mostly be answered with no; asked once one is served, it is mostly answered with the next one, which then
+/// needs no wake-up.
+fn accept_turn(
+    listener: &TcpListener,
+    at_a_turn: usize,
+    expected: &mut usize,
+    counters: &Counters,
+    serve: &mut impl FnMut(TcpStream, SocketAddr),
+    pause: &mut impl FnMut(),
+) -> ControlFlow<io::Error> {
+    let mut left = at_a_turn;
+    while left > 0 {
+        let most = left.min(*expected);
+        let (count, accepted) = accept_some(listener, most, counters, serve);
+        pause();
+        *expected = match accepted {
+            ControlFlow::Continue(()) => (*expected * 2).min(at_a_turn),
+            ControlFlow::Break(_) => count.max(1),
+        };
+        accepted?;
+        left -= most;
+    }
+    ControlFlow::Continue(())
+}
+
+/// Tries to accept `max` connections and says how many there were; breaks with the error that ended it before.
 fn accept_some(
     listener: &TcpListener,
     max: usize,
     counters: &Counters,
     serve: &mut impl FnMut(TcpStream, SocketAddr),
-) -> ControlFlow<io::Error> {
+) -> (usize, ControlFlow<io::Error>) {
+    let mut count = 0;
     for _ in 0..max {
         match accept(listener) {
-            Ok((stream, address)) => serve(stream, address),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return ControlFlow::Break(error),
+            Ok((stream, address)) => {
+                serve(stream, address);
+                count += 1;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return (count, ControlFlow::Break(error)),
             Err(error) => {
                 bump(&counters.accept_errors);
                 if !is_clients_fault(&error) {
-                    return ControlFlow::Break(error);
+                    return (count, ControlFlow::Break(error));
                 }
             }
         }
     }
-    ControlFlow::Continue(())
+    (count, ControlFlow::Continue(()))
 }
 
 /// One connection that does not block, for one system call.
@@ -128,6 +168,7 @@ fn is_clients_fault(error: &io::Error) -> bool {
 mod tests {
     use super::*;
     use crate::net::listen::bind_shared;
+    use std::cell::RefCell;
     use std::io::Write;
 
     #[test]
@@ -136,6 +177,45 @@ mod tests {
             assert!(!is_clients_fault(&io::Error::from_raw_os_error(code)));
         }
         assert!(is_clients_fault(&io::Error::from_raw_os_error(libc::ECONNABORTED)));
+    }
+
+    #[test]
+    fn a_turn_asks_for_more_only_once_those_expected_are_served() {
+        let listener = bind_shared("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut expected = 1;
+        // How many connect, what a turn of eight does with them, and how many it expects the next time.
+        for (number, steps, then) in [
+            (1, "s..", 1),
+            (5, "s.ss.ss.", 2),
+            (2, "ss..", 1),
+            // One is left for the next turn.
+            (9, "s.ss.ssss.s.", 8),
+            (0, "s.", 1),
+            (0, ".", 1),
+        ] {
+            let clients: Vec<_> = (0..number)
+                .map(|_| {
+                    let mut client = TcpStream::connect(address).unwrap();
+                    client.write_all(b"x").unwrap();
+                    client
+                })
+                .collect();
+            let done = RefCell::new(String::new());
+            let mut serve = |_, _| done.borrow_mut().push('s');
+            let mut pause = || done.borrow_mut().push('.');
+            let turn = accept_turn(
+                &listener,
+                8,
+                &mut expected,
+                &Counters::default(),
+                &mut serve,
+                &mut pause,
+            );
+            assert_eq!((&**done.borrow(), expected), (steps, then), "{number}");
+            assert_eq!(turn.is_continue(), number == 9);
+            drop(clients);
+        }
     }
 
     #[tokio::test]

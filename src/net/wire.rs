@@ -132,9 +132,9 @@ pub(super) enum After {
 ///
 /// # Errors
 /// As `write` on a socket that does not block.
-pub(super) fn send(mut socket: &std::net::TcpStream, bytes: &[u8], after: After) -> io::Result<usize> {
+pub(super) fn send(socket: &std::net::TcpStream, bytes: &[u8], after: After) -> io::Result<usize> {
     if after == After::More {
-        return socket.write(bytes);
+        return calls::send(socket, bytes, false);
     }
     let sent = send_held_back(socket, bytes)?;
     if sent == bytes.len() && after == After::End {
@@ -147,16 +147,55 @@ pub(super) fn send(mut socket: &std::net::TcpStream, bytes: &[u8], after: After)
 ///
 /// # Errors
 /// As `write` on a socket that does not block.
-#[cfg(target_os = "linux")]
 pub(super) fn send_held_back(socket: &std::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    use rustix::net::{SendFlags, send};
-    Ok(send(socket, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?)
+    calls::send(socket, bytes, true)
 }
 
-/// Other systems send at once.
+/// Receives into `buffer`; 0 when the client says no more.
+///
+/// # Errors
+/// As `read` on a socket that does not block.
+pub(super) fn receive(socket: &std::net::TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    calls::receive(socket, buffer)
+}
+
+/// The two calls that each redirect takes, without the C library around them: in a program with several threads it first
+/// lets the thread be cancelled and then forbids it again, which nobody here asks for.
+#[cfg(target_os = "linux")]
+mod calls {
+    use std::io;
+    use std::net::TcpStream;
+
+    use rustix::net::{RecvFlags, SendFlags};
+
+    pub fn receive(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        let (length, _) = rustix::net::recv(socket, buffer, RecvFlags::empty())?;
+        Ok(length)
+    }
+
+    pub fn send(socket: &TcpStream, bytes: &[u8], is_held_back: bool) -> io::Result<usize> {
+        let held_back = if is_held_back {
+            SendFlags::MORE
+        } else {
+            SendFlags::empty()
+        };
+        Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL | held_back)?)
+    }
+}
+
+/// As the standard library has them. Other systems send at once.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn send_held_back(mut socket: &std::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    socket.write(bytes)
+mod calls {
+    use std::io::{self, Read, Write};
+    use std::net::TcpStream;
+
+    pub fn receive(mut socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        socket.read(buffer)
+    }
+
+    pub fn send(mut socket: &TcpStream, bytes: &[u8], _: bool) -> io::Result<usize> {
+        socket.write(bytes)
+    }
 }
 
 /// Ends what is sent, after what was held back. Closing alone would throw that away when the client has sent something that

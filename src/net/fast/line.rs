@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 
 use super::exchange::Say;
 use super::secure::Secure;
-use crate::net::wire::{After, send};
+use crate::net::wire::{After, receive, send};
 
 /// See the file's head.
 pub(in crate::net) enum Line {
@@ -68,7 +68,7 @@ impl Line {
 impl Read for Line {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Clear(socket) => socket.read(buffer),
+            Self::Clear(socket) => receive(socket, buffer),
             Self::Secure(secure) => secure.read(buffer),
         }
     }

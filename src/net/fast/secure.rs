@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustls::{ServerConfig, ServerConnection};
 
 use crate::net::tls::is_http2;
-use crate::net::wire::{After, send_end, send_held_back};
+use crate::net::wire::{After, receive, send, send_end, send_held_back};
 
 /// Reads of a secure connection at a turn before the others have theirs. 4: a handshake takes two, a full head one more.
 const READS_AT_A_TURN: usize = 4;
@@ -145,7 +145,7 @@ struct Source<'s> {
 
 impl Read for Source<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.socket.read(buffer)?;
+        let length = receive(self.socket, buffer)?;
         self.is_drained = length < buffer.len();
         Ok(length)
     }
@@ -161,7 +161,7 @@ impl Write for Sink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.is_last {
             true => send_held_back(self.socket, bytes),
-            false => self.socket.write(bytes),
+            false => send(self.socket, bytes, After::More),
         }
     }
 
