@@ -27,9 +27,9 @@ use hopcart::domain::link_domain::LinkDomain;
 use hopcart::domain::outside::{Clock, NoPlaces};
 use hopcart::domain::recognition::{Recognition, Seen};
 use hopcart::domain::time::Timestamp;
-use hopcart::domain::user_agent;
+use hopcart::domain::user_agent::{self, UserAgent};
 use hopcart::flows::record_clicks::{self, Desk, Recorder};
-use hopcart::redirect::lane::NewClick;
+use hopcart::redirect::lane::{Agent, NewClick};
 use hopcart::redirect::{Keys, Lane, LaneReader, LaneRecord, Options, Shared, Table, Throttle};
 
 const START: Timestamp = Timestamp(1_795_219_200_000);
@@ -88,6 +88,8 @@ struct Traffic {
     case: Case,
     random: u64,
     sequence: u64,
+    /// A worker meets each of them again and again.
+    agents: [UserAgent; 4],
 }
 
 impl Traffic {
@@ -96,6 +98,7 @@ impl Traffic {
             case,
             random: 0x9e37_79b9_7f4a_7c15,
             sequence: 0,
+            agents: AGENTS.map(user_agent::parse),
         }
     }
 
@@ -126,7 +129,7 @@ impl Traffic {
             visitor_known: 0,
             visitor_new: person,
             identity: if self.case.is_crowd { person.rotate_left(17) } else { 7 },
-            user_agent: AGENTS[if self.case.is_crowd { pick(0) } else { 0 }],
+            user_agent: Agent::Parsed(self.agents[if self.case.is_crowd { pick(0) } else { 0 }]),
             language: LANGUAGES[pick(2)],
             referrer: REFERRERS[if self.case.is_crowd { pick(4) } else { 0 }],
             utm: ["instagram", "", "", "", ""],
@@ -201,7 +204,7 @@ fn row<'a>(new: &NewClick<'a>) -> NewRow<'a> {
         variant: new.variant,
         country: new.country,
         locality: "",
-        user_agent: user_agent::UserAgent::default(),
+        user_agent: UserAgent::default(),
         language: new.language,
         referrer: new.referrer,
         utm: new.utm,
@@ -252,7 +255,7 @@ fn measure_steps(case: Case, seconds: u64) -> Steps {
             black_box(recognition.is_repeat(*visitor, click.link, click.at));
         }
         let has_recognised = own_time();
-        clicks.iter().for_each(|click| drain.push(black_box(&row(click))));
+        clicks.iter().for_each(|click| drain.push(black_box(row(click))));
         let has_gathered = own_time();
         writer.append_drained(&mut drain, &[]).expect("durable");
         let has_written = own_time();

@@ -7,7 +7,7 @@ use hopcart::domain::click::{ClickFlags, Outcome};
 use hopcart::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use hopcart::domain::time::{DAY_MS, Timestamp};
 use hopcart::domain::visitor::Touch;
-use hopcart::redirect::lane::NewClick;
+use hopcart::redirect::lane::{Agent, NewClick};
 
 use super::agents;
 
@@ -144,7 +144,7 @@ impl Traffic {
             visitor_known: known,
             visitor_new: new,
             identity: if is_bot { 0 } else { (known | new).rotate_left(17) | 1 },
-            user_agent: agent,
+            user_agent: Agent::Text(agent),
             language: LANGUAGES[pick(32, 8) as usize],
             referrer: REFERRERS[pick(35, 8) as usize],
             utm,

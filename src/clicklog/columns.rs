@@ -39,7 +39,7 @@ use zstd::bulk::Decompressor;
 use crate::domain::click::{Click, ClickFlags, Outcome, Tapped};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
-use crate::domain::user_agent::{App, Browser, Device, Os, UserAgent};
+use crate::domain::user_agent::UserAgent;
 use crate::domain::visitor::{TOUCHES_MAX, Touch};
 
 use super::bytes::{Damaged, Source};
@@ -403,13 +403,7 @@ fn mark(source: &mut Source<'_>) -> Result<Mark, Damaged> {
 }
 
 fn user_agent(source: &mut Source<'_>) -> Result<UserAgent, Damaged> {
-    let [device, os, browser, app] = source.array()?;
-    Ok(UserAgent {
-        device: Device::of_code(device),
-        os: Os::of_code(os),
-        browser: Browser::of_code(browser),
-        app: App::of_code(app),
-    })
+    source.array().map(UserAgent::of_codes)
 }
 
 fn text(source: &mut Source<'_>) -> Result<Arc<str>, Damaged> {

@@ -89,7 +89,7 @@ pub(super) fn put_country(out: &mut Vec<u8>, country: &[u8; 2]) {
 }
 
 pub(super) fn put_agent(out: &mut Vec<u8>, agent: &UserAgent) {
-    out.extend([agent.device as u8, agent.os as u8, agent.browser as u8, agent.app as u8]);
+    out.extend(agent.codes());
 }
 
 pub(super) fn put_shared(out: &mut Vec<u8>, text: &Arc<str>) {

@@ -71,17 +71,17 @@ impl<'a> NewRow<'a> {
 
     /// The same with texts cut to the domain's bounds; of a longer journey the newest touches stay, and a locality of
     /// another country goes: facets tell the country by the region.
-    fn within_bounds(&self) -> Self {
-        let is_of = locality::is_of(self.locality, self.country);
-        let surplus = self.journey.len().saturating_sub(TOUCHES_MAX);
-        Self {
-            locality: if is_of { self.locality } else { "" },
-            language: cut(self.language, LANGUAGE_MAX),
-            referrer: cut(self.referrer, REFERRER_MAX),
-            utm: self.utm.map(|text| cut(text, UTM_MAX)),
-            journey: &self.journey[surplus..],
-            ..*self
+    fn keep_within_bounds(&mut self) {
+        if !locality::is_of(self.locality, self.country) {
+            self.locality = "";
         }
+        self.language = cut(self.language, LANGUAGE_MAX);
+        self.referrer = cut(self.referrer, REFERRER_MAX);
+        for text in &mut self.utm {
+            *text = cut(text, UTM_MAX);
+        }
+        let surplus = self.journey.len().saturating_sub(TOUCHES_MAX);
+        self.journey = &self.journey[surplus..];
     }
 }
 
@@ -136,8 +136,9 @@ impl Drain {
     }
 
     /// Adds `row`, one of at most [`super::DRAINED_CLICKS_MAX`]. Texts longer than the domain allows are cut.
-    pub fn push(&mut self, row: &NewRow<'_>) {
-        self.add(&row.within_bounds());
+    pub fn push(&mut self, mut row: NewRow<'_>) {
+        row.keep_within_bounds();
+        self.add(&row);
     }
 
     fn add(&mut self, new: &NewRow<'_>) {
@@ -224,7 +225,11 @@ impl Columns {
 
     /// The columns of `clicks`, their texts cut to the domain's bounds.
     pub(super) fn of_bounded(clicks: &[Click]) -> Self {
-        Self::of_rows(clicks.iter().map(|click| NewRow::of(click).within_bounds()))
+        Self::of_rows(clicks.iter().map(|click| {
+            let mut row = NewRow::of(click);
+            row.keep_within_bounds();
+            row
+        }))
     }
 
     fn of_rows<'a>(rows: impl Iterator<Item = NewRow<'a>>) -> Self {
@@ -455,7 +460,7 @@ mod tests {
         fn clicks_come_out_as_they_went_in(batches in proptest::collection::vec(proptest::collection::vec(any_click(), 0..20), 1..4)) {
             let mut drain = Drain::new();
             for clicks in batches {
-                clicks.iter().for_each(|click| drain.push(&NewRow::of(click)));
+                clicks.iter().for_each(|click| drain.push(NewRow::of(click)));
                 drain.finish();
                 prop_assert_eq!(drain.whole().clicks(), clicks.clone());
                 let (columns, _) = drain.take(Columns::default());
@@ -473,7 +478,7 @@ mod tests {
         let mut other = click(2, NOON, 2, 2);
         other.utm = Arc::new(["a".into(), "b".into(), "".into(), "".into(), "".into()]);
         let mut batch = |clicks: &[&Click]| {
-            clicks.iter().for_each(|click| drain.push(&NewRow::of(click)));
+            clicks.iter().for_each(|click| drain.push(NewRow::of(click)));
             drain.finish();
             drain.take(Columns::default()).0
         };
@@ -495,7 +500,7 @@ mod tests {
                 let mut one = click(u64::from(n), NOON, n, 1);
                 one.referrer = format!("https://a.example/{batch}/{n}").into();
                 one.utm = Arc::new([(); 5].map(|()| format!("{batch}{n}").into()));
-                drain.push(&NewRow::of(&one));
+                drain.push(NewRow::of(&one));
             }
             assert_eq!(drain.whole().place.values.len(), CLICKS_MAX);
             drain.finish();

@@ -1,6 +1,6 @@
 //! What a user agent says: machine or person, device, system, browser and the app whose web view it is.
 //!
-//! Two depths: [`is_bot`] is cheap enough for every follow; [`parse`] runs in the writer, cached. Names are the
+//! Two depths: [`is_bot`] is cheap enough for every follow; what [`parse`] says is remembered by those who ask. Names are the
 //! dialect's (`Mobile`, `iOS`, `Chrome`), numbers are what the click log stores: append to a table, never reorder it.
 
 use std::sync::LazyLock;
@@ -75,6 +75,23 @@ pub struct UserAgent {
     pub os: Os,
     pub browser: Browser,
     pub app: App,
+}
+
+impl UserAgent {
+    /// The four numbers that are stored of it.
+    pub fn codes(self) -> [u8; 4] {
+        [self.device as u8, self.os as u8, self.browser as u8, self.app as u8]
+    }
+
+    /// What these numbers mean; those of a newer version read as unknown.
+    pub fn of_codes([device, os, browser, app]: [u8; 4]) -> Self {
+        Self {
+            device: Device::of_code(device),
+            os: Os::of_code(os),
+            browser: Browser::of_code(browser),
+            app: App::of_code(app),
+        }
+    }
 }
 
 /// Programs that fetch pages without a person. `http` libraries, crawlers, monitors and preview fetchers. Real

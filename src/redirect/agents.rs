@@ -2,14 +2,14 @@
 //!
 //! Millions of followers share some hundred of them, and searching one for the names of programs costs more than all else
 //! that is asked about who follows. A text is compared byte by byte before it counts as known; its hash only says where
-//! to look. Never answers otherwise than [`Agent::of`].
+//! to look. Never answers otherwise than [`Agent::of`] but for what is read of a text that is met again.
 
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
 use crate::domain::click::{ClickFlags, cut};
-use crate::domain::user_agent::{self, USER_AGENT_MAX};
+use crate::domain::user_agent::{self, USER_AGENT_MAX, UserAgent};
 use crate::domain::visitor;
 
 /// User agents that a worker remembers. 512: the browsers inside the large apps differ by phone, version and language;
@@ -23,6 +23,9 @@ pub(super) struct Agent {
     pub class: ClickFlags,
     /// See [`visitor::agent_digest`].
     pub digest: [u8; visitor::AGENT],
+    /// What the click log keeps of it; `None` when it is met for the first time in a while: then the log's writer reads
+    /// the text, so that no follow waits for that but the second.
+    pub parsed: Option<UserAgent>,
 }
 
 impl Agent {
@@ -39,6 +42,7 @@ impl Agent {
         Self {
             class,
             digest: visitor::agent_digest(text),
+            parsed: None,
         }
     }
 }
@@ -83,6 +87,8 @@ impl Agents {
             slot.agent = Agent::of(text);
             slot.text.clear();
             slot.text.push_str(text);
+        } else if slot.agent.parsed.is_none() {
+            slot.agent.parsed = Some(user_agent::parse(text));
         }
         slot.agent
     }
@@ -110,7 +116,12 @@ mod tests {
         }
         assert_ne!(agents.read(person).digest, agents.read("curl/8.5.0").digest);
         let long = "x".repeat(USER_AGENT_MAX);
-        assert_eq!(agents.read(&format!("{long}Googlebot")), agents.read(&long), "cut off");
+        let cut_off = agents.read(&format!("{long}Googlebot"));
+        assert_eq!(agents.read(&long).class, cut_off.class);
+        assert_eq!(
+            (cut_off.parsed, agents.read(&long).parsed),
+            (None, Some(user_agent::parse(&long)))
+        );
     }
 
     proptest! {
@@ -121,7 +132,9 @@ mod tests {
         ) {
             let mut agents = Agents::with_slots(slots);
             for text in &texts {
-                prop_assert_eq!(agents.read(text), Agent::of(text), "{}", text);
+                let read = agents.read(text);
+                prop_assert!(read.parsed.is_none_or(|parsed| parsed == user_agent::parse(text)), "{}", text);
+                prop_assert_eq!(Agent { parsed: None, ..read }, Agent::of(text), "{}", text);
             }
         }
     }

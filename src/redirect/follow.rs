@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::codes::Claim;
 use super::counters::bump;
 use super::land::{Landed, Page, Shown, page_for};
-use super::lane::{Full, NewClick, Ticket};
+use super::lane::{Agent, Full, NewClick, Ticket};
 use super::locate::locate;
 use super::person::{Person, bare_referrer, first_language};
 use super::record::{DomainRecord, LinkRecord};
@@ -284,7 +284,10 @@ impl Worker {
             visitor_known: person.known.map_or(0, |visitor| visitor.id),
             visitor_new,
             identity: person.identity,
-            user_agent: cut(request.user_agent, USER_AGENT_MAX),
+            user_agent: match person.agent {
+                Some(parsed) => Agent::Parsed(parsed),
+                None => Agent::Text(cut(request.user_agent, USER_AGENT_MAX)),
+            },
             language: first_language(request.accept_language),
             referrer: bare_referrer(request.referrer),
             utm: std::array::from_fn(|place| cut(&utm[place], UTM_MAX)),

@@ -5,8 +5,9 @@
 //! click away, for the next start reads what the journal lacks.
 //!
 //! Payload of a record: kind (1), then the fields in the order of `NewClick::encode`, little endian, texts with a
-//! 2-byte length. Region and city come last, both or, when neither is known, none: rings of version 1 have none. A
-//! change of it raises the version of the ring.
+//! 2-byte length. Region and city come last, both or, when neither is known, none: rings of version 1 have none. Instead
+//! of the user agent's text, a length of 65,535 and the numbers of what it says may stand: in rings of version 1 and 2
+//! none do. A change of it raises the version of the ring.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,9 +17,10 @@ use tokio::sync::watch;
 
 use super::lost::{LostCounts, left_over};
 use super::ring::{RECORD_HEAD, Ring, RingReader, RingWriter};
-use crate::domain::click::{ClickClass, ClickFlags, LostDetail, Outcome, Tapped};
+use crate::domain::click::{ClickClass, ClickFlags, LostDetail, Outcome, Tapped, cut};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::time::Timestamp;
+use crate::domain::user_agent::{USER_AGENT_MAX, UserAgent};
 use crate::domain::visitor::{TOUCHES_MAX, Touch};
 
 /// Counts of lost details passed on with one click: a reply after an outage must not wait for thousands.
@@ -53,7 +55,7 @@ pub struct NewClick<'a> {
     pub visitor_new: u64,
     /// Keyed hash of address and user agent; 0 = none.
     pub identity: u64,
-    pub user_agent: &'a str,
+    pub user_agent: Agent<'a>,
     pub language: &'a str,
     pub referrer: &'a str,
     pub utm: [&'a str; 5],
@@ -61,6 +63,19 @@ pub struct NewClick<'a> {
     /// There if and only if [`ClickFlags::TAP`] is set.
     pub tapped: Option<Tapped>,
 }
+
+/// The program that followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agent<'a> {
+    /// As the request named it.
+    Text(&'a str),
+    /// What that says.
+    Parsed(UserAgent),
+}
+
+/// Stands where a text's length does, before the numbers of what it says: longer than any user agent is.
+const PARSED: u16 = u16::MAX;
+const _: () = assert!(USER_AGENT_MAX < PARSED as usize);
 
 /// What a reader gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -350,7 +365,14 @@ impl NewClick<'_> {
         out.extend_from_slice(&self.visitor_known.to_le_bytes());
         out.extend_from_slice(&self.visitor_new.to_le_bytes());
         out.extend_from_slice(&self.identity.to_le_bytes());
-        for text in [self.user_agent, self.language, self.referrer].iter().chain(&self.utm) {
+        match self.user_agent {
+            Agent::Text(text) => encode_text(cut(text, USER_AGENT_MAX), out),
+            Agent::Parsed(parsed) => {
+                out.extend_from_slice(&PARSED.to_le_bytes());
+                out.extend_from_slice(&parsed.codes());
+            }
+        }
+        for text in [self.language, self.referrer].iter().chain(&self.utm) {
             encode_text(text, out);
         }
         let journey = &self.journey[..self.journey.len().min(TOUCHES_MAX)];
@@ -404,9 +426,20 @@ impl<'a> Fields<'a> {
         self.bytes().map(u64::from_le_bytes)
     }
 
+    fn agent(&mut self) -> Option<Agent<'a>> {
+        match u16::from_le_bytes(self.bytes()?) {
+            PARSED => self.bytes().map(|codes| Agent::Parsed(UserAgent::of_codes(codes))),
+            length => self.text_of(length).map(Agent::Text),
+        }
+    }
+
     fn text(&mut self) -> Option<&'a str> {
-        let length = usize::from(u16::from_le_bytes(self.bytes()?));
-        let (head, rest) = self.0.split_at_checked(length)?;
+        let length = u16::from_le_bytes(self.bytes()?);
+        self.text_of(length)
+    }
+
+    fn text_of(&mut self, length: u16) -> Option<&'a str> {
+        let (head, rest) = self.0.split_at_checked(usize::from(length))?;
         self.0 = rest;
         // Most parameters are empty.
         Some(match head {
@@ -437,7 +470,7 @@ fn decode_click<'a>(fields: &mut Fields<'a>, journey: &'a mut Vec<Touch>) -> Opt
     let [outcome, variant] = fields.bytes()?;
     let country = fields.bytes()?;
     let (visitor_known, visitor_new, identity) = (fields.u64()?, fields.u64()?, fields.u64()?);
-    let (user_agent, language, referrer) = (fields.text()?, fields.text()?, fields.text()?);
+    let (user_agent, language, referrer) = (fields.agent()?, fields.text()?, fields.text()?);
     let mut utm = [""; 5];
     for value in &mut utm {
         *value = fields.text()?;
@@ -503,6 +536,7 @@ fn decode_lost(fields: &mut Fields<'_>) -> Option<LostDetail> {
 mod tests {
     use super::super::ring::{Found, RingOptions};
     use super::*;
+    use crate::domain::user_agent;
     use proptest::prelude::*;
 
     fn click(link: u32) -> NewClick<'static> {
@@ -521,7 +555,7 @@ mod tests {
             visitor_known: 0,
             visitor_new: 9,
             identity: 11,
-            user_agent: "Mozilla/5.0",
+            user_agent: Agent::Text("Mozilla/5.0"),
             language: "de-DE",
             referrer: "https://www.instagram.com/",
             utm: ["insta", "", "sommer", "", "grün"],
@@ -598,6 +632,30 @@ mod tests {
             );
             let read = decode(&placed[RECORD_HEAD..], &mut journey);
             assert_eq!(read, Some(LaneRecord::Click(click)));
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_an_agent_goes_without_its_text() {
+        let text = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Mobile/15E148 Instagram 355.0";
+        let of = |user_agent| NewClick { user_agent, ..click(1) };
+        let long = "x".repeat(2 * USER_AGENT_MAX);
+        for (told, read, bytes) in [
+            (Agent::Text(text), Agent::Text(text), text.len()),
+            (Agent::Text(&long), Agent::Text(&long[..USER_AGENT_MAX]), USER_AGENT_MAX),
+            (Agent::Text(""), Agent::Text(""), 0),
+            (
+                Agent::Parsed(user_agent::parse(text)),
+                Agent::Parsed(user_agent::parse(text)),
+                4,
+            ),
+        ] {
+            let (mut record, mut nameless, mut journey) = (Vec::new(), Vec::new(), Vec::new());
+            of(told).encode(&mut record);
+            of(Agent::Text("")).encode(&mut nameless);
+            assert_eq!(record.len() - nameless.len(), bytes, "{told:?}");
+            let expected = Some(LaneRecord::Click(of(read)));
+            assert_eq!(decode(&record[RECORD_HEAD..], &mut journey), expected);
         }
     }
 
@@ -706,7 +764,11 @@ mod tests {
         fn no_bytes_panic_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let mut journey = Vec::new();
             if let Some(LaneRecord::Click(click)) = decode(&bytes, &mut journey) {
-                prop_assert!(click.user_agent.len() < bytes.len());
+                let text = match click.user_agent {
+                    Agent::Text(text) => text,
+                    Agent::Parsed(_) => click.referrer,
+                };
+                prop_assert!(text.len() < bytes.len());
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::domain::consent::Signals;
 use crate::domain::outside::Place;
 use crate::domain::query;
 use crate::domain::time::Timestamp;
+use crate::domain::user_agent::UserAgent;
 use crate::domain::visitor::{self, CookieName, Visitor};
 
 /// What is known of the follower.
@@ -19,6 +20,8 @@ use crate::domain::visitor::{self, CookieName, Visitor};
 pub(super) struct Person<'a> {
     pub flags: ClickFlags,
     pub place: Place<'a>,
+    /// What the click log keeps of the user agent, where that is known already.
+    pub agent: Option<UserAgent>,
     /// From a valid cookie.
     pub known: Option<Visitor>,
     /// Keyed hash of address and user agent; 0 for those who must not be recognised, and for those who
@@ -52,6 +55,7 @@ impl<'a> Person<'a> {
         let mut person = Self {
             flags,
             place,
+            agent: agent.parsed,
             known: None,
             identity: 0,
             variant: 0,

@@ -1,11 +1,11 @@
 //! A worker's ring: a bounded queue of records between one writer and one reader, in a file that outlives the process.
 //!
-//! Layout of a ring file, version 2. Numbers are little endian in a file's home machine; a ring is never read elsewhere.
+//! Layout of a ring file, version 3. Numbers are little endian in a file's home machine; a ring is never read elsewhere.
 //!
 //! | offset | bytes | what |
 //! |---|---|---|
 //! | 0 | 8 | `hopring` and a zero byte |
-//! | 8 | 2 | version, 2; 1 is read as well: records of clicks ended sooner then, see `lane` |
+//! | 8 | 2 | version, 3; 1 and 2 are read as well: their records of clicks say less, see `lane` |
 //! | 10 | 2 | node |
 //! | 12 | 4 | number of slots for lost details, [`SLOTS`] |
 //! | 16 | 8 | capacity: bytes of the record area, a multiple of 8 |
@@ -49,7 +49,7 @@ pub(super) const SLOTS: usize = 4096;
 pub(super) const SLOT_WORDS: usize = 8;
 
 const MAGIC: [u8; 8] = *b"hopring\0";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const HEADER: usize = 4096;
 const CHECKED: usize = 40;
 /// On cache lines of their own (two, for processors fetch pairs): each is stored by another thread.
@@ -611,8 +611,10 @@ mod tests {
             ring[CHECKED..CHECKED + 4].copy_from_slice(&crc.to_le_bytes());
             ring
         };
-        assert!(matches!(look(&of_version(1)), Found::Left(ring) if ring.id() == 77));
-        for version in [0, 3] {
+        for version in [1, 2] {
+            assert!(matches!(look(&of_version(version)), Found::Left(ring) if ring.id() == 77));
+        }
+        for version in [0, 4] {
             let told = format!("version {version},");
             assert!(matches!(look(&of_version(version)), Found::Unknown(why) if why.contains(&told)));
         }

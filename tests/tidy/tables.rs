@@ -98,8 +98,9 @@ pub const PACKAGES: &[Package] = &[
     only("rustls", &["net", "cli"]),
     only("mio", &["cli"]),
     only("hdrhistogram", &["cli"]),
-    // The fast path: hyper's own parser, and its form of a date.
+    // The fast path: hyper's own parser, one check that a head is text, and hyper's form of a date.
     only("httparse", &["net"]),
+    only("simdutf8", &["net"]),
     only("httpdate", &["net"]),
     only("tokio_rustls", &["net"]),
     only("hyper_rustls", &["net"]),

@@ -276,7 +276,7 @@ impl Stage {
         };
         let count = batch.clicks.len() as u64;
         let mut drain = Drain::new();
-        batch.clicks.iter().for_each(|click| drain.push(&NewRow::of(click)));
+        batch.clicks.iter().for_each(|click| drain.push(NewRow::of(click)));
         drain.lost = batch.lost;
         match self.writer().append_drained(&mut drain, &[mark]) {
             Ok(_) => {

@@ -14,7 +14,7 @@ use crate::domain::locality;
 use crate::domain::recognition::{Forgotten, Recognition, Seen};
 use crate::domain::time::Timestamp;
 use crate::domain::user_agent::{self, UserAgent};
-use crate::redirect::lane::NewClick;
+use crate::redirect::lane::{Agent, NewClick};
 
 /// User agents whose parse is remembered; more than a day's different apps.
 const AGENTS_MAX: usize = 8_192;
@@ -69,7 +69,7 @@ impl Recogniser {
             ("", "") => String::new(),
             (region, city) => locality::of(new.country, region, city),
         };
-        batch.push(&NewRow {
+        batch.push(NewRow {
             sequence: new.sequence,
             at: new.at,
             workspace: new.workspace,
@@ -81,7 +81,10 @@ impl Recogniser {
             variant: new.variant,
             country: new.country,
             locality: &locality,
-            user_agent: self.agents.parse(new.user_agent),
+            user_agent: match new.user_agent {
+                Agent::Text(text) => self.agents.parse(text),
+                Agent::Parsed(parsed) => parsed,
+            },
             language: new.language,
             referrer: new.referrer,
             utm: new.utm,

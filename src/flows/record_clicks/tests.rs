@@ -6,7 +6,7 @@ use crate::clicklog::{self, Query, Reader};
 use crate::domain::click::{ClassSet, ClickFlags, Outcome};
 use crate::domain::id::{DomainNo, LinkNo, WorkspaceNo};
 use crate::domain::outside::FixedClock;
-use crate::redirect::lane::NewClick;
+use crate::redirect::lane::{Agent, NewClick};
 use crate::redirect::{FoundRing, Lane, Ring, RingOptions};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ fn click(sequence: u64, at: Timestamp) -> NewClick<'static> {
         visitor_known: sequence,
         visitor_new: 0,
         identity: 0,
-        user_agent: "Mozilla/5.0",
+        user_agent: Agent::Text("Mozilla/5.0"),
         language: "de",
         referrer: "",
         utm: [""; 5],

@@ -140,7 +140,7 @@ impl<'h> Head<'h> {
             query,
             host,
             lines,
-            text: std::str::from_utf8(&bytes[..length]).ok(),
+            text: simdutf8::basic::from_utf8(&bytes[..length]).ok(),
         };
         Found::Plain { head, length, is_last }
     }
