@@ -18,8 +18,9 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Longest time between two checkpoints while clicks come in.
     pub checkpoint_every: Duration,
-    /// Clicks in memory that bring a checkpoint forward. Four times as many are the most that memory ever holds:
-    /// beyond that they wait in the journal alone until sled works again, and questions are refused.
+    /// Clicks in memory that bring a checkpoint forward. Eight times as many are the most that memory ever holds,
+    /// some 60 bytes each: as many as may come while the backlog is written on a busy core. Beyond that they wait in the journal
+    /// alone until sled has caught up, and questions are refused.
     pub pending_clicks_max: usize,
     /// Clicks whose days, facets and visitors are added up in memory before they are written to sled; as many are read again
     /// from sled at the next opening after a kill.
@@ -72,7 +73,7 @@ impl Options {
 
     /// Most clicks held in memory while sled does not take them.
     pub(super) fn pending_bound(&self) -> usize {
-        self.pending_clicks_max.saturating_mul(4)
+        self.pending_clicks_max.saturating_mul(8)
     }
 }
 
