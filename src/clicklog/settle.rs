@@ -1,6 +1,9 @@
 //! Writes the sums of waiting clicks: in the order of sled's keys, each link's day that has many into values of its own,
 //! the others side by side into sheets.
 
+use std::hash::Hash;
+use std::ops::Range;
+
 use foldhash::{HashMap, HashMapExt};
 
 use crate::domain::click::CLASSES;
@@ -30,33 +33,78 @@ pub(super) fn put(sums: &Sums, few_max: usize, store: &Store, batch: &mut sled::
         tally: Tally::of(&sums.traits.values),
     };
     writing.put_hours()?;
-    let keys = ordered(&sums.rows);
-    writing.put_days(&keys, few_max)?;
-    let mut links: Vec<u64> = keys.into_iter().map(|key| key as u64).collect();
-    links.sort_unstable();
-    writing.put_totals(&links)
+    let by_link = by_link(&sums.rows);
+    let days = Units::of(&sums.rows, |row| (row.workspace, day(row)));
+    writing.put_days(&days.arrange(by_link.iter().copied()).0, few_max)?;
+    writing.put_totals(&by_link)
 }
 
-/// Rows by workspace, day, link and then as they came: these, and the number of each, in 32 bits each.
-fn ordered(rows: &[Row]) -> Vec<u128> {
-    let key = |(number, row): (usize, &Row)| {
-        let of = [row.workspace.0, row.at.bucket() / QUARTERS, row.link.0, number as u32];
-        of.iter().fold(0u128, |key, part| key << 32 | u128::from(*part))
-    };
-    let mut keys: Vec<u128> = rows.iter().enumerate().map(key).collect();
+/// Numbers of rows by link, and then as they came.
+fn by_link(rows: &[Row]) -> Vec<u32> {
+    let keys = (0u64..)
+        .zip(rows)
+        .map(|(number, row)| u64::from(row.link.0) << 32 | number);
+    let mut keys: Vec<u64> = keys.collect();
     keys.sort_unstable();
-    keys
+    keys.into_iter().map(|key| key as u32).collect()
 }
 
-/// Hands rows to `each`, as many as belong together: `numbers` are in order and end in the number of a row.
-fn together<K: Copy>(
+/// What rows belong to: few units, of which neighbours mostly have the same.
+struct Units<U> {
+    units: Numbers<U>,
+    of_row: Vec<u32>,
+}
+
+impl<U: Copy + Eq + Ord + Hash> Units<U> {
+    fn of(rows: &[Row], unit: impl Fn(&Row) -> U) -> Self {
+        let mut units = Numbers::new();
+        let mut last = None;
+        let of_row = rows.iter().map(|row| {
+            let unit = unit(row);
+            let number = match last {
+                Some((same, number)) if same == unit => number,
+                _ => units.of(unit),
+            };
+            last = Some((unit, number));
+            number
+        });
+        Self {
+            of_row: of_row.collect(),
+            units,
+        }
+    }
+
+    /// All numbers of rows, those of a unit together and as they came; and the units in order, with where theirs are.
+    fn arrange(&self, rows: impl Iterator<Item = u32> + Clone) -> (Vec<u32>, Vec<(U, Range<usize>)>) {
+        let mut counts = vec![0; self.units.values.len()];
+        self.of_row.iter().for_each(|unit| counts[*unit as usize] += 1);
+        let mut order: Vec<usize> = (0..counts.len()).collect();
+        order.sort_unstable_by_key(|unit| self.units.values[*unit]);
+        let (mut next, mut start) = (vec![0; counts.len()], 0);
+        let places = order.into_iter().map(|unit| {
+            let place = start..start + counts[unit];
+            (next[unit], start) = (start, place.end);
+            (self.units.values[unit], place)
+        });
+        let places: Vec<(U, Range<usize>)> = places.collect();
+        let mut numbers = vec![0; self.of_row.len()];
+        for row in rows {
+            let place = &mut next[self.of_row[row as usize] as usize];
+            numbers[*place] = row;
+            *place += 1;
+        }
+        (numbers, places)
+    }
+}
+
+/// Hands rows to `each`, as many as belong together, in the order of their `numbers`.
+fn together(
     sums: &Sums,
-    numbers: &[K],
-    number: impl Fn(K) -> u32,
+    numbers: &[u32],
     belong: impl Fn(&Row, &Row) -> bool,
     mut each: impl FnMut(&[Row]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let row = |key: &K| sums.rows[number(*key) as usize];
+    let row = |number: &u32| sums.rows[*number as usize];
     let (mut rows, mut start): (Vec<Row>, usize) = (Vec::new(), 0);
     while start < numbers.len() {
         let end = numbers.len().min(start + TOGETHER);
@@ -87,39 +135,33 @@ impl Writing<'_> {
     }
 
     /// Puts links' days with few clicks into sheets, the others into values of their own.
-    fn put_days(&mut self, keys: &[u128], few_max: usize) -> Result<(), StoreError> {
+    fn put_days(&mut self, numbers: &[u32], few_max: usize) -> Result<(), StoreError> {
         let known = Known::of(&self.sums.traits.values);
         let mut draft = Draft::new(&known);
         let mut of = None;
         let of_row = |row: &Row| (row.workspace, day(row), row.link);
         let belong = |a: &Row, b: &Row| of_row(a) == of_row(b);
-        together(
-            self.sums,
-            keys,
-            |key| key as u32,
-            belong,
-            |rows| {
-                let (workspace, day, link) = of_row(&rows[0]);
-                // Days say which clicks are not in roll-ups: sheets would not.
-                if rows.len() >= few_max || !rows.iter().all(Row::is_by_day) {
-                    return self.put_own(rows);
-                }
-                if of != Some((workspace, day)) {
-                    self.put_sheet(of, &mut draft);
-                    of = Some((workspace, day));
-                }
-                if draft.add(link, rows) {
-                    return Ok(());
-                }
+        together(self.sums, numbers, belong, |rows| {
+            let (workspace, day, link) = of_row(&rows[0]);
+            // Days say which clicks are not in roll-ups: sheets would not.
+            if rows.len() >= few_max || !rows.iter().all(Row::is_by_day) {
+                return self.put_own(rows);
+            }
+            if of != Some((workspace, day)) {
                 self.put_sheet(of, &mut draft);
-                if draft.add(link, rows) {
-                    return Ok(());
-                }
-                // Its texts alone are too long.
-                draft.clear();
-                self.put_own(rows)
-            },
-        )?;
+                of = Some((workspace, day));
+            }
+            if draft.add(link, rows) {
+                return Ok(());
+            }
+            self.put_sheet(of, &mut draft);
+            if draft.add(link, rows) {
+                return Ok(());
+            }
+            // Its texts alone are too long.
+            draft.clear();
+            self.put_own(rows)
+        })?;
         self.put_sheet(of, &mut draft);
         Ok(())
     }
@@ -193,24 +235,10 @@ impl Writing<'_> {
 
     /// Facets of workspaces by UTC hour.
     fn put_hours(&mut self) -> Result<(), StoreError> {
-        let mut units: Numbers<(WorkspaceNo, u32)> = Numbers::new();
-        let of_row = self.sums.rows.iter();
-        let of_row: Vec<u32> = of_row.map(|row| units.of((row.workspace, row.at.hour()))).collect();
-        // Rows by the numbers of their units: first where each unit's begin.
-        let mut starts = vec![0u32; units.values.len() + 1];
-        of_row.iter().for_each(|unit| starts[*unit as usize + 1] += 1);
-        (1..starts.len()).for_each(|unit| starts[unit] += starts[unit - 1]);
-        let (mut next, mut order) = (starts.clone(), vec![0u32; of_row.len()]);
-        for (number, unit) in of_row.iter().enumerate() {
-            let place = &mut next[*unit as usize];
-            order[*place as usize] = number as u32;
-            *place += 1;
-        }
-        let mut places: Vec<usize> = (0..units.values.len()).collect();
-        places.sort_unstable_by_key(|place| units.values[*place]);
-        for place in places {
-            let (workspace, hour) = units.values[place];
-            for number in &order[starts[place] as usize..starts[place + 1] as usize] {
+        let hours = Units::of(&self.sums.rows, |row| (row.workspace, row.at.hour()));
+        let (numbers, places) = hours.arrange(0..self.sums.rows.len() as u32);
+        for ((workspace, hour), place) in places {
+            for number in &numbers[place] {
                 self.tally.add(&self.sums.rows[*number as usize]);
             }
             self.put_facets(&key::workspace_facets(workspace, hour))?;
@@ -218,13 +246,12 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Pages of totals; `links` are links and numbers of rows, in order.
-    fn put_totals(&mut self, links: &[u64]) -> Result<(), StoreError> {
+    /// Pages of totals; `by_link` are the numbers of rows by link.
+    fn put_totals(&mut self, by_link: &[u32]) -> Result<(), StoreError> {
         let page = |row: &Row| total_page::number(row.link);
         together(
             self.sums,
-            links,
-            |key| key as u32,
+            by_link,
             |a, b| page(a) == page(b),
             |rows| {
                 if !rows.iter().any(Row::is_paged) {
@@ -437,11 +464,13 @@ impl<'t> Tally<'t> {
 mod tests {
     use std::sync::Arc;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::clicklog::block::VALUE_MAX;
     use crate::clicklog::columns::Columns;
     use crate::clicklog::merge::Merged;
-    use crate::clicklog::samples::{NOON, click};
+    use crate::clicklog::samples::{NOON, any_click, click};
     use crate::clicklog::sheets;
     use crate::clicklog::value::{Meta, Totals};
     use crate::clicklog::waiting::How;
@@ -470,6 +499,34 @@ mod tests {
             }
         });
         few.chain(many).chain(long).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_in_the_order_of_workspaces_days_and_links(clicks in proptest::collection::vec(any_click(), 0..60)) {
+            let few = clicks.into_iter().map(|click| Click {
+                workspace: WorkspaceNo(click.workspace.0 % 3),
+                link: LinkNo(click.link.0 % 4),
+                at: NOON.plus_ms(click.at.0 % (36 * 60 * 60 * 1000)),
+                ..click
+            });
+            let columns = Columns::of(&few.collect::<Vec<_>>());
+            let mut sums = Sums::after(0, 0);
+            sums.add(&Merged::of(vec![&columns]), HOW, 1);
+            let by_link = by_link(&sums.rows);
+            let days = Units::of(&sums.rows, |row| (row.workspace, day(row)));
+            let (numbers, places) = days.arrange(by_link.iter().copied());
+            let key = |number: &u32| {
+                let row = &sums.rows[*number as usize];
+                (row.workspace, day(row), row.link, *number)
+            };
+            let mut expected: Vec<u32> = (0..sums.rows.len() as u32).collect();
+            expected.sort_by_key(key);
+            prop_assert_eq!(&numbers, &expected);
+            let of_places = places.iter().flat_map(|(unit, place)| place.clone().map(move |_| *unit));
+            let of_rows = expected.iter().map(key).map(|(workspace, day, ..)| (workspace, day));
+            prop_assert!(of_places.eq(of_rows));
+        }
     }
 
     #[test]
