@@ -49,7 +49,7 @@ impl Options {
             segment_bytes: 64 << 20,
             checkpoint_every: Duration::from_secs(5),
             pending_clicks_max: 65_536,
-            backlog_clicks_max: 1 << 20,
+            backlog_clicks_max: 3 << 19,
             few_clicks_max: 64,
             keep_segments: Duration::from_secs(7 * 24 * 60 * 60),
             keep_clicks: None,

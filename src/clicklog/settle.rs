@@ -137,7 +137,7 @@ impl Writing<'_> {
     /// Puts links' days with few clicks into sheets, the others into values of their own.
     fn put_days(&mut self, numbers: &[u32], few_max: usize) -> Result<(), StoreError> {
         let known = Known::of(&self.sums.traits.values);
-        let mut draft = Draft::new(&known);
+        let mut draft = Draft::new(self.sums, &known);
         let mut of = None;
         let of_row = |row: &Row| (row.workspace, day(row), row.link);
         let belong = |a: &Row, b: &Row| of_row(a) == of_row(b);
@@ -178,7 +178,9 @@ impl Writing<'_> {
     fn put_own(&mut self, rows: &[Row]) -> Result<(), StoreError> {
         let (workspace, link, day) = (rows[0].workspace, rows[0].link, day(&rows[0]));
         self.put_day(&key::link_day(workspace, link, day), rows)?;
-        rows.iter().for_each(|row| self.tally.add(row));
+        let sums = self.sums;
+        rows.iter()
+            .for_each(|row| self.tally.add(sums.traits_of(row), row.class()));
         self.put_facets(&key::link_facets(workspace, link, day))?;
         let mut visitors = rows.iter().map(|row| row.visitor).filter(|visitor| *visitor != 0);
         let Some(first) = visitors.next() else { return Ok(()) };
@@ -239,7 +241,8 @@ impl Writing<'_> {
         let (numbers, places) = hours.arrange(0..self.sums.rows.len() as u32);
         for ((workspace, hour), place) in places {
             for number in &numbers[place] {
-                self.tally.add(&self.sums.rows[*number as usize]);
+                let row = &self.sums.rows[*number as usize];
+                self.tally.add(self.sums.traits_of(row), row.class());
             }
             self.put_facets(&key::workspace_facets(workspace, hour))?;
         }
@@ -296,6 +299,7 @@ impl Known {
 
 /// A sheet in the making; used again for the next.
 struct Draft<'k> {
+    sums: &'k Sums,
     known: &'k Known,
     sheet: Sheet<'k>,
     /// Its length, or a little more.
@@ -309,8 +313,9 @@ struct Draft<'k> {
 const LINK_LENGTH: usize = 9;
 
 impl<'k> Draft<'k> {
-    fn new(known: &'k Known) -> Self {
+    fn new(sums: &'k Sums, known: &'k Known) -> Self {
         Self {
+            sums,
             known,
             sheet: Sheet::default(),
             length: 0,
@@ -369,7 +374,7 @@ impl<'k> Draft<'k> {
     fn add_click(&mut self, row: &Row) {
         let mut of = [0; KINDS];
         self.length += 2;
-        for (kind, number) in row.traits().into_iter().take(KINDS).enumerate() {
+        for (kind, number) in self.sums.traits_of(row).into_iter().take(KINDS).enumerate() {
             let (least, _) = self.known.entries[number as usize];
             let met = &mut self.met[least as usize];
             let dictionary = &mut self.sheet.dictionaries[kind];
@@ -426,13 +431,14 @@ impl<'t> Tally<'t> {
         }
     }
 
-    fn add(&mut self, row: &Row) {
-        for number in row.traits() {
+    /// Adds a click of this class with these traits.
+    fn add(&mut self, traits: [u32; 5], class: usize) {
+        for number in traits {
             let counts = &mut self.of_traits[number as usize];
             if *counts == [0; CLASSES] {
                 self.met_traits.push(number);
             }
-            counts[row.class()] += 1;
+            counts[class] += 1;
         }
     }
 

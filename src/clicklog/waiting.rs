@@ -27,9 +27,9 @@ const FOLLOWED_MAX: usize = 64;
 
 /// Rows of which a question knows from when to when they are, to pass them by.
 const STRETCH: usize = 4096;
-/// Most rows that room is made for beforehand, 54 MiB: those of a writing and of some checkpoints.
-const ROOM_MAX: usize = (1 << 20) + (1 << 17);
-/// Traits that are still known after a writing: other clicks have the same.
+/// Most rows that room is made for beforehand, 52 MiB: those of a writing and of some checkpoints.
+const ROOM_MAX: usize = (3 << 19) + (1 << 17);
+/// Traits, and kinds of clicks, that are still known after a writing: other clicks have the same.
 const TRAITS_KEPT_MAX: usize = 1 << 14;
 
 const CLASS: u8 = 7;
@@ -52,7 +52,7 @@ pub(super) struct How {
     pub(super) is_paged: bool,
 }
 
-/// A click that waits.
+/// A click that waits. Of the size that it has: questions and writings wait for the memory that rows lie in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) at: Timestamp,
@@ -60,11 +60,72 @@ pub(super) struct Row {
     pub(super) visitor: u64,
     pub(super) workspace: WorkspaceNo,
     pub(super) link: LinkNo,
-    /// Numbers of its place, agent, referrer and UTM.
-    traits: [u32; 4],
     /// One more than the number of the row before in the same chain; 0 = none.
     before: u32,
+    kind: Kind,
     mark: u8,
+}
+
+const _: () = assert!(size_of::<Row>() == 32);
+
+/// Number of what a click is alike in with others: its place, agent, referrer and UTM. 24 bits, of which the backlog needs
+/// 23: no more kinds than rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind([u8; 3]);
+
+/// Kinds that there are numbers for.
+const KINDS_MAX: usize = 1 << 24;
+
+impl Kind {
+    fn new(number: u32) -> Self {
+        let [low, middle, high, _] = number.to_le_bytes();
+        Self([low, middle, high])
+    }
+
+    fn number(self) -> usize {
+        let [low, middle, high] = self.0;
+        u32::from_le_bytes([low, middle, high, 0]) as usize
+    }
+}
+
+/// The traits of each kind, by number, and the one that was met last: neighbours are often alike.
+#[derive(Debug)]
+struct Kinds {
+    numbers: Numbers<[u32; 4]>,
+    last: ([u32; 4], Kind),
+}
+
+impl Kinds {
+    fn new() -> Self {
+        let mut numbers = Numbers::new();
+        let traits = [0; 4];
+        let first = Kind::new(numbers.of(traits));
+        Self {
+            numbers,
+            last: (traits, first),
+        }
+    }
+
+    /// The number of what has these traits.
+    ///
+    /// # Panics
+    /// When there are no more numbers: the backlog is written long before, and a store that refuses that for so long is
+    /// as good as broken.
+    fn of(&mut self, traits: [u32; 4]) -> Kind {
+        if self.last.0 != traits {
+            let number = self.numbers.of(traits);
+            assert!(
+                (number as usize) < KINDS_MAX,
+                "the backlog was not written for too long"
+            );
+            self.last = (traits, Kind::new(number));
+        }
+        self.last.1
+    }
+
+    fn traits(&self, kind: Kind) -> [u32; 4] {
+        self.numbers.values[kind.number()]
+    }
 }
 
 impl Row {
@@ -82,12 +143,6 @@ impl Row {
 
     pub(super) fn is_paged(&self) -> bool {
         self.mark & IS_PAGED != 0
-    }
-
-    /// Numbers of its place, agent, referrer, UTM, and of how it was followed.
-    pub(super) fn traits(&self) -> [u32; 5] {
-        let [place, agent, referrer, utm] = self.traits;
-        [place, agent, referrer, utm, u32::from(self.is_qr())]
     }
 
     /// Adds it to the totals of its link.
@@ -134,6 +189,7 @@ pub(super) struct Sums {
     /// One more than the number of each chain's latest row.
     latest: Vec<u32>,
     pub(super) traits: Numbers<OwnTrait>,
+    kinds: Kinds,
     pub(super) written: Instant,
 }
 
@@ -147,6 +203,7 @@ impl Sums {
             spans: Vec::new(),
             latest: vec![0; CHAINS],
             traits: traits(),
+            kinds: Kinds::new(),
             written: Instant::now(),
         }
     }
@@ -161,8 +218,8 @@ impl Sums {
         self.rows.clear();
         self.spans.clear();
         self.latest.fill(0);
-        if self.traits.values.len() > TRAITS_KEPT_MAX {
-            self.traits = traits();
+        if self.traits.values.len().max(self.kinds.numbers.values.len()) > TRAITS_KEPT_MAX {
+            (self.traits, self.kinds) = (traits(), Kinds::new());
         }
         self.written = Instant::now();
     }
@@ -203,18 +260,20 @@ impl Sums {
                     .get_or_insert_with(|| self.traits.of(place(&merged.country.values[country], text))),
             };
             let (flags, visitor) = (merged.flags(spot), merged.visitor(spot));
+            let traits = [
+                place,
+                agents[merged.user_agent(spot)],
+                referrers[merged.referrer(spot)],
+                utms[merged.utm(spot)],
+            ];
+            let kind = self.kinds.of(traits);
             self.push(Row {
                 at: spot.at,
                 visitor: if sketch::counts(flags, visitor) { visitor } else { 0 },
                 workspace: of.workspace,
                 link: of.link,
-                traits: [
-                    place,
-                    agents[merged.user_agent(spot)],
-                    referrers[merged.referrer(spot)],
-                    utms[merged.utm(spot)],
-                ],
                 before: 0,
+                kind,
                 mark: mark(flags, how),
             });
         }
@@ -242,18 +301,20 @@ impl Sums {
                 let traits = &mut self.traits;
                 traits.of(place(columns.country.get(row), columns.locality.get(row)))
             });
+            let traits = [
+                place,
+                agents[columns.user_agent.pick(row)],
+                referrers[columns.referrer.pick(row)],
+                utms[columns.utm.pick(row)],
+            ];
+            let kind = self.kinds.of(traits);
             self.push(Row {
                 at: columns.at[row],
                 visitor: if sketch::counts(flags, visitor) { visitor } else { 0 },
                 workspace: of.workspace,
                 link: of.link,
-                traits: [
-                    place,
-                    agents[columns.user_agent.pick(row)],
-                    referrers[columns.referrer.pick(row)],
-                    utms[columns.utm.pick(row)],
-                ],
                 before: 0,
+                kind,
                 mark: mark(flags, how),
             });
         }
@@ -293,7 +354,13 @@ impl Sums {
 
     /// What tells dimension number `facet` of `row`, by number.
     pub(super) fn number(&self, row: &Row, facet: usize) -> u32 {
-        row.traits()[told_by(FACETS[facet])]
+        self.traits_of(row)[told_by(FACETS[facet])]
+    }
+
+    /// Numbers of the place, agent, referrer, UTM of `row`, and of how it was followed.
+    pub(super) fn traits_of(&self, row: &Row) -> [u32; 5] {
+        let [place, agent, referrer, utm] = self.kinds.traits(row.kind);
+        [place, agent, referrer, utm, u32::from(row.is_qr())]
     }
 
     /// The key in dimension number `facet` of what has this number there.
