@@ -429,6 +429,21 @@ mod tests {
         told
     }
 
+    #[test]
+    fn kinds_keep_their_numbers() {
+        for number in [0, 255, 256, 65_535, 65_536, KINDS_MAX - 1] {
+            assert_eq!(Kind::new(number as u32).number(), number);
+        }
+        let mut kinds = Kinds::new();
+        let of = |n: u32| [n, n % 7, n % 3, 1];
+        let numbers: Vec<Kind> = (0..70_000).map(|n| kinds.of(of(n))).collect();
+        for (n, kind) in (0..).zip(&numbers) {
+            assert_eq!((kinds.traits(*kind), kinds.of(of(n))), (of(n), *kind));
+        }
+        let first = kinds.of([0; 4]);
+        assert_eq!(kinds.traits(first), [0; 4], "which it begins with");
+    }
+
     proptest! {
         #[test]
         fn a_block_is_told_alike_when_written_and_when_read(clicks in proptest::collection::vec(any_click(), 1..40)) {
