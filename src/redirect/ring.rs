@@ -33,7 +33,6 @@
 //! wrong checksum and nobody was answered for it.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::hint::black_box;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -64,9 +63,6 @@ const PIECE: usize = 1 << 20;
 const PAYLOAD_MAX: u64 = 1 << 20;
 /// Positions beyond this are damage: no server writes an exabyte.
 const POSITION_END: u64 = 1 << 60;
-/// Words of a cache line, and how many lines a usual record reaches into beyond its first.
-const LINE_WORDS: usize = 8;
-const AHEAD_LINES: usize = 3;
 /// Bytes of a record's first word.
 pub(super) const RECORD_HEAD: usize = 8;
 
@@ -236,15 +232,6 @@ impl Ring {
         &self.words[start..start + SLOT_WORDS]
     }
 
-    /// Gets near where the record at `position` will be stored: nobody looked there since the lap before, and stores that
-    /// wait for memory hold up those behind them.
-    fn approach(&self, position: u64) {
-        let start = (position % self.capacity / 8) as usize;
-        let ahead = self.records().get(start..).unwrap_or_default();
-        let lines = ahead.iter().step_by(LINE_WORDS).skip(1).take(AHEAD_LINES);
-        black_box(lines.fold(0, |all, word| all ^ word.load(Ordering::Relaxed)));
-    }
-
     /// Copies the record at `position` to `payload`; where it ends. `None` when there is no whole, undamaged one
     /// before `end`.
     fn read(&self, position: u64, end: u64, payload: &mut Vec<u8>) -> Option<u64> {
@@ -329,7 +316,6 @@ impl RingWriter {
         records[start].store(head.to_le(), Ordering::Release);
         self.ring.written().store(end, Ordering::Release);
         self.written = end;
-        self.ring.approach(end);
         true
     }
 }
