@@ -154,17 +154,17 @@ def main():
         "each round its part of it; serving = Hopcart's edge threads within the slice, without those that write clicks. Ratios are medians of the ratios within each round, with p20 and "
         "p80; capacity is the inverse of CPU. Requests a second are a lower bound where the generator was busy.",
         "",
-        "All servers have been at work before they are measured: Hopcart has taken the clicks of a fresh server, told of "
-        "below, which fill what it remembers within bounds.",
+        "Before all of it Hopcart has taken the clicks of a fresh server, told of below, which fill what it remembers within "
+        "bounds; the others keep nothing of a follower.",
         "",
         "## What must be shown",
         "",
         *table(["figure", "reached", "must", "", "goal", ""], goals(keep_alive, connections, tls, idle_bytes)),
         "## The first clicks of a fresh server",
         "",
-        f"Keep-alive, before anything else: {clicks(fresh):,} clicks fill what Hopcart remembers (who clicked, sums that "
-        "wait, sled's pages), in memory that the system hands out for the first time and zeroes first. On a virtual "
-        "machine whose host takes free memory back, that is the dearest part of it. Serving: "
+        f"Keep-alive, before anything else: {clicks(fresh):,} clicks fill what Hopcart remembers (sums that wait, sled's "
+        "pages, the follows of the last moments), in memory that the system hands out for the first time and zeroes first: "
+        "on a virtual machine whose host takes free memory back, that can be dear. Serving: "
         f"{cell(fresh.ratio('hopcart', 'floor', ('cpuServingUs', 'cpuSliceUs')))} × floor.",
         "",
         *saturation(fresh, "floor"),

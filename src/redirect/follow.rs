@@ -17,7 +17,6 @@ use crate::domain::click::{ClickFlags, Outcome, Tapped, UTM_MAX, UTM_NAMES, cut}
 use crate::domain::click_id::ClickId;
 use crate::domain::id::LinkNo;
 use crate::domain::time::Timestamp;
-use crate::domain::user_agent::USER_AGENT_MAX;
 use crate::domain::visitor::{CookieName, Touch, Visitor};
 use crate::domain::{host, query, slug};
 
@@ -286,7 +285,7 @@ impl Worker {
             identity: person.identity,
             user_agent: match person.agent {
                 Some(parsed) => Agent::Parsed(parsed),
-                None => Agent::Text(cut(request.user_agent, USER_AGENT_MAX)),
+                None => Agent::Text(request.user_agent),
             },
             language: first_language(request.accept_language),
             referrer: bare_referrer(request.referrer),

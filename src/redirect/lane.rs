@@ -67,7 +67,7 @@ pub struct NewClick<'a> {
 /// The program that followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Agent<'a> {
-    /// As the request named it.
+    /// As the request named it; the record has the first [`USER_AGENT_MAX`] bytes.
     Text(&'a str),
     /// What that says.
     Parsed(UserAgent),
