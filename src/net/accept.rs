@@ -77,7 +77,7 @@ pub(super) async fn accept_until(
     // may be on its way.
     let listener = listener.into_inner();
     for _ in 0..=ACCEPT_BACKLOG as usize / at_a_turn {
-        let (_, accepted) = accept_some(&listener, at_a_turn, counters, &mut serve);
+        let (_, accepted) = accept_some(&listener, at_a_turn, false, counters, &mut serve);
         pause();
         if accepted.is_break() {
             break;
@@ -87,9 +87,8 @@ pub(super) async fn accept_until(
 
 /// One turn: series of connections until there are no more, or `at_a_turn` were taken; breaks with the error that ended it.
 ///
-/// As many as are `expected` are served before anybody asks whether there are more. Where connections come one by one that
-/// question would mostly be answered with no; asked once one is served, it is mostly answered with the next one, which then
-/// needs no wake-up.
+/// As many as are `expected` are served before anybody looks whether there are more. Where connections come one by one
+/// there would mostly be none; once one is served, there mostly is the next one, which then needs no wake-up.
 fn accept_turn(
     listener: &TcpListener,
     at_a_turn: usize,
@@ -99,9 +98,12 @@ fn accept_turn(
     pause: &mut impl FnMut(),
 ) -> ControlFlow<io::Error> {
     let mut left = at_a_turn;
+    // The reactor said so. Only where a full turn was all there was, nobody is.
+    let mut is_one_there = true;
     while left > 0 {
         let most = left.min(*expected);
-        let (count, accepted) = accept_some(listener, most, counters, serve);
+        let (count, accepted) = accept_some(listener, most, is_one_there, counters, serve);
+        is_one_there = false;
         pause();
         *expected = match accepted {
             ControlFlow::Continue(()) => (*expected * 2).min(at_a_turn),
@@ -114,14 +116,19 @@ fn accept_turn(
 }
 
 /// Tries to accept `max` connections and says how many there were; breaks with the error that ended it before.
+/// `is_one_there`: the first one need not be looked for.
 fn accept_some(
     listener: &TcpListener,
     max: usize,
+    mut is_one_there: bool,
     counters: &Counters,
     serve: &mut impl FnMut(TcpStream, SocketAddr),
 ) -> (usize, ControlFlow<io::Error>) {
     let mut count = 0;
     for _ in 0..max {
+        if !std::mem::take(&mut is_one_there) && !is_anyone_there(listener) {
+            return (count, ControlFlow::Break(io::ErrorKind::WouldBlock.into()));
+        }
         match accept(listener) {
             Ok((stream, address)) => {
                 serve(stream, address);
@@ -137,6 +144,16 @@ fn accept_some(
         }
     }
     (count, ControlFlow::Continue(()))
+}
+
+/// Whether a connection waits in the queue. An accept that finds none has made a socket and a file first, and takes eight
+/// times as long to say so.
+fn is_anyone_there(listener: &TcpListener) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut asked = [PollFd::new(listener, PollFlags::IN)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // Whatever is wrong, accept says it better.
+    !matches!(poll(&mut asked, Some(&at_once)), Ok(0))
 }
 
 /// One connection that does not block, for one system call.
@@ -177,6 +194,17 @@ mod tests {
             assert!(!is_clients_fault(&io::Error::from_raw_os_error(code)));
         }
         assert!(is_clients_fault(&io::Error::from_raw_os_error(libc::ECONNABORTED)));
+    }
+
+    #[test]
+    fn it_is_known_whether_anyone_is_there() {
+        let listener = bind_shared("127.0.0.1:0".parse().unwrap()).unwrap();
+        assert!(!is_anyone_there(&listener));
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.write_all(b"x").unwrap();
+        assert!(is_anyone_there(&listener));
+        accept(&listener).unwrap();
+        assert!(!is_anyone_there(&listener));
     }
 
     #[test]
