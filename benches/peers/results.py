@@ -139,7 +139,7 @@ def main():
         f"Machine: {facts['cpu']}, {facts['memory']}, {facts['kernel']}; load {facts['load']}. Servers on core "
         f"{os.environ['SERVER_CPU']}, the generator (`hopcart bench`) on core {os.environ['BENCH_CPU']}, over loopback.",
         "",
-        f"Versions: {facts['hopcart']} ({facts['rustc']}); nginx {facts['nginx']}; HAProxy {facts['haproxy']}; Caddy "
+        f"Versions: {facts['hopcart']} ({facts['rustc']}; built: {facts['built']}); nginx {facts['nginx']}; HAProxy {facts['haproxy']}; Caddy "
         f"{facts['caddy']}; OpenSSL {facts['openssl']}, which nginx and HAProxy use: newer ones are said to be quicker.",
         "",
         "Requests as the browser inside a social app sends them (12 headers, about 550 bytes), slugs drawn evenly. "
