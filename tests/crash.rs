@@ -333,6 +333,19 @@ impl Drill {
             "webhookSecrets": [SECRET]});
         self.store = text(&api.post("/stores", &store)["id"]);
         api.post("/discount-codes", &json!({"code": CODE, "partnerId": self.partner}));
+        self.be_followed(server, &mut api);
+    }
+
+    /// Lets somebody follow the creator before anybody buys: orders with the code of one whom nobody follows are held back.
+    fn be_followed(&self, server: &Server, api: &mut Api) {
+        let link = self.link(api, "first", None);
+        let mut connection = Connection::open(server.public).expect("followers come in");
+        Followed::default()
+            .follow(&mut connection, "/first")
+            .expect("nobody kills yet");
+        eventually("the first click is stored", || {
+            Some(events(api, &link)).filter(|stored| stored.len() == 1)
+        });
     }
 
     /// Load, kill, restart, compare. Returns the restarted server.
@@ -598,7 +611,7 @@ fn report(api: &mut Api, partner: &str) -> (u64, i64, i64) {
     let rows = rows.as_array().expect("rows");
     assert!(
         rows.iter().all(|row| row["key"] == partner || row["orders"] == 0),
-        "an order was credited to somebody else"
+        "an order was credited to somebody else: {rows:?}"
     );
     let row = rows
         .iter()
