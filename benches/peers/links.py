@@ -1,8 +1,8 @@
 """Writes the links that every peer of benches/peers/run serves: the same slugs and destinations in each one's own form.
 
 links.py DIR LINKS RIVALS: DIR/slugs.txt has all LINKS slugs, DIR/slugs-rivals.txt the first RIVALS of them, which
-stand in DIR/nginx.map, DIR/haproxy.map and DIR/caddy.map; DIR/links.csv has all of them for `hopcart import`. Slugs are lower case and
-digits, for plain strings in nginx's map match in any letter case and could not tell base62 slugs apart.
+stand in DIR/nginx.map and, for HAProxy and Caddy, DIR/links.map; DIR/links.csv has all of them for `hopcart import`.
+Slugs are lower case and digits, for plain strings in nginx's map match in any letter case and could not tell base62 slugs apart.
 """
 
 import random
@@ -29,8 +29,7 @@ def main():
     write("slugs.txt", slugs)
     write("slugs-rivals.txt", slugs[:rivals])
     write("nginx.map", (f"/{slug} {destination(slug)};" for slug in slugs[:rivals]))
-    write("haproxy.map", (f"/{slug} {destination(slug)}" for slug in slugs[:rivals]))
-    write("caddy.map", (f"/{slug} {destination(slug)}" for slug in slugs[:rivals]))
+    write("links.map", (f"/{slug} {destination(slug)}" for slug in slugs[:rivals]))
     rows = (f"{slug},{destination(slug)},true" for slug in slugs)
     write("links.csv", ["key,url,trackConversion", *rows])
 

@@ -146,8 +146,8 @@ def main():
         f"Hopcart serves {int(setting['LINKS']):,} links with everything on: click id, signed cookie, the click log synced "
         f"to disk. nginx-map has {int(setting['RIVALS']):,} links (lower case: plain strings in its map match in any "
         "case), an id, a cookie and a buffered log; haproxy and caddy-map have as many and look up alone (Caddy's map is "
-        "walked from the top); nginx-const, caddy-const and the floors answer everybody the same. The listeners wait for the first bytes (TCP_DEFER_ACCEPT), but for nginx-const's, Caddy's and, "
-        "for new connections, floor's.",
+        "walked from the top); nginx-const, caddy-const and the floors answer everybody the same. The listeners wait for "
+        "the first bytes (TCP_DEFER_ACCEPT), but for nginx-const's, Caddy's and, for new connections, floor's.",
         "",
         "CPU is the time of every thread of a server (user and system) for each request; total counts what is "
         "done between slices and until a server has nothing left to do as well (clicks are written, sums are kept), and gives "
